@@ -13,6 +13,17 @@ def cmd_sysroot(args):
     return 0
 
 
+def cmd_build(args):
+    from . import build
+    build.main()
+    return 0
+
+
+def cmd_test(args):
+    from . import suites
+    return suites.main(args.suites)
+
+
 def parser():
     top = argparse.ArgumentParser(prog="./weft", description="Build, run, test and measure Weft.")
     common = argparse.ArgumentParser(add_help=False)
@@ -26,6 +37,9 @@ def parser():
         p.set_defaults(handler=handler)
         return p
 
+    command("build", cmd_build, "compile everything and assemble the boot archive")
+    p = command("test", cmd_test, "run test suites (all that CI runs, if none is named)")
+    p.add_argument("suites", nargs="*", metavar="SUITE")
     command("sysroot", cmd_sysroot, "print the path of trixie's headers and libraries")
     return top
 
