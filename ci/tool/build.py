@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from . import host, newc
-from .base import BUILD, ROOT, Options, WeftError, digest, say
+from .base import BUILD, ROOT, Options, WeftError, digest, remove, say
 
 MAIN = BUILD / "main"
 UNIT = BUILD / "unit"
@@ -20,8 +20,8 @@ def ninja(folder, options=(), targets=()):
     host.need("build")
     if not (folder / "build.ninja").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        again = ["--wipe"] if (folder / "meson-info").exists() else []
-        call(["meson", "setup", *again, *options, folder, ROOT], f"configuring {folder.name}")
+        remove(folder)  # what an earlier setup that failed has left
+        call(["meson", "setup", *options, folder, ROOT], f"configuring {folder.name}")
     call(["ninja", "-C", folder, *targets], "compiling")
 
 
