@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* What arch/ offers to the rest. arch/x86_64/arch_types.h defines struct arch_thread, struct arch_cpu, this_cpu(). */
+#ifndef KERNEL_ARCH_H
+#define KERNEL_ARCH_H
+
+#include <kernel/kernel.h>
+#include <weft/thread.h>
+#include <weft/sys.h>
+#include <arch_types.h> /* -Ikernel/arch/x86_64/include or, in host tests, kernel/tests/host */
+
+struct thread;
+struct as;
+struct cpu;
+
+/* Boot (arch/x86_64/boot.*): what firmware told, copied out of the loader's memory before frames_init. */
+struct boot_range {
+	u64 base, len;
+	u32 type; /* 1 usable (E820) */
+};
+struct boot_info {
+	u32 nranges;
+	struct boot_range ranges[128];
+	u64 archive_phys, archive_size; /* boot modules (concatenated cpio archives) */
+	u64 rsdp;
+	char cmdline[2048];
+	struct weft_fb fb; /* width 0: none */
+	u64 kernel_phys_start, kernel_phys_end;
+	u64 entry_tsc;
+};
+extern struct boot_info boot_info;
+NORETURN void kernel_main(void); /* init/main.c: called on the boot CPU's stack with the direct map up */
+
+#define KERNEL_BASE 0xffffffff80000000ul
+#define DIRECT_MAP 0xffff800000000000ul
+static inline void *phys_to_virt(u64 p) { return (void *)(p + DIRECT_MAP); }
+
+/* Paging (arch/x86_64/paging.c). Page tables hold frames; changes of live mappings are followed by tlb_shootdown. */
+typedef u64 pte_t;
+#define ARCH_PTE_R 1u
+#define ARCH_PTE_W 2u
+#define ARCH_PTE_X 4u
+#define ARCH_PTE_USER 8u
+#define ARCH_PTE_WC 16u
+#define ARCH_PTE_UC 32u
+struct arch_as {
+	u64 root;	/* physical address of the top table */
+	u64 cpus;	/* CPUs that have it loaded (bit mask) */
+	u64 tables;	/* frames used by page tables */
+};
+int arch_as_init(struct arch_as *a);
+void arch_as_destroy(struct arch_as *a); /* frees the tables; leaf frames are the caller's business, done before */
+int arch_map(struct arch_as *a, u64 addr, u64 phys, u32 flags);	/* one page; replaces; -ENOMEM for tables */
+/* Looks up: true if present; *phys, *flags (ARCH_PTE_*), *dirty/accessed optional (may be NULL). */
+bool arch_lookup(struct arch_as *a, u64 addr, u64 *phys, u32 *flags, bool *dirty);
+bool arch_unmap(struct arch_as *a, u64 addr, u64 *phys, bool *dirty); /* clears one page */
+void arch_protect(struct arch_as *a, u64 addr, u32 flags); /* keeps the frame */
+/* Calls fn for each present page in [start, end). Skips empty tables quickly. */
+void arch_walk(struct arch_as *a, u64 start, u64 end, void (*fn)(u64 addr, pte_t *pte, void *arg), void *arg);
+u64 arch_pte_phys(pte_t p);
+u32 arch_pte_flags(pte_t p);
+bool arch_pte_dirty(pte_t p);
+pte_t arch_pte_make(u64 phys, u32 flags);
+void arch_as_load(struct arch_as *a);
+void tlb_flush_page(u64 addr);
+void tlb_flush_all(void);
+/* After changing mappings in [start, end): flushes here and on every CPU that has it loaded, and waits for them. */
+void tlb_shootdown(struct arch_as *a, u64 start, u64 end);
+void tlb_poll(void); /* answers shootdowns while waiting for the BKL */
+int arch_kernel_map(u64 vaddr, u64 phys, u32 flags); /* kernel half: stacks, MMIO */
+void arch_kernel_unmap(u64 vaddr);
+void *arch_map_mmio(u64 phys, u64 len); /* kernel's own device mapping, uncached */
+
+/* User copies with fault fix-up (arch/x86_64/usercopy.S): run with interrupts off; -> bytes NOT copied at the first unresolvable fault. The page-fault handler calls as_fault for them unless this_cpu()->arch.nofault. */
+u64 arch_copy_user(void *to, const void *from, u64 n);
+
+/* Threads. arch_thread_init: first switch enters user mode with regs (through arch_thread_start -> user_return). */
+int arch_thread_init(struct thread *t, const struct weft_regs *regs, u64 fs_base);
+void arch_thread_init_kernel(struct thread *t, void (*fn)(void)); /* idle threads */
+void arch_thread_copy_fpu(struct thread *to, struct thread *from);
+void arch_thread_free(struct thread *t);
+/* Saves the old, loads the new: kernel stack, FPU, FS base, GS = tp_addr, cpu->{kstack,tp,rt_entry,current}, I/O bitmap. AS was switched by the caller. Returns when the old runs again. */
+void arch_switch(struct thread *from, struct thread *to);
+struct weft_regs *arch_user_regs(struct thread *t); /* its saved user registers, at the top of its kernel stack */
+void arch_set_fs(struct thread *t, u64 base);
+void arch_runtime_changed(void); /* current process's rt or tp changed: refresh the cpu's copies */
+
+/* Interrupts, CPUs, time. */
+void arch_init_early(void);	/* after frames: GDT, IDT, ACPI tables, LAPIC, IOAPIC, TSC calibration */
+void arch_start_cpus(void);	/* starts the others: each ends in sched_start_cpu */
+void arch_idle(void);		/* sti; hlt; cli with the BKL not held */
+u64 arch_tsc(void);
+extern u64 tsc_hz, tsc_mult;
+extern u32 tsc_shift;
+void arch_timer_set(u64 deadline_ns); /* one-shot on this CPU; WEFT_FOREVER: off */
+void arch_send_resched(u32 cpu);
+void arch_stop_others(void);	/* panic */
+void arch_power_off(u64 code);
+void arch_reboot(void);
+u64 arch_rtc_read(void);	/* seconds since 1970 */
+bool arch_random(u64 *out);	/* RDRAND, false if there is none */
+void arch_backtrace(u64 rbp, void (*fn)(u64 addr, void *arg), void *arg);
+void arch_debug_putc(char c);	/* port 0xe9 */
+void console_write(const char *s, size_t n); /* COM1 */
+int console_read_char(void);	/* -1: none */
+void console_set_input(void (*fn)(void)); /* called from the UART's interrupt */
+/* Device interrupts. handler runs with the BKL held; level lines stay masked until arch_irq_unmask. */
+int arch_irq_alloc(u32 gsi, void (*handler)(void *arg), void *arg, u32 *id); /* gsi WEFT_IRQ_MSI: an MSI vector */
+int arch_irq_msi(u32 id, u64 *address, u32 *data);
+void arch_irq_unmask(u32 id);
+void arch_irq_free(u32 id);
+void *acpi_find(const char sig[4], u32 nth); /* mapped table or NULL */
+
+#endif

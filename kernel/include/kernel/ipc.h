@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What ipc/ offers to the rest: schemes, namespaces, pipes, channels, poll sets, resources. */
+#ifndef KERNEL_IPC_H
+#define KERNEL_IPC_H
+
+#include <kernel/thread.h>
+#include <weft/chan.h>
+#include <weft/sys.h>
+
+struct namespace;
+struct namespace *ns_create_root(void);
+void ns_get(struct namespace *n);
+void ns_put(struct namespace *n);
+
+struct resource {
+	struct object obj; /* WEFT_OBJ_RESOURCE */
+	struct weft_res r;
+	struct list pins;  /* DMA objects and pins that wait for RES_RESET */
+};
+int resource_create(const struct weft_res *r, struct resource **out);
+/* Checks that fd names a resource of this kind; *out referenced. -EPERM otherwise. */
+int resource_require(i32 fd, u32 kind, struct resource **out);
+
+/* A request of the kernel itself to a scheme's server (pager). Never blocks; fn runs at completion with the BKL held. */
+struct scheme;
+int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6], void (*fn)(void *arg, i64 result), void *arg);
+void scheme_one_way(struct scheme *s, u16 op, u64 handle, u64 a0, u64 a1); /* queued; memory is preallocated or it waits on a list */
+void scheme_get(struct scheme *s);
+void scheme_put(struct scheme *s);
+struct scheme *scheme_of_server_fd(i32 fd); /* referenced, ERR_PTR */
+
+/* The memory of a handle's file, for mem_map (through obj_ops.mem), and death notices. */
+void ipc_process_exited(struct process *p); /* OWNER_GONE */
+void ipc_thread_dying(struct thread *t);    /* detaches its request: buffers revoked, late fds closed */
+
+void builtin_init(struct namespace *root); /* publishes debug, sys */
+int console_object(struct object **out);   /* the first process's fds 0, 1, 2 */
+void proc_event(u32 what, struct process *p, u32 arg);
+
+#endif

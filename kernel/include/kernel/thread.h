@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads, processes, scheduling, blocking, signals words.
+ */
+#ifndef KERNEL_THREAD_H
+#define KERNEL_THREAD_H
+
+#include <kernel/object.h>
+#include <kernel/arch.h>
+#include <weft/thread.h>
+#include <weft/scheme.h>
+
+enum thread_state { T_NEW, T_READY, T_RUNNING, T_BLOCKED, T_STOPPED, T_DEAD };
+
+/* A queue of blocked threads. */
+struct waitq {
+	struct list threads; /* thread.wait_link */
+};
+static inline void waitq_init(struct waitq *q) { list_init(&q->threads); }
+
+struct identity {
+	u32 refs, number;
+	struct weft_identity id;
+	struct list link;
+};
+
+struct request; /* ipc/request.h */
+
+struct thread {
+	struct object obj;	/* WEFT_OBJ_NONE type: threads are named by tid; counted as threads */
+	struct arch_thread arch; /* saved kernel rsp, fpu area, fs base, kernel stack top */
+	struct process *proc;
+	u32 tid;
+	u8 state;
+	u8 prio, base_prio;	/* base, and with inheritance */
+	bool killed;		/* must die at the next chance */
+	bool stop_wanted;
+	bool in_kernel_call;
+	u32 cpu;		/* where it runs or last ran */
+	u64 affinity;
+	struct list run_link;	/* run queue */
+	struct list wait_link;	/* waitq */
+	struct waitq *waiting_on;
+	struct list proc_link;	/* process.threads */
+	int wake_result;	/* what thread_block returns */
+	u64 deadline;		/* WEFT_FOREVER: none */
+	struct ktimer *sleep_timer;
+	bool interruptible;
+	struct weft_tp *tp;	/* the kernel's mapping of its thread page, or NULL */
+	struct frame *tp_frame;
+	u64 tp_addr;
+	u64 clear_tid, robust;
+	u64 free_addr, free_len;
+	struct identity *ident;
+	struct list sigq;	/* struct sigentry */
+	u32 nsigq;
+	struct request *req;	/* its own, kept for reuse (ipc/request.c) */
+	u64 user_ns, system_ns, stamp;
+	u64 switches_voluntary, switches_forced, slice_end;
+	struct list futex_link;
+	u64 futex_key[2];
+	u32 futex_bits;
+	char name[16];
+};
+
+struct process {
+	struct object obj;	/* WEFT_OBJ_PROCESS; readable (POLLIN) once it has exited */
+	u32 pid;
+	struct as *as;
+	struct fds *fds;
+	struct namespace *ns;
+	struct identity *ident;
+	struct process *parent;
+	struct list children, sibling; /* children: process.sibling */
+	struct list threads;
+	u32 nthreads;
+	struct list all_link;
+	bool exiting, exited, reaped, stopped, stop_reported, cont_reported, subreaper, autoreap;
+	u32 exit_status, stop_signal, exit_signal, pdeathsig;
+	struct waitq wait_children; /* the parent's waiters in proc_wait */
+	struct waitq vfork_done;
+	bool vfork_pending;
+	struct weft_runtime rt;
+	struct weft_pp *pp;
+	struct frame *pp_frame;
+	u64 pp_addr;
+	struct list sigq;
+	u32 nsigq;
+	u64 *io_bitmap;		/* granted ports or NULL */
+	u64 limits[WEFT_LIMIT_COUNT];
+	u64 start_ns, user_ns, system_ns, child_user_ns, child_system_ns;
+	u64 faults_minor, faults_major;
+	u64 log_tokens, log_stamp;
+	char name[16];
+};
+
+/* Per-CPU data, found through the kernel's GS (arch.h: this_cpu()). The first fields are read by assembly. */
+struct cpu {
+	struct cpu *self;	/* 0 */
+	u64 kstack;		/* 8: top of the current thread's kernel stack */
+	u64 scratch;		/* 16 */
+	struct weft_tp *tp;	/* 24: current thread's page, or NULL */
+	u64 rt_entry;		/* 32: current process's runtime entry, or 0 */
+	u64 reflected;		/* 40: count */
+	u64 scratch2;		/* 48 */
+	struct thread *current;
+	struct thread *idle;
+	u32 id, apic_id;
+	u32 lock_depth;
+	bool need_resched;
+	struct as *as;		/* loaded in CR3 */
+	struct list runq[32];
+	u32 run_bits;		/* which queues are not empty */
+	u32 nready;
+	struct arch_cpu arch;
+	u64 user_ns, system_ns, idle_ns, irq_ns, switches, interrupts, ipis, shootdowns, syscalls;
+};
+extern struct cpu *cpus[];
+extern u32 ncpus;
+static inline struct thread *current_thread(void) { return this_cpu()->current; }
+static inline struct process *current_process(void) { return this_cpu()->current->proc; }
+
+/* The big kernel lock (sched/bkl.c). Counts hold and wait times. A waiter answers TLB shootdowns. */
+void bkl_lock(void);
+void bkl_unlock(void);
+/* For long copies: drop it, with everything used pinned, and take it again. Interrupts stay off. */
+void bkl_drop(void);
+void bkl_retake(void);
+
+/*
+ * Blocking (sched/sched.c). thread_block puts the current thread on q (may be NULL: only deadline or wake) and switches away.
+ * -> the waker's result; -ETIMEDOUT; -EINTR if interruptible and (a signal is pending and not blocked, or the thread must die or stop).
+ * Not interruptible: only death ends it (-EINTR too, killed is set) when `killable`.
+ */
+enum block_mode { BLOCK_UNKILLABLE, BLOCK_KILLABLE, BLOCK_INTERRUPTIBLE };
+int thread_block(struct waitq *q, u64 deadline, enum block_mode mode);
+void thread_wake(struct thread *t, int result); /* removes it from its queue; ignores one that is not blocked */
+/* Wakes and, at the next exit or block of this CPU, prefers it: the direct switch of IPC. */
+void thread_wake_direct(struct thread *t, int result);
+u32 waitq_wake(struct waitq *q, u32 n, int result); /* -> woken */
+void sched_yield(void);
+void sched_ready(struct thread *t);
+void sched_set_prio(struct thread *t, u32 prio);
+bool thread_interrupted(struct thread *t); /* signal deliverable, killed or stop wanted */
+void sched_init(void);
+void sched_start_cpu(void) NORETURN; /* idle loop of each CPU */
+
+/* Threads and processes (sched/thread.c, sched/process.c). Created threads hold a ref to themselves until dead. */
+int thread_create(struct process *p, const struct weft_thread_new *n, struct thread **out);
+NORETURN void thread_exit_current(void);
+struct thread *thread_find(struct process *p, u32 tid); /* no ref; p NULL: any */
+int process_create(const char *name, struct as *as, struct fds *fds, struct namespace *ns, struct identity *id, struct process **out);
+void process_kill(struct process *p, u32 status);
+struct process *process_find(u32 pid); /* no ref */
+void first_process_start(void);	/* from boot data */
+/* On the way to user mode with the BKL held: dies if killed, stops if wanted, prepares a signal upcall. frame = the user's registers. */
+void user_return_work(struct weft_regs *frame);
+/* A fault of user code that the memory system could not resolve: upcall, or death of the process. */
+void user_fault(struct weft_regs *frame, u32 cause, u32 vector, u64 error, u64 address);
+
+/* Signals (sched/signal.c). */
+struct sigentry {
+	struct list link;
+	struct weft_siginfo si;
+};
+int signal_post(struct process *p, struct thread *t, const struct weft_siginfo *si); /* t NULL: process-wide */
+bool signal_deliverable(struct thread *t);
+
+/* Identities (sched/identity.c). */
+extern struct identity *identity_system;
+struct identity *identity_get(u32 number); /* referenced, or NULL */
+void identity_put(struct identity *i);
+
+/* Timers (sched/timer.c): a heap or wheel per machine under the BKL; callbacks run with the BKL held, in interrupt context, must not block. */
+struct ktimer {
+	u64 deadline;
+	void (*fn)(struct ktimer *t);
+	u32 heap_index; /* 0xffffffff: not armed */
+};
+void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *t));
+void ktimer_arm(struct ktimer *t, u64 deadline);
+void ktimer_cancel(struct ktimer *t);
+void ktimer_interrupt(void); /* runs what is due and programs the next */
+u64 now_ns(void);	     /* monotonic */
+extern u64 realtime_off;
+
+#endif
