@@ -60,17 +60,30 @@ u64 arch_pte_phys(pte_t p);
 u32 arch_pte_flags(pte_t p);
 bool arch_pte_dirty(pte_t p);
 pte_t arch_pte_make(u64 phys, u32 flags);
+/*
+ * Leaf entries. 0: nothing there. An entry made with flags that lack R keeps its frame, but every access faults (PROT_NONE: not
+ * present to the CPU, yet arch_pte_phys/flags give back what was put in, and arch_walk, arch_lookup and arch_unmap see it).
+ * The entries of the addresses up to the next multiple of ARCH_PTE_SPAN follow the one returned, in order.
+ */
+#define ARCH_PTE_SPAN (2ul << 20)
+pte_t *arch_pte(struct arch_as *a, u64 addr, bool create); /* NULL: no table there, or (create) no memory for one */
+/* The first leaf table that covers part of [*addr, end): its entry for *addr, which is moved up to the table's start if below; NULL: none. Skips empty upper tables. */
+pte_t *arch_pte_next(struct arch_as *a, u64 *addr, u64 end);
+/* Frees the tables that cover nothing outside [start, end), where nothing is mapped now. The caller flushes (tlb_shootdown) first. */
+void arch_prune(struct arch_as *a, u64 start, u64 end);
 void arch_as_load(struct arch_as *a);
 void tlb_flush_page(u64 addr);
 void tlb_flush_all(void);
-/* After changing mappings in [start, end): flushes here and on every CPU that has it loaded, and waits for them. */
+/* After changing mappings in [start, end): flushes here and on every CPU that has it loaded, and waits for them. a NULL: the kernel half, on every CPU. */
 void tlb_shootdown(struct arch_as *a, u64 start, u64 end);
 void tlb_poll(void); /* answers shootdowns while waiting for the BKL */
 int arch_kernel_map(u64 vaddr, u64 phys, u32 flags); /* kernel half: stacks, MMIO */
-void arch_kernel_unmap(u64 vaddr);
+void arch_kernel_unmap(u64 vaddr); /* does not flush: tlb_shootdown(NULL, ...) after it */
+#define KSTACK_AREA 0xffffff8000000000ul /* kernel stacks (mm/kstack.c); KSTACK_AREA_SIZE bytes, in every address space */
+#define KSTACK_AREA_SIZE (64ul << 30)
 void *arch_map_mmio(u64 phys, u64 len); /* kernel's own device mapping, uncached */
 
-/* User copies with fault fix-up (arch/x86_64/usercopy.S): run with interrupts off; -> bytes NOT copied at the first unresolvable fault. The page-fault handler calls as_fault for them unless this_cpu()->arch.nofault. */
+/* User copies with fault fix-up (arch/x86_64/usercopy.S): run with interrupts off; -> bytes NOT copied at the first unresolvable fault. The page-fault handler calls as_fault for them unless this_cpu()->arch.nofault; it takes the BKL for that if lock_depth is 0. */
 u64 arch_copy_user(void *to, const void *from, u64 n);
 
 /* Threads. arch_thread_init: first switch enters user mode with regs (through arch_thread_start -> user_return). */

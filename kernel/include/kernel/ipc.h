@@ -21,7 +21,11 @@ int resource_create(const struct weft_res *r, struct resource **out);
 /* Checks that fd names a resource of this kind; *out referenced. -EPERM otherwise. */
 int resource_require(i32 fd, u32 kind, struct resource **out);
 
-/* A request of the kernel itself to a scheme's server (pager). Never blocks; fn runs at completion with the BKL held. */
+/*
+ * A request of the kernel itself to a scheme's server (pager). Never blocks; fn runs at completion with the BKL held, once, and never from
+ * within the call. A request that was delivered to a server which then died completes with -WEFT_EREDELIVER, and fn sends it again at once, to be
+ * queued for the successor; with -EIO once the orphan limit is over. An error return means that fn will not run: -ENOMEM, or -EIO if the scheme is gone for good.
+ */
 struct scheme;
 int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6], void (*fn)(void *arg, i64 result), void *arg);
 void scheme_one_way(struct scheme *s, u16 op, u64 handle, u64 a0, u64 a1); /* queued; memory is preallocated or it waits on a list */

@@ -20,7 +20,12 @@ struct frame {
 #define FRAME_PINNED 4u
 #define FRAME_KERNEL 8u
 #define FRAME_WRITEBACK 16u
-#define FRAME_RESERVED 32u
+#define FRAME_RESERVED 32u   /* not managed: kernel image, boot archive, shared zero page; refs are not counted */
+#define FRAME_SLAB 64u
+#define FRAME_ANON 128u	     /* private to the mappings that hold it: belongs to no object */
+#define FRAME_COW 256u	     /* shared by cloned objects: copied before a write */
+#define FRAME_REFERENCED 512u
+#define FRAME_LRU 1024u	     /* on the list of clean pager pages */
 
 void frames_init(void); /* from boot_info's memory map */
 /* 2^order contiguous frames, refs 1, not zeroed. low: below 4 GiB. NULL when there are none (reclaim was tried). */
@@ -33,6 +38,18 @@ struct frame *frame_of(u64 phys);	/* NULL if not RAM */
 u64 frame_phys(const struct frame *f);
 void *frame_virt(const struct frame *f); /* in the direct map */
 extern u64 frames_total, frames_free;
+/* For sys_info and sys:memory, in pages. */
+struct mm_stats {
+	u64 anon, cache, dirty, shared, kstacks, tables, dma;
+	u64 oom_kills, evicted, paged_in, written_back, zero_pool;
+};
+extern struct mm_stats mm_stats;
+/* Called by the idle loop with the BKL held: does a little work (zeroes a page for the pool, dropping the BKL meanwhile). false: nothing to do, halt. */
+bool mm_idle(void);
+/* After sched_init: starts the flusher's timer. */
+void mm_start(void);
+/* The object behind WEFT_SYS_MEMORY_PRESSURE is notified through this, if set; called when free memory falls under its low mark. */
+extern void (*mm_pressure_hook)(void);
 
 /* Slabs (mm/slab.c): sizes to 2 KiB from slabs, larger from frames. kmalloc returns NULL when out of memory. */
 void *kmalloc(size_t n);
@@ -55,11 +72,19 @@ u64 memobj_size(struct memobj *m);
 /* Stream I/O: at off, honouring size; write grows anon and pager objects. May block (pager). */
 i64 memobj_read(struct memobj *m, struct uio *u, u64 off, u32 flags);
 i64 memobj_write(struct memobj *m, struct uio *u, u64 off, u32 flags);
-/* The pager's scheme is gone (or back): requests wait or fail. Called by ipc/scheme.c. */
+/* kipc: a handle with memory behind it counts as a user of the object (PAGE_IDLE comes when no handle and no mapping is left). Not a reference. */
+void memobj_attach(struct memobj *m);
+void memobj_detach(struct memobj *m);
+struct memobj *memobj_of(struct object *o); /* WEFT_OBJ_MEM: itself; else ops->mem or NULL; no reference taken */
+/*
+ * The scheme has lost its server (gone false: a successor may come; requests wait in the scheme) or is gone for good (true: page-ins fail and
+ * dirty pages are lost). A successor gets at the memory objects of its predecessor by mem_create(PAGER) with the same node.
+ */
 struct scheme;
-void pager_scheme_died(struct scheme *s);
-/* Finished PAGE_* request of the kernel itself. */
-void pager_request_done(struct memobj *m, u32 op, u64 off, u64 len, i64 result);
+void pager_scheme_died(struct scheme *s, bool gone);
+/* RES_RESET: the devices of this resource are quiet. Frees what waits in r->pins and is no longer held by an fd. */
+struct resource;
+void mem_pins_release(struct resource *r);
 
 /* Address spaces (mm/as.c, mm/vma.c, mm/fault.c). */
 struct as *as_create_empty(void); /* refs 1, ERR_PTR on failure */

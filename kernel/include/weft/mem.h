@@ -12,7 +12,7 @@ enum weft_mem_kind {
 	WEFT_MEM_ANON,	/* zero-filled on demand; growable with MEM_RESIZE */
 	WEFT_MEM_PHYS,	/* fd = resource (WEFT_RES_MEM), arg = offset in it, size */
 	WEFT_MEM_DMA,	/* physically contiguous, zeroed, below 4 GiB with WEFT_MEM_LOW; fd = resource WEFT_RES_DMA. Stays allocated after the fd closes until its resource is reset */
-	WEFT_MEM_PAGER, /* fd = the server end of a scheme, arg = node: PAGE_* operations carry it as handle */
+	WEFT_MEM_PAGER, /* fd = the server end of a scheme, arg = node: PAGE_* operations carry it as handle. If a memory object with that node still lives (a predecessor's), this is an fd for it */
 	WEFT_MEM_CLONE, /* fd = a memory object: a copy-on-write clone of all of it as it is now (private) */
 };
 #define WEFT_MEM_CACHE_WB 0x0u
@@ -94,6 +94,7 @@ enum weft_mem_op {
 	WEFT_MEM_SET_TIMES, /* a: mtime ns, b: ctime ns (realtime) */
 	WEFT_MEM_DIRTY,	    /* a: u64 offsets[], b: n -> number of dirty runs written as {offset, length} pairs */
 	WEFT_MEM_PHYS_ADDR, /* a: offset -> bus address: DMA and PHYS objects only, needs CONTROL */
+	WEFT_MEM_RELEASE,   /* DMA object or pin fd: the device uses it no longer, so it need not wait for RES_RESET when it is closed */
 };
 struct weft_mem_info {
 	u64 size;
