@@ -12,6 +12,17 @@ struct namespace *ns_create_root(void);
 void ns_get(struct namespace *n);
 void ns_put(struct namespace *n);
 
+struct object *ns_object(struct namespace *n); /* its WEFT_OBJ_NS object */
+struct namespace *ns_of_object(struct object *o);
+
+/* For obj_create: new objects, refs 1, fds 0. */
+int pipe_create(u64 cap, struct object *out[2]);
+int channel_create(u32 type, struct object *out[2]);
+int dgram_create(struct object *out[2]);
+int pollset_create(struct object **out);
+int irq_create(i32 res_fd, u32 line, struct object **out);
+int proc_events_create(struct object **out); /* the channel end that yields struct weft_proc_event */
+
 struct resource {
 	struct object obj; /* WEFT_OBJ_RESOURCE */
 	struct weft_res r;

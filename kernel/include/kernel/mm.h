@@ -88,11 +88,12 @@ void mem_pins_release(struct resource *r);
 
 /* Address spaces (mm/as.c, mm/vma.c, mm/fault.c). */
 struct as *as_create_empty(void); /* refs 1, ERR_PTR on failure */
-struct as *as_copy(struct as *from); /* fork: copy-on-write; ERR_PTR */
+struct as *as_copy(struct as *from); /* fork: copy-on-write; kernel-owned frames (as_map_frame) are left out; ERR_PTR */
+struct as *as_of_object(struct object *o); /* of a WEFT_OBJ_AS object, no reference taken */
 void as_get(struct as *a);
 void as_put(struct as *a);
 struct object *as_object(struct as *a); /* the WEFT_OBJ_AS object for fds */
-void as_switch(struct as *a);		/* loads CR3 if another is loaded */
+void as_switch(struct as *a);		/* loads CR3 if another is loaded, and sets this_cpu()->as; NULL: the kernel's own tables (idle) */
 /* A fault of user mode or of the kernel's user copy in the current address space. May block (pager). 0: resolved; else a weft_cause. */
 u32 as_fault(struct as *a, u64 addr, bool write, bool exec);
 /* Maps a kernel-owned frame (thread page, process page) at a fixed free user address. The AS holds a frame ref until as_unmap_frame. */

@@ -60,6 +60,15 @@ struct thread {
 	struct list futex_link;
 	u64 futex_key[2];
 	u32 futex_bits;
+	u32 ceiling;		/* highest priority it may give itself */
+	u64 sig_pending;	/* the truth; tp->pending is its mirror */
+	u64 sig_waiting;	/* signals that sig_take or a SIGNALS object waits for */
+	u64 sig_blocked;	/* used where there is no thread page */
+	bool stop_own;		/* THREAD_STOP, besides the process's stop */
+	bool queued;		/* in a run queue */
+	struct thread *hash_next; /* by tid */
+	u64 ready_since;
+	struct as *dead_as;	/* of a dead thread: to be dropped when nobody runs on it */
 	char name[16];
 };
 
@@ -91,6 +100,13 @@ struct process {
 	u64 start_ns, user_ns, system_ns, child_user_ns, child_system_ns;
 	u64 faults_minor, faults_major;
 	u64 log_tokens, log_stamp;
+	u64 sig_pending;	/* the truth; pp->pending is its mirror */
+	struct process *hash_next; /* by pid */
+	struct thread *exec_thread; /* it waits in exec_wait for the others to die */
+	struct waitq exec_wait;
+	u64 max_resident;
+	u64 switches_voluntary, switches_forced; /* of dead threads */
+	u32 stop_code;		/* what proc_wait has to report: 0, CLD_STOPPED, CLD_CONTINUED */
 	char name[16];
 };
 
@@ -114,6 +130,11 @@ struct cpu {
 	u32 nready;
 	struct arch_cpu arch;
 	u64 user_ns, system_ns, idle_ns, irq_ns, switches, interrupts, ipis, shootdowns, syscalls;
+	struct thread *direct;	/* preferred by the next switch; it is in this CPU's run queue */
+	u64 timer_at;		/* what arch_timer_set was told */
+	u64 tick_at;		/* end of the slice, or when ready threads should be spread; WEFT_FOREVER: none */
+	u64 acct_stamp, hold_stamp; /* TSC */
+	bool online;
 };
 extern struct cpu *cpus[];
 extern u32 ncpus;
@@ -148,6 +169,7 @@ void sched_start_cpu(void) NORETURN; /* idle loop of each CPU */
 /* Threads and processes (sched/thread.c, sched/process.c). Created threads hold a ref to themselves until dead. */
 int thread_create(struct process *p, const struct weft_thread_new *n, struct thread **out);
 NORETURN void thread_exit_current(void);
+void sched_reap(void); /* frees dead threads and their address spaces; not on their own stacks */
 struct thread *thread_find(struct process *p, u32 tid); /* no ref; p NULL: any */
 int process_create(const char *name, struct as *as, struct fds *fds, struct namespace *ns, struct identity *id, struct process **out);
 void process_kill(struct process *p, u32 status);
@@ -172,11 +194,12 @@ extern struct identity *identity_system;
 struct identity *identity_get(u32 number); /* referenced, or NULL */
 void identity_put(struct identity *i);
 
-/* Timers (sched/timer.c): a heap or wheel per machine under the BKL; callbacks run with the BKL held, in interrupt context, must not block. */
+/* Timers (sched/timer.c): one pairing heap under the BKL; callbacks run with the BKL held, in interrupt context, must not block. Arming cannot fail. */
 struct ktimer {
 	u64 deadline;
 	void (*fn)(struct ktimer *t);
-	u32 heap_index; /* 0xffffffff: not armed */
+	struct ktimer *child, *next, *prev; /* prev: left sibling or parent */
+	bool armed;
 };
 void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *t));
 void ktimer_arm(struct ktimer *t, u64 deadline);
@@ -184,5 +207,17 @@ void ktimer_cancel(struct ktimer *t);
 void ktimer_interrupt(void); /* runs what is due and programs the next */
 u64 now_ns(void);	     /* monotonic */
 extern u64 realtime_off;
+void time_init(void);	     /* boot_info.entry_tsc is time 0; reads the RTC */
+void time_set_realtime(u64 ns);
+struct memobj *time_page_object(void); /* no reference taken */
+u64 clock_ns(u32 clock, struct thread *t); /* enum weft_clock; CPU clocks of t or its process */
+u64 thread_cpu_ns(struct thread *t, u64 *user, u64 *system);
+u64 process_cpu_ns(struct process *p, u64 *user, u64 *system);
+
+/* Counters for sys_ctl(INFO): processes and threads are object_count[PROCESS] and thread_count. */
+extern u64 thread_count, fork_count, load_avg[3], first_user_ns;
+extern struct lock_stats {
+	u64 acquired, contended, wait_ns, hold_max_ns, hold_ns;
+} lock_stats;
 
 #endif

@@ -113,7 +113,10 @@ enum weft_proc_flags {
 	WEFT_PROC_SIBLING = 0x200,  /* CLONE_PARENT: a child of the caller's parent */
 	WEFT_PROC_SHARE_FDS = 0x400, /* CLONE_FILES without CLONE_VM|CLONE_THREAD */
 };
-/* proc_create makes a process with one thread; with COPY_AS the tp page (and pp page) are private copies at the same addresses. */
+/*
+ * proc_create makes a process with one thread; with COPY_AS the tp page (and pp page) are private copies at the same addresses: tp->rt is
+ * copied whole and thread.tp_rt is not applied. With SHARE_AS the pp page starts as a copy of the caller's. The runtime (SET_RUNTIME) is inherited in both.
+ */
 struct weft_proc_new {
 	u32 flags;
 	u32 exit_signal;	/* posted to the parent at death, or 0 */
@@ -167,6 +170,7 @@ enum weft_proc_op {
 	WEFT_PROC_FD_LIST,	/* a: i32 *, b: n -> count (needs CONTROL) */
 	WEFT_PROC_RELEASE_VFORK, /* own process: wakes the parent that waits in VFORK */
 	WEFT_PROC_SET_PDEATHSIG, /* a: signal */
+	WEFT_PROC_SET_AUTOREAP, /* own process, a: 0/1: children that exit are reaped at once (SIGCHLD ignored, SA_NOCLDWAIT); the signal is posted all the same */
 };
 struct weft_proc_info {
 	u32 pid, ppid, identity, threads;
