@@ -32,6 +32,9 @@ NORETURN void kernel_main(void); /* init/main.c: called on the boot CPU's stack 
 
 #define KERNEL_BASE 0xffffffff80000000ul
 #define DIRECT_MAP 0xffff800000000000ul
+/* arch_kernel_map takes addresses of these two ranges of 512 GiB only. */
+#define KERNEL_STACKS 0xffffc00000000000ul /* mm/kstack.c's */
+#define KERNEL_MMIO 0xffffc08000000000ul   /* arch_map_mmio's */
 static inline void *phys_to_virt(u64 p) { return (void *)(p + DIRECT_MAP); }
 
 /* Paging (arch/x86_64/paging.c). Page tables hold frames; changes of live mappings are followed by tlb_shootdown. */
@@ -95,7 +98,7 @@ void arch_thread_free(struct thread *t);
 void arch_switch(struct thread *from, struct thread *to);
 struct weft_regs *arch_user_regs(struct thread *t); /* its saved user registers, at the top of its kernel stack */
 void arch_set_fs(struct thread *t, u64 base);
-void arch_runtime_changed(void); /* current process's rt or tp changed: refresh the cpu's copies */
+void arch_runtime_changed(void); /* current process's rt, tp or io_bitmap (bit set: granted) changed: refresh the cpu's copies */
 
 /* Interrupts, CPUs, time. */
 void arch_init_early(void);	/* after frames: GDT, IDT, ACPI tables, LAPIC, IOAPIC, TSC calibration */
@@ -107,6 +110,7 @@ extern u32 tsc_shift;
 void arch_timer_set(u64 deadline_ns); /* one-shot on this CPU; WEFT_FOREVER: off */
 void arch_send_resched(u32 cpu);
 void arch_stop_others(void);	/* panic */
+NORETURN void arch_halt(void);	/* this CPU, for good */
 void arch_power_off(u64 code);
 void arch_reboot(void);
 u64 arch_rtc_read(void);	/* seconds since 1970 */

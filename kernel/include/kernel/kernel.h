@@ -57,11 +57,17 @@ int snprintf(char *buf, size_t n, const char *fmt, ...) __attribute__((format(pr
 
 /* lib/log.c: the ring behind sys:log; lines also go to the debug port. Never blocks; callable from anywhere. */
 void klog(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Raw bytes of a user's line (control characters replaced), with the prefix "NAME: ". */
+void klog_user(const char *name, const char *s, size_t n);
+/* Copies what came after *cursor (0: the oldest kept) and moves it on -> bytes. Drops nothing but what the ring has lost. */
+size_t klog_read(u64 *cursor, char *buf, size_t n);
+u64 klog_end(void); /* the cursor of the newest byte */
 /* Prints, with a symbolisable back trace ("@@bt ADDR ..."), stops every CPU. */
 NORETURN void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define kassert(c) do { if (unlikely(!(c))) panic("%s:%d: %s", __FILE__, __LINE__, #c); } while (0)
 
 /* lib/trace.c: a per-CPU ring of (tsc, event, a, b). */
 void ktrace(const char *event, u64 a, u64 b);
+size_t ktrace_text(char *buf, size_t n); /* the rings of all CPUs as text, oldest first -> bytes */
 
 #endif
