@@ -26,6 +26,7 @@ int proc_events_create(struct object **out); /* the channel end that yields stru
 struct resource {
 	struct object obj; /* WEFT_OBJ_RESOURCE */
 	struct weft_res r;
+	u64 parent;	   /* object id of the resource it was derived from */
 	struct list pins;  /* DMA objects and pins that wait for RES_RESET */
 };
 int resource_create(const struct weft_res *r, struct resource **out);
@@ -50,6 +51,9 @@ void ipc_thread_dying(struct thread *t);    /* detaches its request: buffers rev
 
 void builtin_init(struct namespace *root); /* publishes debug, sys */
 int console_object(struct object **out);   /* the first process's fds 0, 1, 2 */
+extern u64 calls_unserved[512];	   /* Linux calls that no runtime served, by number */
+void random_bytes(void *to, size_t n);	/* ChaCha20 with fast key erasure */
+void random_stir(u64 sample);		/* cheap; from interrupts */
 void proc_event(u32 what, struct process *p, u32 arg);
 
 #endif

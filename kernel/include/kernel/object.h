@@ -66,7 +66,12 @@ struct watch {
 	struct list link; /* in object.watchers */
 	struct object *o; /* referenced; NULL if not armed */
 	void (*fire)(struct watch *w, u32 bits);
+	bool exclusive; /* of those that are, only the first whose fire sets `took` is told */
+	bool took;
 };
+/* In bits of fire: the object's last fd is gone; the watch must be deleted. */
+#define WATCH_CLOSED 0x10000u
+void watch_closed(struct object *o); /* object_fd_put calls it at fds 0, before ops->closed */
 void watch_add(struct watch *w, struct object *o, void (*fire)(struct watch *w, u32 bits));
 void watch_del(struct watch *w);	/* accepts one not armed */
 void object_notify(struct object *o, u32 bits);

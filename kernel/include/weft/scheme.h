@@ -57,7 +57,14 @@ struct weft_req {
 #define WEFT_REQ_CLOEXEC 0x1u	/* received fds get cloexec */
 #define WEFT_REQ_PRIVATE 0x2u	/* received fds go to the private table */
 #define WEFT_REQ_NOINTR	 0x4u	/* signals do not interrupt it (death does) */
+#define WEFT_REQ_IDEMPOTENT 0x8u /* if the server dies while it has it, its successor gets it again */
 
+/*
+ * scheme_serve(fd, cqes, ncqe, sqes, nsqe, deadline) -> SQEs received, 0 at the deadline. The replies are taken first, in order; whatever the
+ * wait then gives (-EINTR, -EBADF when another thread closed the server end), they are not to be sent again. A reply to a dead tag (client gone,
+ * redelivered, replied to already) is dropped, and fds that it would have given are closed (new handles get their CLOSE). A reply that
+ * is wrong (bad fd, handle id in use, more bytes than asked) completes the request with -EPROTO. ncqe and nsqe are at most 64.
+ */
 struct weft_sqe {
 	u64 tag;	/* 0: one-way */
 	u16 op;
@@ -109,11 +116,22 @@ struct weft_cqe {
 #define WEFT_CQE_READY 0x1u
 #define WEFT_CQE_OUT   0x2u /* out[] is meant */
 
-/* scheme_create: fds[0] = server end, fds[1] = endpoint. */
+/*
+ * scheme_create(flags, fds, limits): fds[0] = server end, fds[1] = endpoint (both private, cloexec). limits.authority names a resource with
+ * WEFT_RES_SCHEME (-EPERM without). orphan_ns and max_requests 0: 2 s, 1024. flags: 0.
+ *
+ * The server end is one life of the server: when its last fd closes, the scheme is orphaned. Requests that no server has received yet wait for a
+ * successor, up to orphan_ns, and so do new ones. Requests which the dead server had received fail with -EIO, but for those that may safely be
+ * done twice, which are delivered again to the successor with WEFT_SQE_REDELIVERED: WEFT_OP_READ at a given offset, and those
+ * with WEFT_REQ_IDEMPOTENT. After orphan_ns everything fails with -EIO until there is a successor. If the endpoint's last fd is closed too (a name
+ * in a namespace counts as one), no successor can come: all fails with -EIO at once, and handles poll POLLERR|POLLHUP.
+ */
 struct weft_scheme_limits {
 	u64 orphan_ns;	   /* how long requests wait while there is no server */
 	u32 max_requests;  /* in flight, over that clients wait */
 	u32 rank;
+	i32 authority;
+	u32 pad;
 };
 
 enum weft_scheme_op {
