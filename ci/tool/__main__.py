@@ -24,6 +24,31 @@ def cmd_test(args):
     return suites.main(args.suites)
 
 
+def cmd_exec(args):
+    from . import job
+    args.argv = [a for a in args.argv if a != "--"] if args.argv[:1] == ["--"] else args.argv
+    if not args.argv:
+        raise WeftError("exec: names no command; write it after --")
+    return job.exec_command(args)
+
+
+def cmd_image(args):
+    from . import build, disk
+    build.programs()
+    path = disk.image(args.config)
+    if args.out:
+        from .base import run
+        run(["cp", "--sparse=always", path, args.out])
+        path = args.out
+    print(path)
+    return 0
+
+
+def machine_options(p, mem=0):
+    p.add_argument("--smp", type=int, default=2, metavar="N", help="CPUs (default 2)")
+    p.add_argument("--mem", type=int, default=mem, metavar="MIB", help="memory")
+
+
 def parser():
     top = argparse.ArgumentParser(prog="./weft", description="Build, run, test and measure Weft.")
     common = argparse.ArgumentParser(add_help=False)
@@ -38,6 +63,27 @@ def parser():
         return p
 
     command("build", cmd_build, "compile everything and assemble the boot archive")
+    p = command("exec", cmd_exec, "boot and run one command; exit with its status")
+    p.add_argument("--config", default="none", metavar="C",
+                   help="root file system (default none: the boot archive only)")
+    p.add_argument("--kernel", default="weft", choices=["weft", "linux"])
+    p.add_argument("--root", default="memory", choices=["memory", "disk"],
+                   help="where Weft has the root file system (Linux: always the disk)")
+    machine_options(p)
+    p.add_argument("--package", action="append", default=[], metavar="DEB",
+                   help="add a Debian package to the image")
+    p.add_argument("--add", action="append", default=[], metavar="PATH",
+                   help="copy a file or folder to /host")
+    p.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
+    p.add_argument("--append", default="", metavar="WORDS", help="options for the kernel")
+    p.add_argument("--devices", default="none", choices=["none", "desktop"])
+    p.add_argument("--timeout", type=float, default=300, metavar="S")
+    p.add_argument("--log", default="", metavar="FILE", help="keep the kernel's log")
+    p.add_argument("--times", action="store_true", help="say how long the boot took")
+    p.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- CMD [ARG]...")
+    p = command("image", cmd_image, "write a bootable disk")
+    p.add_argument("--config", default="base", metavar="C")
+    p.add_argument("out", nargs="?", metavar="OUT")
     p = command("test", cmd_test, "run test suites (all that CI runs, if none is named)")
     p.add_argument("suites", nargs="*", metavar="SUITE")
     command("sysroot", cmd_sysroot, "print the path of trixie's headers and libraries")
