@@ -148,14 +148,13 @@ class Splitter:
     def __init__(self, nonce):
         self.start = f"\n@@weft-start {nonce}\n".encode()
         self.end = f"\n@@weft-exit {nonce} ".encode()
-        self.init = b"@@weft-init\n"
+        self.init = b"@@weft-init"
         self.before = b"\n"
         self.held = b""
         self.started = self.inited = False
         self.status = None
 
     def feed(self, data):
-        data = data.replace(b"\r\n", b"\n") if not self.started else data
         if not self.started:
             self.before += data
             self.inited = self.inited or self.init in self.before
