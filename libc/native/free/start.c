@@ -26,6 +26,13 @@ u64 native_auxv(u64 tag)
 	return 0;
 }
 
+const struct native_fd *native_fds(void)
+{
+	static const struct native_fd none[1];
+	u64 table = native_auxv(NATIVE_AT_FDS);
+	return table ? (const struct native_fd *)table : none;
+}
+
 const char *getenv(const char *name)
 {
 	size_t n = strlen(name);

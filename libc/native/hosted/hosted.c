@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* libc/native under a C library (servers on musl and the POSIX runtime): its threads, its auxiliary vector. */
+/* libc/native under a C library (servers on musl and the POSIX runtime): its threads, the named fds in its environment. */
 #include <native/call.h>
 #include <native/start.h>
 #include <native/thread.h>
 #include <native/time.h>
+#include <posix/start.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 
 u64 native_auxv(u64 tag)
@@ -17,11 +20,30 @@ const struct weft_start *native_boot(void)
 	return NULL;
 }
 
-__attribute__((constructor)) static void use_time_page(void)
+static struct native_fd table[96];
+
+const struct native_fd *native_fds(void)
 {
-	u64 page = getauxval(NATIVE_AT_TIME);
-	if (page)
-		time_use_page((const struct weft_time_page *)page);
+	return table;
+}
+
+/* WEFT_FDS=NAME=FD,NAME=FD... (spawn_posix.c). A name may have ':' but neither '=' nor ','. */
+__attribute__((constructor)) static void read_fd_names(void)
+{
+	const char *p = getenv("WEFT_FDS");
+	u32 n = 0;
+	while (p && *p && n < sizeof table / sizeof table[0] - 1) {
+		size_t len = strcspn(p, "=");
+		if (p[len] != '=' || len >= NATIVE_FD_NAME)
+			break;
+		memcpy(table[n].name, p, len);
+		char *end;
+		table[n++].fd = (i32)strtol(p + len + 1, &end, 10);
+		p = *end == ',' ? end + 1 : end;
+	}
+	unsetenv("WEFT_FDS");
+	/* The runtime has it mapped for every process that it runs. */
+	time_use_page((const struct weft_time_page *)POSIX_TIME_ADDR);
 }
 
 static void *thread_main(void *arg)

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of named fds and the kernel log; where the vector comes from is start code's (free/, hosted/). */
+/* Named fds and the kernel log. Where the table comes from is the start code's (free/, hosted/). */
 #include <native/call.h>
 #include <native/start.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-const struct native_fd *native_fds(void)
-{
-	static const struct native_fd none[1];
-	u64 table = native_auxv(NATIVE_AT_FDS);
-	return table ? (const struct native_fd *)table : none;
-}
 
 i32 native_fd(const char *name)
 {
