@@ -40,6 +40,8 @@ enum weft_chan_op {
 	WEFT_CHAN_SET_PEER,	    /* a: pid, b: identity: needs WEFT_RES_IDENT authority in c (servers/ipc) */
 	WEFT_CHAN_BUFFER,	    /* a: new send buffer size or 0 -> size */
 	WEFT_CHAN_TYPE,		    /* -> enum weft_chan_type */
+	WEFT_CHAN_OPEN_PEER,	    /* an end made with obj_create(CHANNEL, type, 1), whose peer is not open: makes a new peer end -> fd (private, cloexec). Before it, reads and
+				       writes are -ENOTCONN, readiness is OUT|HUP; after the first peer closed again before a byte was sent, likewise */
 };
 
 #endif

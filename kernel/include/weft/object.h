@@ -21,12 +21,12 @@ enum weft_obj {
 	WEFT_OBJ_HANDLE,    /* an open node of a scheme */
 	WEFT_OBJ_NS,	    /* namespace */
 	WEFT_OBJ_PIPE,	    /* obj_create(PIPE, capacity or 0, 0): fds[0] read end, fds[1] write end */
-	WEFT_OBJ_CHANNEL,   /* obj_create(CHANNEL, enum weft_chan_type, 0): two connected ends */
+	WEFT_OBJ_CHANNEL,   /* obj_create(CHANNEL, enum weft_chan_type, 0): two connected ends; (.., .., 1): fds[0] only, its peer is made later by WEFT_CHAN_OPEN_PEER */
 	WEFT_OBJ_DGRAM,	    /* obj_create(DGRAM, 0, 0): fds[0] receiving endpoint, fds[1] sender (sendable cap) */
 	WEFT_OBJ_POLLSET,
 	WEFT_OBJ_COUNTER,   /* obj_create(COUNTER, initial, semaphore?): an eventfd: 8-byte reads and writes */
 	WEFT_OBJ_TIMER,	    /* obj_create(TIMER, clock, 0): a timerfd; with signal: see event.h */
-	WEFT_OBJ_SIGNALS,   /* obj_create(SIGNALS, mask, 0): readable while the *reader* has pending signals of mask */
+	WEFT_OBJ_SIGNALS,   /* obj_create(SIGNALS, mask, 0): readable while the *reader* has pending signals of mask; reads yield weft_siginfo[]; fd_ctl(0x100, new mask) */
 	WEFT_OBJ_FENCE,	    /* obj_create(FENCE, 0, 0): fds[0] waits (readable when signalled), fds[1] signals by write of i32 status */
 	WEFT_OBJ_IRQ,	    /* obj_create(IRQ, res fd, line or WEFT_IRQ_MSI): see sys.h */
 	WEFT_OBJ_RESOURCE,  /* authority over ports, memory ranges, interrupts, the system: see sys.h */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the POSIX runtime asks of servers/proc, on the root handle of scheme `proc` (besides the file protocol for /proc itself).
+ * The caller is the SQE's pid, tid and identity; permissions are Linux's. Results are 0 or more, or a negative errno.
+ */
+#ifndef NATIVE_PROCPROTO_H
+#define NATIVE_PROCPROTO_H
+
+#include <native/fsproto.h>
+
+enum procp_op {
+	/* args: pid as kill(2) takes it (> 0, 0, -1, < -1), signal. Buffer 0 IN, if any: struct weft_siginfo (rt_sigqueueinfo: code < 0) */
+	PROCP_KILL = FSP_PRIVATE,
+	/* args: tgid or 0 (tkill), tid, signal. Buffer 0 as above */
+	PROCP_TGKILL,
+	/* args: enum procp_cred, a, b, c. Buffer 0 IN: u32 gids[] (SETGROUPS) or u64 {effective, permitted, inheritable} (CAPSET). Mints an
+	 * identity and attaches it to the calling thread (glibc does the rest by its own broadcast) */
+	PROCP_CRED,
+	/* args: pid or 0, pgid or 0. Sets the identity of every thread of that process */
+	PROCP_SETPGID,
+	/* -> new session id */
+	PROCP_SETSID,
+	PROCP_GETPGID, /* args: pid */
+	PROCP_GETSID,  /* args: pid */
+	/* args: pid, 1: O_NONBLOCK. -> fds_out[0]: process fd (READ and DUP rights: poll, wait, no control) */
+	PROCP_PIDFD,
+	/* args: pid, resource, 1 if buffer 0 IN holds a new struct posix_rlimit. Buffer 1 OUT: the old one. Other processes than the caller */
+	PROCP_PRLIMIT,
+	/* args: which, who. -> 1..40 (20 - nice) */
+	PROCP_GETPRIORITY,
+	PROCP_SETPRIORITY, /* args: which, who, nice */
+	/* args: pid or tid, policy, priority, 1 to set. -> policy | priority << 8. The kernel's priority is set from it */
+	PROCP_SCHED,
+	/* args: pid or tid, 1 to set. Buffer 0 IN or OUT: u64 mask */
+	PROCP_AFFINITY,
+	/* Set-id exec. Buffer 0 IN: the new program's struct posix_start (with strings); fds[0]: the file, as the program opened it. The server
+	 * opens the file again by itself, builds the process and lets it take the caller's place. Replies only on failure */
+	PROCP_EXEC_SETID,
+	/* args: pidfd in fds[0], fd number. -> fds_out[0] (needs the rights of ptrace) */
+	PROCP_PIDFD_GETFD,
+	/* args: pid. Buffer 0 OUT: u64 {effective, permitted, inheritable} */
+	PROCP_CAPGET,
+};
+
+enum procp_cred {
+	PROCP_SETUID, PROCP_SETGID,
+	PROCP_SETREUID, PROCP_SETREGID,
+	PROCP_SETRESUID, PROCP_SETRESGID,
+	PROCP_SETFSUID, PROCP_SETFSGID, /* -> the old one, whatever happens */
+	PROCP_SETGROUPS,
+	PROCP_CAPSET,
+	PROCP_NO_NEW_PRIVS,
+	PROCP_CAP_DROP_BOUNDING, /* a: capability */
+	PROCP_CAP_AMBIENT,	 /* a: PR_CAP_AMBIENT_*, b: capability */
+};
+
+#endif
