@@ -63,10 +63,10 @@ static char *read_file(const char *path, size_t *len)
 			break;
 		size += n;
 		if (size == room) {
-			room *= 2;
-			buf = realloc(buf, room + 1);
-			if (!buf)
+			char *more = realloc(buf, (room *= 2) + 1);
+			if (!more)
 				return NULL;
+			buf = more;
 		}
 	}
 	close(fd);

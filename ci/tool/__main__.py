@@ -32,6 +32,21 @@ def cmd_exec(args):
     return job.exec_command(args)
 
 
+def cmd_run(args):
+    from . import desktop
+    return desktop.main(args)
+
+
+def cmd_screenshot(args):
+    from . import desktop
+    return desktop.screenshot(args)
+
+
+def cmd_bench(args):
+    from . import bench
+    return bench.main(args)
+
+
 def cmd_image(args):
     from . import build, disk
     build.programs()
@@ -63,6 +78,39 @@ def parser():
         return p
 
     command("build", cmd_build, "compile everything and assemble the boot archive")
+    p = command("run", cmd_run, "build what is missing and boot the desktop")
+    p.add_argument("--config", default="desktop", metavar="C")
+    p.add_argument("--kernel", default="weft", choices=["weft", "linux"])
+    p.add_argument("--root", default="disk", choices=["memory", "disk"])
+    p.add_argument("--headless", action="store_true", help="no window; the console is on stdout")
+    p.add_argument("--gl", action="store_true", help="3D through the host's GL (virtio-gpu-gl)")
+    p.add_argument("--gdb", action="store_true", help="wait for a debugger before the first step")
+    p.add_argument("--disk", metavar="FILE", help="a disk that keeps changes (made if missing)")
+    p.add_argument("--append", default="", metavar="WORDS", help="options for the kernel")
+    machine_options(p)
+    p = command("screenshot", cmd_screenshot, "photograph the desktop")
+    p.add_argument("out", metavar="OUT.png")
+    p.add_argument("--config", default="desktop", metavar="C")
+    p.add_argument("--kernel", default="weft", choices=["weft", "linux"])
+    p.add_argument("--root", default="disk", choices=["memory", "disk"])
+    p.add_argument("--disk", metavar="FILE", help="a disk that keeps changes (made if missing)")
+    p.add_argument("--run", metavar="CMD", help="a shell line to run in the session")
+    p.add_argument("--type", metavar="TEXT",
+                   help=r"text to type; \n is Return, <meta_l-ret> a chord of keys")
+    p.add_argument("--after", type=float, default=5, metavar="S",
+                   help="seconds from the first picture to typing or the photograph")
+    p.add_argument("--after-type", type=float, default=5, metavar="S")
+    p.add_argument("--add", action="append", default=[], metavar="PATH",
+                   help="copy a file or folder to /host")
+    p.add_argument("--append", default="", metavar="WORDS", help="options for the kernel")
+    p.add_argument("--timeout", type=float, default=180, metavar="S")
+    machine_options(p)
+    p = command("bench", cmd_bench, "measure, on Weft or on both kernels")
+    p.add_argument("names", nargs="*", metavar="NAME")
+    p.add_argument("--against", choices=["linux"])
+    p.add_argument("--only", choices=["weft", "linux"], help="one kernel only")
+    p.add_argument("--runs", type=int, default=0, metavar="N", help="boots of each (default 5)")
+    p.add_argument("--json", metavar="FILE")
     p = command("exec", cmd_exec, "boot and run one command; exit with its status")
     p.add_argument("--config", default="none", metavar="C",
                    help="root file system (default none: the boot archive only)")

@@ -58,11 +58,18 @@ class Outcome:
     end_at: float = 0
 
 
-def overlay(job, nonce, root_device=None):
-    """The archive that carries the command and the host's files."""
+def overlay(job, nonce, root_device=None, autostart=None):
+    """The archive that carries the command and the host's files.
+
+    `autostart` is a shell line for the desktop's session to run when it is up.
+    """
     out = io.BytesIO()
     with newc.Writer(out) as w:
-        w.add("job/cmd", b"".join(a.encode("utf-8", "surrogateescape") + b"\0" for a in job.argv))
+        if autostart:
+            w.add("job/autostart", autostart.encode() + b"\n")
+        if job.argv:
+            w.add("job/cmd", b"".join(a.encode("utf-8", "surrogateescape") + b"\0"
+                                      for a in job.argv))
         w.add("job/nonce", nonce.encode() + b"\n")
         env = {**ENVIRONMENT, **job.env}
         w.add("job/env", b"".join(f"{k}={v}".encode() + b"\0" for k, v in env.items()))

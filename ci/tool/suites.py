@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
 """The test suites behind ./weft test. A suite yields results; the runner prints and counts them."""
 
+import functools
+import importlib
 import io
 import json
 import re
 import subprocess
 import time
+import tomllib
 import unittest
 from dataclasses import dataclass
 
-from . import build, host
-from .base import BUILD, ROOT, WeftError, say
+from . import build, host, job
+from .base import BUILD, ROOT, WeftError
 
 LINES_LIMIT = 15000
 CALLS_LIMIT = 50
@@ -110,19 +113,156 @@ def native_calls():
     return len(set(re.findall(r"^\s*X\((\w+),", body, re.M)))
 
 
-SUITES = {"unit": [unit, budgets]}
+CHECK = re.compile(r"^(not ok|ok) ([^\n]*)$", re.M)
+TOTAL = re.compile(r"^@@tests (\d+) (\d+)\s*$", re.M)
+BOOT_KEYS = {"name", "command", "smp", "config", "root", "kernel", "timeout", "mem", "packages", "add",
+             "env", "append", "devices"}
+
+
+def checks(text, prefix=""):
+    """Results from a test program's output; a missing or wrong total is a failure of its own."""
+    good = bad = 0
+    for verdict, rest in CHECK.findall(text):
+        name, _, why = rest.strip().partition(": ") if verdict == "not ok" else (rest.strip(), "", "")
+        good += verdict == "ok"
+        bad += verdict != "ok"
+        yield Result(prefix + name, verdict == "ok", why)
+    total = TOTAL.findall(text)
+    if not total:
+        yield Result(f"{prefix}end", False, "no @@tests line: ended early")
+    elif (int(total[-1][0]), int(total[-1][1])) != (good, bad):
+        yield Result(f"{prefix}end", False, f"@@tests says {total[-1][0]} {total[-1][1]}, "
+                                            f"the lines say {good} {bad}")
+
+
+def boot_tests(spec, where):
+    """One [[boot]] table: a test program run in a guest, once per number of CPUs."""
+    for key in spec:
+        if key not in BOOT_KEYS:
+            raise WeftError(f"{where}: {key}: unknown key")
+    counts = spec.get("smp", [2])
+    for smp in counts if isinstance(counts, list) else [counts]:
+        task = job.Job(list(spec["command"]), kernel=spec.get("kernel", "weft"), smp=smp,
+                       config=spec.get("config", "none"), root=spec.get("root", "memory"),
+                       timeout=spec.get("timeout", 300), mem=spec.get("mem", 0),
+                       packages=spec.get("packages", []), env=spec.get("env", {}),
+                       add=[ROOT / a for a in spec.get("add", [])],
+                       append=spec.get("append", ""),
+                       desktop=spec.get("devices") == "desktop")
+        outcome = job.run(task)
+        prefix = f"{spec['name']} smp={smp}: "
+        text = outcome.output.decode(errors="replace")
+        yield from checks(text, prefix)
+        if outcome.status != 0:
+            tail = "\n".join(text.splitlines()[-12:])
+            yield Result(f"{prefix}exit", False,
+                         f"status {outcome.status} {outcome.reason}\n{tail}")
+
+
+def host_tests(spec, where):
+    """One [[host]] table: a command on this machine that prints ok and not ok lines."""
+    done = subprocess.run(spec["command"], cwd=ROOT, stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, timeout=spec.get("timeout", 600),
+                          errors="replace")
+    yield from checks(done.stdout, f"{spec['name']}: ")
+    if done.returncode != 0:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-12:])
+        yield Result(f"{spec['name']}: exit", False, f"status {done.returncode}\n{tail}")
+
+
+def python_tests(spec, where):
+    """One [[python]] table: a module of ci/ whose tests() yields (name, ok, why)."""
+    module = importlib.import_module(spec["module"])
+    for name, ok, why in module.tests():
+        yield Result(name, ok, why)
+
+
+def from_file(path):
+    """The parts of a suite that ci/suites/NAME.toml describes."""
+    try:
+        spec = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise WeftError(f"{path}: {error}") from None
+    kinds = {"boot": boot_tests, "host": host_tests, "python": python_tests}
+    parts = []
+    for key, tables in spec.items():
+        if key not in kinds:
+            raise WeftError(f"{path}: {key}: wants [[boot]], [[host]] or [[python]]")
+        for index, table in enumerate(tables):
+            parts.append(functools.partial(kinds[key], table, f"{path}: {key}[{index}]"))
+    return parts
+
+
+def static():
+    """Checks that read the sources only."""
+    yield from headers()
+    yield from cppcheck()
+
+
+def headers():
+    """Every source file begins with its licence, and has no stray white space."""
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True).stdout
+    for name in listed.splitlines():
+        path = ROOT / name
+        if path.suffix not in (".c", ".h", ".S", ".py", ".sh") or not path.is_file():
+            continue
+        text = path.read_text(errors="replace")
+        if not text.strip():
+            continue
+        why = ""
+        if "SPDX-License-Identifier: MIT" not in "\n".join(text.splitlines()[:2]):
+            why = "no SPDX line at the top"
+        else:
+            for number, line in enumerate(text.splitlines(), 1):
+                if line != line.rstrip():
+                    why = f"line {number} ends in white space"
+                    break
+        yield Result(f"source {name}", not why, why)
+
+
+def cppcheck():
+    folders = [f for f in ("kernel", "libc", "servers", "drivers", "drm", "compositor", "session",
+                           "ci") if any((ROOT / f).rglob("*.c"))]
+    host.need("static")
+    store = BUILD / "cppcheck"
+    store.mkdir(parents=True, exist_ok=True)
+    for folder in folders:
+        done = subprocess.run(
+            ["cppcheck", "--quiet", "--enable=warning,portability", "--std=c11", "--inline-suppr",
+             "--error-exitcode=9", f"--cppcheck-build-dir={store}", "-j2", "--language=c",
+             "--suppress=missingInclude", "--suppress=unknownMacro",
+             "--suppress=nullPointerArithmeticRedundantCheck", "--suppress=internalAstError",
+             "--suppress=preprocessorErrorDirective", "--template={file}:{line}: {id}: {message}",
+             "-I", "kernel/include", "-D__x86_64__=1", "-D__GNUC__=12", folder],
+            cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        found = (done.stderr or done.stdout).strip().splitlines()
+        yield Result(f"cppcheck {folder}", done.returncode == 0, "\n".join(found[:20]))
+
+
+BUILT_IN = {"unit": [unit], "static": [static, budgets]}
+ORDER = ["unit", "static", "kernel", "posix", "drivers", "drm", "desktop"]
+
+
+def suites():
+    """Every suite's parts by name: those in this file, and those of ci/suites."""
+    found = {name: list(parts) for name, parts in BUILT_IN.items()}
+    for path in sorted((ROOT / "ci" / "suites").glob("*.toml")):
+        found.setdefault(path.stem, []).extend(from_file(path))
+    return dict(sorted(found.items(), key=lambda item: (
+        ORDER.index(item[0]) if item[0] in ORDER else len(ORDER), item[0])))
 
 
 def main(names):
+    known = suites()
     for name in names:
-        if name not in SUITES:
-            raise WeftError(f"no suite {name}; there are: {' '.join(SUITES)}")
+        if name not in known:
+            raise WeftError(f"no suite {name}; there are: {' '.join(known)}")
     passed = failed = 0
     wrong = []
-    for name in names or list(SUITES):
+    for name in names or list(known):
         started = time.monotonic()
         good = bad = 0
-        for part in SUITES[name]:
+        for part in known[name]:
             try:
                 for result in part():
                     if result.ok:
@@ -133,7 +273,7 @@ def main(names):
                         print(f"FAILED {name}: {result.name}: {result.why}", flush=True)
             except WeftError as error:
                 bad += 1
-                wrong.append((name, Result(part.__name__, False, str(error))))
+                wrong.append((name, Result("run", False, str(error))))
                 print(f"FAILED {name}: {error}", flush=True)
         print(f"{name}: {good} passed, {bad} failed ({time.monotonic() - started:.1f} s)",
               flush=True)
