@@ -32,9 +32,8 @@ NORETURN void kernel_main(void); /* init/main.c: called on the boot CPU's stack 
 
 #define KERNEL_BASE 0xffffffff80000000ul
 #define DIRECT_MAP 0xffff800000000000ul
-/* arch_kernel_map takes addresses of these two ranges of 512 GiB only. */
-#define KERNEL_STACKS 0xffffc00000000000ul /* mm/kstack.c's */
-#define KERNEL_MMIO 0xffffc08000000000ul   /* arch_map_mmio's */
+/* arch_kernel_map takes addresses of the stacks (KSTACK_AREA below) and of this range of 64 GiB, arch_map_mmio's. */
+#define KERNEL_MMIO 0xffffffa000000000ul
 static inline void *phys_to_virt(u64 p) { return (void *)(p + DIRECT_MAP); }
 
 /* Paging (arch/x86_64/paging.c). Page tables hold frames; changes of live mappings are followed by tlb_shootdown. */

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interrupt controllers: each CPU's local APIC (x2APIC where there is one), the I/O APICs, the masked PICs; and device interrupts:
+ * slot i of `irqs` has vector VEC_DEVICE + i. A level line is masked when it comes and unmasked by arch_irq_unmask. Device
+ * interrupts go to the boot CPU.
+ */
+#include <kernel/thread.h>
+#include "x86.h"
+
+#define LAPIC_ID 0x20
+#define LAPIC_EOI 0xb0
+#define LAPIC_SPURIOUS 0xf0
+#define LAPIC_ICR 0x300
+#define LAPIC_ICR_HIGH 0x310
+#define LAPIC_LVT_TIMER 0x320
+#define LAPIC_LVT_LINT0 0x350
+#define LAPIC_LVT_ERROR 0x370
+#define LAPIC_TIMER_INIT 0x380
+#define LAPIC_TIMER_COUNT 0x390
+#define LAPIC_TIMER_DIVIDE 0x3e0
+#define MASKED (1u << 16)
+
+struct irq {
+	void (*handler)(void *arg);
+	void *arg;
+	u32 gsi; /* or WEFT_IRQ_MSI */
+	bool level;
+};
+static struct irq irqs[NDEVICE];
+static volatile u8 *lapic;
+static struct { volatile u32 *regs; u32 gsi, n; } ioapics[8];
+static u32 nioapics;
+
+static u32 lapic_read(u32 reg)
+{
+	return lapic ? mmio_read(lapic + reg) : (u32)rdmsr(MSR_X2APIC + reg / 16);
+}
+
+static void lapic_write(u32 reg, u32 v)
+{
+	if (lapic)
+		mmio_write(lapic + reg, v);
+	else
+		wrmsr(MSR_X2APIC + reg / 16, v);
+}
+
+void lapic_eoi(void)
+{
+	lapic_write(LAPIC_EOI, 0);
+}
+
+u32 lapic_id(void)
+{
+	return lapic ? lapic_read(LAPIC_ID) >> 24 : lapic_read(LAPIC_ID);
+}
+
+void lapic_ipi(u32 apic_id, u32 low)
+{
+	if (!lapic) {
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* x2APIC writes do not order what was stored before */
+		wrmsr(MSR_X2APIC + LAPIC_ICR / 16, (u64)apic_id << 32 | low);
+		return;
+	}
+	while (lapic_read(LAPIC_ICR) & 1u << 12)
+		cpu_relax();
+	lapic_write(LAPIC_ICR_HIGH, apic_id << 24);
+	lapic_write(LAPIC_ICR, low);
+}
+
+void lapic_init_cpu(void)
+{
+	if (!lapic)
+		wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 3u << 10);
+	lapic_write(LAPIC_SPURIOUS, 0x100 | VEC_SPURIOUS);
+	lapic_write(LAPIC_LVT_LINT0, MASKED);
+	lapic_write(LAPIC_LVT_ERROR, MASKED);
+	lapic_write(LAPIC_TIMER_DIVIDE, 0xb); /* by 1 */
+	lapic_write(LAPIC_LVT_TIMER, VEC_TIMER);
+}
+
+void lapic_timer(u32 count)
+{
+	lapic_write(LAPIC_TIMER_INIT, count);
+}
+
+u32 lapic_timer_count(void)
+{
+	return lapic_read(LAPIC_TIMER_COUNT);
+}
+
+void lapic_timer_mode(bool deadline)
+{
+	lapic_write(LAPIC_LVT_TIMER, VEC_TIMER | (deadline ? 2u << 17 : 0));
+}
+
+static u32 ioapic_read(u32 i, u32 reg)
+{
+	ioapics[i].regs[0] = reg;
+	return ioapics[i].regs[4];
+}
+
+static void ioapic_write(u32 i, u32 reg, u32 v)
+{
+	ioapics[i].regs[0] = reg;
+	ioapics[i].regs[4] = v;
+}
+
+static bool ioapic_of(u32 gsi, u32 *i, u32 *reg)
+{
+	for (*i = 0; *i < nioapics; ++*i) {
+		*reg = 0x10 + 2 * (gsi - ioapics[*i].gsi);
+		if (gsi >= ioapics[*i].gsi && gsi - ioapics[*i].gsi < ioapics[*i].n)
+			return true;
+	}
+	return false;
+}
+
+static void line_mask(u32 gsi, bool masked)
+{
+	u32 i, reg;
+
+	if (ioapic_of(gsi, &i, &reg))
+		ioapic_write(i, reg, (ioapic_read(i, reg) & ~MASKED) | (masked ? MASKED : 0));
+}
+
+void irq_interrupt(u32 vector)
+{
+	struct irq *q = vector < VEC_DEVICE + NDEVICE ? &irqs[vector - VEC_DEVICE] : NULL;
+
+	if (q && q->handler && q->level)
+		line_mask(q->gsi, true);
+	lapic_eoi();
+	if (q && q->handler)
+		q->handler(q->arg);
+}
+
+/* ISA lines by their overrides, else edge and high; PCI lines level and low. */
+static bool line_route(u32 gsi, u32 vector, bool *level)
+{
+	bool low = gsi >= 16;
+	u32 i, reg;
+
+	*level = gsi >= 16;
+	for (u32 n = 0; n < 16; n++) {
+		if (acpi.isa[n].gsi == gsi && (n == gsi || gsi < 16)) {
+			*level = acpi.isa[n].level;
+			low = acpi.isa[n].low;
+			if (n != gsi)
+				break;
+		}
+	}
+	if (!ioapic_of(gsi, &i, &reg))
+		return false;
+	ioapic_write(i, reg + 1, cpu0.apic_id << 24);
+	ioapic_write(i, reg, vector | (low ? 1u << 13 : 0) | (*level ? 1u << 15 : 0) | (*level ? MASKED : 0));
+	return true;
+}
+
+int arch_irq_alloc(u32 gsi, void (*handler)(void *arg), void *arg, u32 *id)
+{
+	for (u32 i = 0; gsi != WEFT_IRQ_MSI && i < NDEVICE; i++)
+		if (irqs[i].handler && irqs[i].gsi == gsi)
+			return -EBUSY;
+	for (u32 i = 0; i < NDEVICE; i++) {
+		struct irq *q = &irqs[(i * 16 + i / 12) % NDEVICE]; /* spread over the priority classes */
+
+		if (q->handler)
+			continue;
+		*q = (struct irq){handler, arg, gsi, false};
+		*id = q - irqs;
+		if (gsi != WEFT_IRQ_MSI && !line_route(gsi, VEC_DEVICE + *id, &q->level)) {
+			q->handler = NULL;
+			return -EINVAL;
+		}
+		if (q->level)
+			line_mask(gsi, false);
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+int arch_irq_msi(u32 id, u64 *address, u32 *data)
+{
+	if (id >= NDEVICE || !irqs[id].handler || irqs[id].gsi != WEFT_IRQ_MSI)
+		return -EINVAL;
+	*address = 0xfee00000 | cpu0.apic_id << 12;
+	*data = VEC_DEVICE + id;
+	return 0;
+}
+
+void arch_irq_unmask(u32 id)
+{
+	if (id < NDEVICE && irqs[id].handler && irqs[id].level)
+		line_mask(irqs[id].gsi, false);
+}
+
+void arch_irq_free(u32 id)
+{
+	if (id >= NDEVICE)
+		return;
+	if (irqs[id].gsi != WEFT_IRQ_MSI)
+		line_mask(irqs[id].gsi, true);
+	irqs[id].handler = NULL;
+}
+
+void apic_init(void)
+{
+	outb(0x20, 0x11); /* the PICs: moved out of the exceptions' way, and masked */
+	outb(0xa0, 0x11);
+	outb(0x21, 0xf0);
+	outb(0xa1, 0xf8);
+	outb(0x21, 4);
+	outb(0xa1, 2);
+	outb(0x21, 1);
+	outb(0xa1, 1);
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
+	if (!x86.x2apic) {
+		lapic = arch_map_mmio(acpi.lapic, PAGE_SIZE);
+		kassert(lapic);
+	}
+	lapic_init_cpu();
+	cpu0.apic_id = lapic_id();
+	for (u32 i = 0; i < acpi.nioapics; i++) {
+		ioapics[i].regs = arch_map_mmio(acpi.ioapics[i].phys, PAGE_SIZE);
+		ioapics[i].gsi = acpi.ioapics[i].gsi;
+		if (!ioapics[i].regs)
+			continue;
+		nioapics = i + 1;
+		ioapics[i].n = (ioapic_read(i, 1) >> 16 & 0xff) + 1;
+		for (u32 n = 0; n < ioapics[i].n; n++)
+			ioapic_write(i, 0x10 + 2 * n, MASKED);
+	}
+}

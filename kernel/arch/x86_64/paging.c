@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables of 4 levels. The upper half is the kernel's and the same everywhere: its top entries are made at boot and copied into
+ * each address space. Nothing in it is writable and executable, the direct map's view of the kernel's text included.
+ *
+ * A leaf that may not be read (PROT_NONE) is not present to the CPU and marked by PTE_NONE; its other bits stay as they were.
+ */
+#include <kernel/arch.h>
+#include <kernel/mm.h>
+#include <kernel/thread.h>
+#include "x86.h"
+
+#define PTE_P 1ul
+#define PTE_W 2ul
+#define PTE_U 4ul
+#define PTE_PWT 8ul
+#define PTE_PCD 16ul
+#define PTE_A 0x20ul
+#define PTE_D 0x40ul
+#define PTE_PS 0x80ul
+#define PTE_G 0x100ul
+#define PTE_NONE 0x200ul
+#define PTE_NX (1ul << 63)
+#define PTE_ADDR 0x000ffffffffff000ul
+#define SPAN(level) (1ul << (12 + 9 * (level))) /* covered by one entry: 0 is a page, 3 a top entry */
+
+static pte_t kernel_top[512] __attribute__((aligned(4096)));
+u64 kernel_root;
+static u64 mmio_next = KERNEL_MMIO;
+extern u64 smap_sites[], smap_sites_end[];
+
+static inline u32 slot(u64 addr, u32 level) { return addr >> (12 + 9 * level) & 511; }
+static inline pte_t *table(pte_t e) { return phys_to_virt(e & PTE_ADDR); }
+
+pte_t arch_pte_make(u64 phys, u32 flags)
+{
+	pte_t e = phys | PTE_A;
+
+	e |= flags & ARCH_PTE_R ? PTE_P : PTE_NONE;
+	if (flags & ARCH_PTE_W)
+		e |= PTE_W;
+	if (!(flags & ARCH_PTE_X))
+		e |= PTE_NX;
+	e |= flags & ARCH_PTE_USER ? PTE_U : PTE_G;
+	if (flags & ARCH_PTE_WC)
+		e |= PTE_PWT;
+	if (flags & ARCH_PTE_UC)
+		e |= PTE_PCD | PTE_PWT;
+	return e;
+}
+
+u64 arch_pte_phys(pte_t p)
+{
+	return p & PTE_ADDR;
+}
+
+u32 arch_pte_flags(pte_t p)
+{
+	u32 f = 0;
+
+	if (p & PTE_P)
+		f |= ARCH_PTE_R;
+	if (p & PTE_W)
+		f |= ARCH_PTE_W;
+	if (!(p & PTE_NX))
+		f |= ARCH_PTE_X;
+	if (p & PTE_U)
+		f |= ARCH_PTE_USER;
+	if (p & PTE_PCD)
+		f |= ARCH_PTE_UC;
+	else if (p & PTE_PWT)
+		f |= ARCH_PTE_WC;
+	return f;
+}
+
+bool arch_pte_dirty(pte_t p)
+{
+	return p & PTE_D;
+}
+
+int arch_as_init(struct arch_as *a)
+{
+	struct frame *f = frame_alloc_zero();
+
+	if (!f)
+		return -ENOMEM;
+	*a = (struct arch_as){.root = frame_phys(f), .tables = 1};
+	memcpy((pte_t *)frame_virt(f) + 256, kernel_top + 256, 2048);
+	return 0;
+}
+
+static void free_table(struct arch_as *a, pte_t e, u32 level)
+{
+	pte_t *t = table(e);
+
+	for (u32 i = 0; level > 0 && i < 512; i++)
+		if (t[i] & PTE_P)
+			free_table(a, t[i], level - 1);
+	frame_put(frame_of(e & PTE_ADDR));
+	a->tables--;
+}
+
+void arch_as_destroy(struct arch_as *a)
+{
+	pte_t *top = phys_to_virt(a->root);
+
+	if (!a->root)
+		return;
+	kassert(!a->cpus);
+	for (u32 i = 0; i < 256; i++)
+		if (top[i] & PTE_P)
+			free_table(a, top[i], 2);
+	frame_put(frame_of(a->root));
+	*a = (struct arch_as){0};
+}
+
+pte_t *arch_pte(struct arch_as *a, u64 addr, bool create)
+{
+	pte_t *t = phys_to_virt(a->root);
+
+	for (u32 level = 3; level > 0; level--) {
+		pte_t *e = &t[slot(addr, level)];
+
+		if (unlikely(!(*e & PTE_P))) {
+			struct frame *f = create ? frame_alloc_zero() : NULL;
+
+			if (!f)
+				return NULL;
+			*e = frame_phys(f) | PTE_P | PTE_W | PTE_U | PTE_A;
+			a->tables++;
+		}
+		t = table(*e);
+	}
+	return &t[slot(addr, 0)];
+}
+
+pte_t *arch_pte_next(struct arch_as *a, u64 *addr, u64 end)
+{
+	while (*addr < end) {
+		pte_t *t = phys_to_virt(a->root);
+		u32 level = 3;
+
+		while (level > 0 && t[slot(*addr, level)] & PTE_P)
+			t = table(t[slot(*addr, level--)]);
+		if (level == 0)
+			return &t[slot(*addr, 0)];
+		*addr = ALIGN_DOWN(*addr, SPAN(level)) + SPAN(level);
+	}
+	return NULL;
+}
+
+/* Unlinks the tables under t that lie within [start, end) and collects their frames in *freed. t covers from base on. */
+static void prune(struct arch_as *a, pte_t *t, u32 level, u64 base, u64 start, u64 end, struct list *freed)
+{
+	u64 first = MAX(base, start), last = MIN(base + 512 * SPAN(level), end);
+
+	for (u64 at = ALIGN_DOWN(first, SPAN(level)); at < last; at += SPAN(level)) {
+		pte_t *e = &t[slot(at, level)];
+		struct frame *f;
+
+		if (!(*e & PTE_P))
+			continue;
+		if (level > 1)
+			prune(a, table(*e), level - 1, at, start, end, freed);
+		if (at < start || at + SPAN(level) > end)
+			continue;
+		f = frame_of(*e & PTE_ADDR);
+		*e = 0;
+		list_add_tail(freed, &f->link);
+		a->tables--;
+	}
+}
+
+void arch_prune(struct arch_as *a, u64 start, u64 end)
+{
+	struct list freed, *l;
+
+	list_init(&freed);
+	prune(a, phys_to_virt(a->root), 3, 0, start, end, &freed);
+	if (list_empty(&freed))
+		return;
+	/* A CPU may still hold the upper entries in its paging-structure caches: any invlpg empties those. */
+	tlb_shootdown(a, start, start + PAGE_SIZE);
+	while ((l = freed.next) != &freed) {
+		list_del(l);
+		frame_put(list_entry(l, struct frame, link));
+	}
+}
+
+int arch_map(struct arch_as *a, u64 addr, u64 phys, u32 flags)
+{
+	pte_t *e = arch_pte(a, addr, true);
+
+	if (!e)
+		return -ENOMEM;
+	*e = arch_pte_make(phys, flags);
+	return 0;
+}
+
+bool arch_lookup(struct arch_as *a, u64 addr, u64 *phys, u32 *flags, bool *dirty)
+{
+	pte_t *e = arch_pte(a, addr, false);
+
+	if (!e || !*e)
+		return false;
+	if (phys)
+		*phys = arch_pte_phys(*e);
+	if (flags)
+		*flags = arch_pte_flags(*e);
+	if (dirty)
+		*dirty = arch_pte_dirty(*e);
+	return true;
+}
+
+bool arch_unmap(struct arch_as *a, u64 addr, u64 *phys, bool *dirty)
+{
+	pte_t *e = arch_pte(a, addr, false), old;
+
+	if (!e || !*e)
+		return false;
+	old = __atomic_exchange_n(e, 0, __ATOMIC_RELAXED); /* another CPU may be setting the dirty bit */
+	if (phys)
+		*phys = arch_pte_phys(old);
+	if (dirty)
+		*dirty = arch_pte_dirty(old);
+	return true;
+}
+
+void arch_protect(struct arch_as *a, u64 addr, u32 flags)
+{
+	pte_t *e = arch_pte(a, addr, false), old;
+
+	if (!e || !*e)
+		return;
+	old = *e;
+	while (!__atomic_compare_exchange_n(e, &old, arch_pte_make(old & PTE_ADDR, flags) | (old & PTE_D), false,
+		__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+void arch_walk(struct arch_as *a, u64 start, u64 end, void (*fn)(u64 addr, pte_t *pte, void *arg), void *arg)
+{
+	pte_t *e;
+
+	for (u64 at = start; (e = arch_pte_next(a, &at, end));) {
+		u64 stop = MIN(end, ALIGN_DOWN(at, ARCH_PTE_SPAN) + ARCH_PTE_SPAN);
+
+		for (; at < stop; at += PAGE_SIZE, e++)
+			if (*e)
+				fn(at, e, arg);
+	}
+}
+
+void arch_as_load(struct arch_as *a)
+{
+	struct cpu *c = this_cpu();
+	u64 bit = 1ul << c->id;
+
+	if (c->arch.as == a)
+		return;
+	if (c->arch.as)
+		c->arch.as->cpus &= ~bit;
+	if (a)
+		a->cpus |= bit;
+	c->arch.as = a;
+	WRITE_CR(3, a ? a->root : kernel_root);
+}
+
+static pte_t *kernel_pte(u64 vaddr)
+{
+	pte_t *t = kernel_top;
+
+	for (u32 level = 3; level > 0; level--) {
+		pte_t *e = &t[slot(vaddr, level)];
+
+		if (!(*e & PTE_P)) {
+			struct frame *f = level == 3 ? NULL : frame_alloc_zero(); /* the top is never changed after boot */
+
+			if (!f)
+				return NULL;
+			f->flags |= FRAME_KERNEL;
+			*e = frame_phys(f) | PTE_P | PTE_W | PTE_A;
+		}
+		kassert(!(*e & PTE_PS));
+		t = table(*e);
+	}
+	return &t[slot(vaddr, 0)];
+}
+
+int arch_kernel_map(u64 vaddr, u64 phys, u32 flags)
+{
+	pte_t *e = kernel_pte(vaddr);
+
+	if (!e)
+		return -ENOMEM;
+	*e = arch_pte_make(phys, flags & ~ARCH_PTE_USER);
+	return 0;
+}
+
+void arch_kernel_unmap(u64 vaddr)
+{
+	pte_t *e = kernel_pte(vaddr);
+
+	if (e)
+		*e = 0;
+}
+
+static void *map_device(u64 phys, u64 len, u32 flags)
+{
+	u64 start = ALIGN_DOWN(phys, PAGE_SIZE), end = ALIGN_UP(phys + len, PAGE_SIZE), at = mmio_next;
+
+	mmio_next += end - start + PAGE_SIZE;
+	for (u64 p = start; p < end; p += PAGE_SIZE)
+		if (arch_kernel_map(at + (p - start), p, flags))
+			return NULL;
+	return (void *)(at + (phys - start));
+}
+
+void *arch_map_mmio(u64 phys, u64 len)
+{
+	return map_device(phys, len, ARCH_PTE_R | ARCH_PTE_W | ARCH_PTE_UC);
+}
+
+/* Tables that firmware has left: in the direct map if they are in a kind of RAM, else mapped. */
+void *map_firmware(u64 phys, u64 len)
+{
+	pte_t e = kernel_top[slot(DIRECT_MAP + phys, 3)];
+
+	for (u32 level = 3; e & PTE_P && !(e & PTE_PS) && level > 0; level--)
+		e = table(e)[slot(DIRECT_MAP + phys, level - 1)];
+	if (e & PTE_P && ALIGN_DOWN(phys, SPAN(1)) == ALIGN_DOWN(phys + len - 1, SPAN(1)))
+		return phys_to_virt(phys);
+	return map_device(phys, len, ARCH_PTE_R);
+}
+
+/* --- the final tables, at boot --- */
+
+static pte_t *boot_table(pte_t *e)
+{
+	if (!(*e & PTE_P)) {
+		u64 p = boot_alloc(PAGE_SIZE, PAGE_SIZE);
+
+		memset(phys_to_virt(p), 0, PAGE_SIZE);
+		*e = p | PTE_P | PTE_W | PTE_A;
+	}
+	return table(*e);
+}
+
+static void boot_map(u64 vaddr, u64 phys, u32 level, u64 bits)
+{
+	pte_t *t = kernel_top;
+
+	for (u32 l = 3; l > level; l--)
+		t = boot_table(&t[slot(vaddr, l)]);
+	if (!(t[slot(vaddr, level)] & PTE_P))
+		t[slot(vaddr, level)] = phys | bits | PTE_P | PTE_G | PTE_A | PTE_D | (level ? PTE_PS : 0);
+}
+
+/* Read-only for text and constants, in whichever view; only text can be executed, and only at its own address. */
+static void map_image(void)
+{
+	u64 image = ALIGN_DOWN(boot_info.kernel_phys_start, SPAN(1)), end = ALIGN_UP(boot_info.kernel_phys_end, SPAN(1));
+
+	for (u64 p = image; p < end; p += PAGE_SIZE) {
+		u64 v = p + KERNEL_BASE;
+		bool text = v >= (u64)text_start && v < (u64)text_end;
+		bool constant = v >= (u64)rodata_start && v < (u64)rodata_end;
+
+		boot_map(DIRECT_MAP + p, p, 0, PTE_NX | (text || constant ? 0 : PTE_W));
+		if (text)
+			boot_map(v, p, 0, 0);
+		else if (constant)
+			boot_map(v, p, 0, PTE_NX);
+		else if (v >= (u64)data_start && v < (u64)kernel_end)
+			boot_map(v, p, 0, PTE_NX | PTE_W);
+	}
+}
+
+static void map_ram(u64 start, u64 end)
+{
+	for (u64 p = ALIGN_DOWN(start, SPAN(1)); p < end;) {
+		if (x86.gib_pages && p % SPAN(2) == 0 && p + SPAN(2) <= end && p >= SPAN(2)) {
+			boot_map(DIRECT_MAP + p, p, 2, PTE_W | PTE_NX);
+			p += SPAN(2);
+		} else {
+			pte_t gib = kernel_top[slot(DIRECT_MAP + p, 3)];
+
+			gib = gib & PTE_P ? table(gib)[slot(DIRECT_MAP + p, 2)] : 0;
+			if (!(gib & PTE_PS)) {
+				pte_t two = gib & PTE_P ? table(gib)[slot(DIRECT_MAP + p, 1)] : 0;
+
+				if (!(two & PTE_P))
+					boot_map(DIRECT_MAP + p, p, 1, PTE_W | PTE_NX);
+			}
+			p += SPAN(1);
+		}
+	}
+}
+
+static void patch_smap(void)
+{
+	static const u8 stac[3] = {0x0f, 0x01, 0xcb}, clac[3] = {0x0f, 0x01, 0xca};
+
+	for (u32 i = 0; x86.smap && smap_sites + i < smap_sites_end; i++)
+		memcpy((void *)smap_sites[i], i % 2 ? clac : stac, 3);
+}
+
+void paging_init(void)
+{
+	struct boot_range ranges[ARRAY_SIZE(boot_info.ranges)];
+	u32 n = boot_info.nranges;
+
+	patch_smap(); /* while text can still be written */
+	memcpy(ranges, boot_info.ranges, sizeof(ranges)); /* boot_alloc splits them */
+	kernel_root = (u64)kernel_top - KERNEL_BASE;
+	map_image();
+	map_ram(0, 0x100000);
+	for (u32 i = 0; i < n; i++)
+		if (ranges[i].type != 2 && ranges[i].type != 5) /* neither reserved nor bad */
+			map_ram(ranges[i].base, ranges[i].base + ranges[i].len);
+	boot_table(&kernel_top[slot(KSTACK_AREA, 3)]);
+	wrmsr(MSR_PAT, PAT_VALUE);
+	WRITE_CR(4, READ_CR(4) | (x86.pge ? CR4_PGE : 0));
+	WRITE_CR(3, kernel_root);
+}

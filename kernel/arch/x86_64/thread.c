@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread's registers. Its FPU state and FS and GS bases stay in the CPU when the kernel or an idle thread runs; they are saved when
+ * it is switched away from and loaded again unless they are still there: cpu->arch.user_owner is the thread whose they are, and
+ * thread.arch.fpu_cpu the CPU where it ran last.
+ */
+#include <kernel/mm.h>
+#include <kernel/thread.h>
+#include "x86.h"
+
+#define FPU_ALIGN 64
+
+static void *fpu_clean; /* the state that threads start with */
+
+void fpu_init_cpu(void)
+{
+	u64 cr0 = READ_CR(0) & ~(1ul << 2 | 1ul << 3); /* no EM, no TS */
+
+	WRITE_CR(0, cr0);
+	if (x86.xsave)
+		__asm__ volatile("xsetbv" :: "c"(0), "a"((u32)x86.xcr0), "d"((u32)(x86.xcr0 >> 32)));
+	__asm__ volatile("fninit");
+}
+
+static void *fpu_align(void *mem)
+{
+	return (void *)ALIGN_UP((u64)mem, FPU_ALIGN);
+}
+
+void fpu_init(void)
+{
+	u32 r[4];
+	u8 *f;
+
+	if (x86.xsave) {
+		cpuid(0xd, 0, r);
+		x86.xsave_size = r[1];
+	}
+	f = fpu_align(kzalloc(x86.xsave_size + FPU_ALIGN));
+	kassert(f);
+	*(u16 *)f = 0x37f;	/* control word */
+	*(u32 *)(f + 24) = 0x1f80; /* MXCSR */
+	fpu_clean = f;
+}
+
+static inline void fpu_save(void *area)
+{
+	if (x86.xsaveopt)
+		__asm__ volatile("xsaveopt64 (%0)" :: "r"(area), "a"(-1), "d"(-1) : "memory");
+	else if (x86.xsave)
+		__asm__ volatile("xsave64 (%0)" :: "r"(area), "a"(-1), "d"(-1) : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" :: "r"(area) : "memory");
+}
+
+static inline void fpu_load(void *area)
+{
+	if (x86.xsave)
+		__asm__ volatile("xrstor64 (%0)" :: "r"(area), "a"(-1), "d"(-1) : "memory");
+	else
+		__asm__ volatile("fxrstor64 (%0)" :: "r"(area) : "memory");
+}
+
+struct weft_regs *arch_user_regs(struct thread *t)
+{
+	return (struct weft_regs *)(t->arch.kstack_top - REGS_SIZE);
+}
+
+/* Below the registers: what switch_stack pops, and where it returns to. */
+static void first_frame(struct thread *t, void (*entry)(void), void (*fn)(void))
+{
+	u64 *sp = (u64 *)(t->arch.kstack_top - REGS_SIZE);
+
+	*--sp = (u64)entry;
+	*--sp = 0;	 /* rbp */
+	*--sp = (u64)fn; /* rbx */
+	for (u32 i = 0; i < 4; i++)
+		*--sp = 0;
+	t->arch.rsp = (u64)sp;
+}
+
+int arch_thread_init(struct thread *t, const struct weft_regs *regs, u64 fs_base)
+{
+	u64 top = kstack_alloc();
+	void *mem = top ? kmalloc(x86.xsave_size + FPU_ALIGN) : NULL;
+
+	if (!mem) {
+		if (top)
+			kstack_free(top);
+		return -ENOMEM;
+	}
+	t->arch = (struct arch_thread){.kstack_top = top, .fs_base = fs_base, .fpu = fpu_align(mem), .fpu_mem = mem};
+	t->arch.fpu_cpu = ~0u;
+	memcpy(t->arch.fpu, fpu_clean, x86.xsave_size);
+	*arch_user_regs(t) = *regs;
+	first_frame(t, thread_entry_user, NULL);
+	return 0;
+}
+
+void arch_thread_init_kernel(struct thread *t, void (*fn)(void))
+{
+	t->arch = (struct arch_thread){.kstack_top = kstack_alloc(), .fpu_cpu = ~0u};
+	kassert(t->arch.kstack_top);
+	first_frame(t, thread_entry_kernel, fn);
+}
+
+void arch_thread_copy_fpu(struct thread *to, struct thread *from)
+{
+	if (this_cpu()->arch.user_owner == from)
+		fpu_save(from->arch.fpu);
+	memcpy(to->arch.fpu, from->arch.fpu, x86.xsave_size);
+}
+
+void arch_thread_free(struct thread *t)
+{
+	for (u32 i = 0; i < ncpus; i++)
+		if (cpus[i]->arch.user_owner == t)
+			cpus[i]->arch.user_owner = NULL;
+	kfree(t->arch.fpu_mem);
+	if (t->arch.kstack_top)
+		kstack_free(t->arch.kstack_top);
+	t->arch = (struct arch_thread){0};
+}
+
+static void load_ports(struct cpu *c, struct thread *t)
+{
+	u64 *granted = t->proc ? t->proc->io_bitmap : NULL;
+	u64 *bits = (u64 *)((u8 *)c->arch.tss + sizeof(struct arch_tss));
+
+	if (!granted) {
+		c->arch.tss->iomap = 0xffff;
+		c->arch.iomap_set = false;
+		return;
+	}
+	for (u32 i = 0; i < 1024; i++)
+		bits[i] = ~granted[i];
+	c->arch.tss->iomap = sizeof(struct arch_tss);
+	c->arch.iomap_set = true;
+}
+
+static void load_runtime(struct cpu *c, struct thread *t)
+{
+	u64 entry = t->tp && t->proc ? t->proc->rt.entry : 0;
+
+	c->tp = t->tp;
+	c->rt_entry = entry < WEFT_USER_MAX ? entry : 0;
+	if (t->tp && t->tp->cpu != c->id)
+		t->tp->cpu = c->id;
+}
+
+void arch_switch(struct thread *from, struct thread *to)
+{
+	struct cpu *c = this_cpu();
+
+	if (to->arch.fpu) { /* a user thread */
+		struct thread *owner = c->arch.user_owner;
+
+		load_runtime(c, to);
+		if (owner != to || to->arch.fpu_cpu != c->id) {
+			if (owner == from && from->arch.fpu)
+				fpu_save(from->arch.fpu);
+			fpu_load(to->arch.fpu);
+			wrmsr(MSR_FS_BASE, to->arch.fs_base);
+			wrmsr(MSR_KERNEL_GS_BASE, to->tp_addr);
+			c->arch.user_owner = to;
+			to->arch.fpu_cpu = c->id;
+		}
+		if (unlikely(c->arch.iomap_set || (to->proc && to->proc->io_bitmap)))
+			load_ports(c, to);
+	} else if (c->arch.user_owner == from && from->arch.fpu) {
+		fpu_save(from->arch.fpu);
+	}
+	c->kstack = to->arch.kstack_top;
+	c->arch.tss->rsp[0] = to->arch.kstack_top - REGS_SIZE;
+	c->current = to;
+	switch_stack(&from->arch.rsp, to->arch.rsp);
+}
+
+void arch_set_fs(struct thread *t, u64 base)
+{
+	t->arch.fs_base = base;
+	if (this_cpu()->arch.user_owner == t)
+		wrmsr(MSR_FS_BASE, base);
+}
+
+void arch_runtime_changed(void)
+{
+	struct cpu *c = this_cpu();
+
+	load_runtime(c, c->current);
+	load_ports(c, c->current);
+	wrmsr(MSR_KERNEL_GS_BASE, c->current->tp_addr);
+}

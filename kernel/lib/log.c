@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel log: a ring of bytes; positions count from boot and never wrap. Lines also go to the debug port, and with "klog=serial"
+ * on the command line to the console. Writers take a lock of their own that gives up after a while, so that an NMI or a
+ * panic in the middle of a line can still speak.
+ */
+#include <kernel/arch.h>
+
+#define RING (256u << 10)
+
+static char ring[RING];
+static u64 head; /* bytes ever written */
+static u32 lock;
+static int serial = -1;
+
+static bool take(void)
+{
+	for (u32 i = 0; i < 1000000; i++) {
+		if (!__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+static void drop(bool taken)
+{
+	if (taken)
+		__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
+
+static bool has_word(const char *line, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = line; *p; p++)
+		if ((p == line || p[-1] == ' ') && strncmp(p, word, n) == 0 && (p[n] == 0 || p[n] == ' '))
+			return true;
+	return false;
+}
+
+static void write(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		ring[head++ % RING] = s[i];
+		arch_debug_putc(s[i]);
+	}
+	if (serial < 0)
+		serial = has_word(boot_info.cmdline, "klog=serial");
+	if (serial)
+		console_write(s, n);
+}
+
+static int stamp(char *buf, size_t n)
+{
+	u64 us = tsc_hz ? (u64)(((unsigned __int128)(arch_tsc() - boot_info.entry_tsc) * tsc_mult) >> tsc_shift) / 1000 : 0;
+
+	return snprintf(buf, n, "[%5lu.%06lu] ", us / 1000000, us % 1000000);
+}
+
+static void vlog(const char *prefix, const char *fmt, __builtin_va_list ap)
+{
+	char line[512];
+	int n = stamp(line, sizeof(line));
+	bool taken;
+
+	n += strlcpy(line + n, prefix, sizeof(line) - n);
+	n += vsnprintf(line + n, sizeof(line) - n, fmt, ap);
+	n = MIN(n, (int)sizeof(line) - 2);
+	line[n++] = '\n';
+	taken = take();
+	write(line, n);
+	drop(taken);
+}
+
+void klog(const char *fmt, ...)
+{
+	__builtin_va_list ap;
+
+	__builtin_va_start(ap, fmt);
+	vlog("", fmt, ap);
+	__builtin_va_end(ap);
+}
+
+void klog_user(const char *name, const char *s, size_t n)
+{
+	char line[64];
+	int len = stamp(line, sizeof(line));
+	bool taken = take();
+
+	len += snprintf(line + len, sizeof(line) - len, "%.24s: ", name);
+	write(line, len);
+	for (size_t i = 0; i < n; i++) {
+		char c = s[i];
+
+		if ((u8)c < ' ' && c != '\t')
+			c = c == '\n' && i + 1 == n ? 0 : ' ';
+		if (c)
+			write(&c, 1);
+	}
+	write("\n", 1);
+	drop(taken);
+}
+
+u64 klog_end(void)
+{
+	return head;
+}
+
+size_t klog_read(u64 *cursor, char *buf, size_t n)
+{
+	bool taken = take();
+	u64 from = *cursor, oldest = head > RING ? head - RING : 0;
+
+	if (from < oldest)
+		from = oldest;
+	if (from > head)
+		from = head;
+	n = MIN(n, head - from);
+	for (size_t i = 0; i < n; i++)
+		buf[i] = ring[(from + i) % RING];
+	*cursor = from + n;
+	drop(taken);
+	return n;
+}
+
+/* --- the end --- */
+
+struct trace {
+	char line[512];
+	int n;
+};
+
+static void add_frame(u64 addr, void *arg)
+{
+	struct trace *t = arg;
+
+	if (t->n < (int)sizeof(t->line) - 24)
+		t->n += snprintf(t->line + t->n, sizeof(t->line) - t->n, " %lx", addr);
+}
+
+void panic(const char *fmt, ...)
+{
+	static u32 panicking;
+	struct trace t = {.n = 0};
+	__builtin_va_list ap;
+
+	if (__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL))
+		arch_halt(); /* the first one speaks */
+	arch_stop_others();
+	serial = 1;
+	__builtin_va_start(ap, fmt);
+	vlog("panic: ", fmt, ap);
+	__builtin_va_end(ap);
+	arch_backtrace((u64)__builtin_frame_address(0), add_frame, &t);
+	klog("@@bt%s", t.line);
+	if (has_word(boot_info.cmdline, "panic=off"))
+		arch_power_off(127);
+	arch_halt();
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory and strings. Eight bytes at a time by plain moves: string instructions are slow where the CPU is emulated, and not much
+ * faster elsewhere at the sizes that occur here.
+ */
+#include <kernel/kernel.h>
+
+typedef u64 __attribute__((may_alias, aligned(1))) word;
+
+void *memcpy(void *restrict d, const void *restrict s, size_t n)
+{
+	u8 *to = d;
+	const u8 *from = s;
+
+	for (; n >= 64; n -= 64, to += 64, from += 64) {
+		const word *f = (const word *)from;
+		word *t = (word *)to;
+		u64 a = f[0], b = f[1], c = f[2], e = f[3];
+
+		t[0] = a;
+		t[1] = b;
+		t[2] = c;
+		t[3] = e;
+		a = f[4];
+		b = f[5];
+		c = f[6];
+		e = f[7];
+		t[4] = a;
+		t[5] = b;
+		t[6] = c;
+		t[7] = e;
+	}
+	for (; n >= 8; n -= 8, to += 8, from += 8)
+		*(word *)to = *(const word *)from;
+	for (; n; n--)
+		*to++ = *from++;
+	return d;
+}
+
+void *memmove(void *d, const void *s, size_t n)
+{
+	u8 *to = (u8 *)d + n;
+	const u8 *from = (const u8 *)s + n;
+
+	if ((u64)d - (u64)s >= n) {
+		/* Forwards is right even where they overlap, as each word is read before it is written. */
+		to = d;
+		from = s;
+		for (; n >= 8; n -= 8, to += 8, from += 8)
+			*(word *)to = *(const word *)from;
+		for (; n; n--)
+			*to++ = *from++;
+		return d;
+	}
+	for (; n >= 8; n -= 8) {
+		to -= 8;
+		from -= 8;
+		*(word *)to = *(const word *)from;
+	}
+	for (; n; n--)
+		*--to = *--from;
+	return d;
+}
+
+void *memset(void *d, int c, size_t n)
+{
+	u64 v = (u8)c * 0x0101010101010101ul;
+	u8 *to = d;
+
+	for (; n >= 64; n -= 64, to += 64) {
+		word *t = (word *)to;
+
+		t[0] = v;
+		t[1] = v;
+		t[2] = v;
+		t[3] = v;
+		t[4] = v;
+		t[5] = v;
+		t[6] = v;
+		t[7] = v;
+	}
+	for (; n >= 8; n -= 8, to += 8)
+		*(word *)to = v;
+	for (; n; n--)
+		*to++ = c;
+	return d;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const u8 *p = a, *q = b;
+
+	for (; n >= 8 && *(const word *)p == *(const word *)q; n -= 8, p += 8, q += 8)
+		;
+	for (; n; n--, p++, q++)
+		if (*p != *q)
+			return *p - *q;
+	return 0;
+}
+
+size_t strlen(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n])
+		n++;
+	return n;
+}
+
+int strcmp(const char *a, const char *b)
+{
+	for (; *a && *a == *b; a++, b++)
+		;
+	return (u8)*a - (u8)*b;
+}
+
+int strncmp(const char *a, const char *b, size_t n)
+{
+	for (; n && *a && *a == *b; a++, b++, n--)
+		;
+	return n ? (u8)*a - (u8)*b : 0;
+}
+
+size_t strlcpy(char *d, const char *s, size_t n)
+{
+	size_t len = strlen(s);
+
+	if (n) {
+		size_t k = MIN(len, n - 1);
+
+		memcpy(d, s, k);
+		d[k] = 0;
+	}
+	return len;
+}
