@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * servers/fs: the file server. One process serves one scheme with one tree.
+ *
+ *   main.c   start-up, the serve loop        walk.c   path walking
+ *   ops.c    one handler per FSP_* operation node.c   nodes and dentries (the name cache)
+ *   perm.c   permission checks               memfs.c  trees in memory      cpio.c  the boot archive
+ *   lock.c   flock and record locks          watch.c  inotify              ext4.c  ext4 through libext2fs
+ *
+ * A node is an inode, a dentry a name. memfs keeps its dentries for good (they are the directory); ext4's are a cache, negative
+ * ones included. File contents live in kernel memory objects attached to handles, so reads, writes and mappings of
+ * regular files do not come here. The server is single threaded; an operation that must wait is deferred.
+ */
+#ifndef FS_FS_H
+#define FS_FS_H
+
+#include <native/fsproto.h>
+#include <weft/event.h>
+#include <weft/errno.h>
+#include <weft/mem.h>
+#include <string.h>
+
+struct fs;
+struct node;
+struct dentry;
+struct fsreq;
+
+struct fs_list {
+	struct fs_list *next, *prev;
+};
+static inline void fsl_init(struct fs_list *l)
+{
+	l->next = l->prev = l;
+}
+static inline bool fsl_empty(const struct fs_list *l)
+{
+	return l->next == l;
+}
+static inline void fsl_append(struct fs_list *head, struct fs_list *n)
+{
+	n->prev = head->prev;
+	n->next = head;
+	head->prev->next = n;
+	head->prev = n;
+}
+static inline void fsl_remove(struct fs_list *n)
+{
+	n->next->prev = n->prev;
+	n->prev->next = n->next;
+	fsl_init(n);
+}
+#define fsl_entry(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
+#define fsl_for_each(it, head, type, member)                                                       \
+	for (type *it = fsl_entry((head)->next, type, member),                                     \
+		  *it##_n = fsl_entry(it->member.next, type, member);                              \
+		&it->member != (head); it = it##_n, it##_n = fsl_entry(it##_n->member.next, type, member))
+
+/* The inode. Times are nanoseconds since 1970. */
+struct node {
+	struct fs *fs;
+	u64 ino;
+	u32 mode, uid, gid, nlink;
+	u64 rdev;
+	i64 atime, mtime, ctime, btime;
+	u32 refs; /* dentries, handles and operations in progress */
+	i32 mem; /* memory object of a regular file, or -1 */
+	u64 size; /* of what is not a regular file with memory */
+	char *link; /* symbolic link's target (memfs; ext4 fills it at first use) */
+	u32 marked; /* 1: a mount point; 2: the root of a mount: ".." stops here */
+	struct fs_list flocks, locks, lock_waiters; /* lock.c */
+	struct fs_list watches; /* watch.c */
+	struct fs_list handles;
+	struct fs_list hash; /* by ino (ext4's node cache) */
+	u64 parent_ino; /* of a directory, for ".." in getdents */
+	void *priv; /* the back end's */
+	bool dirty; /* attributes not yet written (ext4) */
+	bool dead; /* no name left */
+};
+
+/* A name in a directory. node NULL: known to be absent. */
+struct dentry {
+	struct dentry *parent;
+	struct node *node;
+	u32 refs;
+	u32 name_len;
+	struct fs_list hash;
+	struct fs_list siblings; /* in parent's children, in order of making */
+	struct fs_list children;
+	struct fs_list lru; /* unused dentries of a cache */
+	u64 seq; /* position for getdents in memfs */
+	bool dead; /* unlinked: its path is "(deleted)" */
+	char *name;
+};
+
+struct fs_ops {
+	bool cache_only; /* dentries are a cache: a miss must ask lookup */
+	int (*lookup)(struct node *dir, const char *name, u32 len, struct node **out); /* referenced; -ENOENT */
+	/* Makes a node and enters it in dir. mode has the type; link: target of a symbolic link. *out referenced. */
+	int (*create)(struct node *dir, const char *name, u32 len, u32 mode, u64 rdev, u32 uid, u32 gid,
+		const char *link, struct node **out);
+	int (*link)(struct node *dir, const char *name, u32 len, struct node *node);
+	/* Removes the name; the node's nlink is already lowered by the caller afterwards. */
+	int (*unlink)(struct node *dir, const char *name, u32 len, struct node *node);
+	int (*rename)(struct node *from, const char *name, u32 len, struct node *node, struct node *to,
+		const char *new_name, u32 new_len, struct node *replaced);
+	int (*is_empty)(struct node *dir); /* 1, 0 or -errno; NULL: the dentries tell */
+	int (*readlink)(struct node *n); /* fills n->link */
+	/* Calls emit for each entry after *pos; stops when emit returns false. NULL: the dentries tell. */
+	int (*readdir)(struct node *dir, u64 *pos,
+		bool (*emit)(void *arg, const char *name, u32 len, u64 ino, u32 mode, u64 next), void *arg);
+	int (*open_mem)(struct node *n); /* makes n->mem for a regular file */
+	int (*set_size)(struct node *n, u64 size);
+	int (*write_attr)(struct node *n);
+	int (*statfs)(struct fs *fs, struct fsp_statfs *out);
+	int (*fsync)(struct node *n, bool data_only);
+	int (*syncfs)(struct fs *fs);
+	int (*fallocate)(struct node *n, u32 mode, u64 off, u64 len);
+	void (*evict)(struct node *n); /* last reference gone; dead: free its storage */
+	int (*page)(struct fs *fs, struct fsreq *r); /* PAGE_* requests of the kernel */
+};
+
+struct fs {
+	const struct fs_ops *ops;
+	struct dentry *root;
+	i32 server; /* server end */
+	u64 dev, mount;
+	u32 magic;
+	u64 next_ino, next_seq;
+	void *priv;
+	bool read_only;
+};
+
+/* An open node. Its address is the server's handle id (checked through a table). */
+struct handle {
+	struct dentry *dentry;
+	struct node *node;
+	u32 flags; /* O_* */
+	u64 pos; /* of a directory */
+	u64 id;
+	struct fs_list by_id;
+	struct fs_list by_node; /* in node.handles */
+	bool trapped;
+};
+
+/* A request being served. rq is the server loop's (NULL in host tests). */
+struct fsreq {
+	struct fs *fs;
+	void *rq;
+	const struct weft_sqe *sqe;
+	u64 out[4];
+	bool has_fd;
+	bool deferred; /* answered later through fs_finish */
+	struct weft_reply_fd fd; /* with has_fd: the new handle */
+	const struct weft_identity *cred;
+	struct handle *h;
+};
+
+/* main.c (and the tests' stand-in): copies between the client's declared buffers and here. 0, -WEFT_EREDELIVER (return it at once), -EFAULT, -EINVAL. */
+int fsreq_in(struct fsreq *r, u32 buffer, u64 offset, void *to, u64 len);
+int fsreq_out(struct fsreq *r, u32 buffer, u64 offset, const void *from, u64 len);
+void *fs_keep(struct fsreq *r); /* the answer comes later; NULL: no memory */
+void fs_finish(void *kept, i64 result);
+struct node *fs_kept_node(void *kept);
+i32 fs_take_fd(struct fsreq *r); /* the request's first fd becomes ours; -EBADF */
+const struct weft_identity *fs_identity(u32 number);
+i64 fs_now(void); /* realtime ns */
+struct handle *fs_identify(struct fs *fs, i32 fd); /* a received fd that is a handle of this scheme, or NULL */
+void fs_post(i32 fd, const void *data, u64 len); /* inotify events: never blocks */
+void fs_close_fd(i32 fd);
+/* Memory objects: thin wrappers that the host tests replace. */
+int fs_mem_create(u64 size);
+int fs_memory(u64 *total, u64 *free_bytes);
+i64 fs_mem_write_from(struct fsreq *r, i32 mem, u64 off, u64 len); /* a trapped write */
+int fs_mem_resize(i32 mem, u64 size);
+int fs_mem_info(i32 mem, struct weft_mem_info *out);
+int fs_mem_set_times(i32 mem, i64 mtime, i64 ctime);
+int fs_mem_punch(i32 mem, u64 off, u64 len);
+int fs_mem_write(i32 mem, u64 off, const void *data, u64 len);
+int fs_mem_trap(struct fs *fs, struct handle *h, bool trap); /* watched files send their writes here */
+
+/* node.c */
+struct node *node_new(struct fs *fs, u64 ino, u32 mode, u32 uid, u32 gid);
+struct node *node_get(struct node *n);
+void node_put(struct node *n);
+int fs_init_root(struct fs *fs, struct node *root); /* takes the reference */
+struct dentry *dentry_get(struct dentry *d);
+void dentry_put(struct dentry *d);
+/* The child's dentry, referenced; node NULL if absent. ERR by return. */
+int dentry_lookup(struct dentry *dir, const char *name, u32 len, struct dentry **out);
+struct dentry *dentry_add(struct dentry *dir, const char *name, u32 len, struct node *node); /* referenced; NULL: no memory */
+void dentry_drop(struct dentry *d); /* its name is gone */
+int dentry_move(struct dentry *d, struct dentry *new_dir, const char *name, u32 len);
+int dentry_path(struct dentry *d, char *buf, u64 size); /* -> length */
+bool dentry_below(struct dentry *d, struct dentry *dir); /* d is dir or inside it */
+
+/* perm.c */
+#define MAY_X 1u
+#define MAY_W 2u
+#define MAY_R 4u
+bool cred_capable(const struct weft_identity *c, u32 cap);
+bool cred_in_group(const struct weft_identity *c, u32 gid);
+int perm_check(const struct node *n, const struct weft_identity *c, u32 may);
+int perm_access(const struct node *n, const struct weft_identity *c, u32 may, bool effective);
+int perm_delete(const struct node *dir, const struct node *n, const struct weft_identity *c);
+int perm_setattr(const struct node *n, const struct weft_identity *c, struct fsp_setattr *a);
+#define CAP_CHOWN 0
+#define CAP_DAC_OVERRIDE 1
+#define CAP_DAC_READ_SEARCH 2
+#define CAP_FOWNER 3
+#define CAP_FSETID 4
+#define CAP_LINUX_IMMUTABLE 9
+#define CAP_SYS_ADMIN 21
+#define CAP_MKNOD 27
+#define CAP_LEASE 28
+
+/* walk.c */
+struct walk {
+	struct dentry *dir; /* parent of the last component (referenced), NULL when the walk ended at its start */
+	struct dentry *at; /* the last component (referenced); its node may be NULL */
+	const char *last; /* name of the last component, in buf */
+	u32 last_len;
+	bool trailing_slash;
+	u32 stop; /* FSP_STOP_* or 0 */
+	u64 stop_node;
+	const char *rest;
+	u64 rest_len;
+	char buf[2 * FSP_PATH_MAX + 8]; /* path being walked; links are spliced in */
+};
+/* Walks path from h. -> 0 (see stop) or -errno. walk_end frees the references. */
+int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u32 flags,
+	const struct weft_identity *c);
+void walk_end(struct walk *w);
+
+/* ops.c */
+i64 fs_serve(struct fsreq *r); /* one request with a live handle; the result unless deferred or dropped */
+struct handle *handle_find(struct fs *fs, u64 id);
+struct handle *handle_new(struct fs *fs, struct dentry *d, u32 flags);
+void handle_close(struct fs *fs, struct handle *h);
+void handle_attr(const struct handle *h, struct weft_attr *a);
+void fs_stat(struct node *n, struct fsp_stat *st);
+
+extern u32 fs_watch_count; /* watches that exist: 0 makes events free */
+
+/* lock.c */
+i64 lock_flock(struct fsreq *r, u32 how);
+i64 lock_record(struct fsreq *r, u32 cmd, bool ofd);
+void lock_handle_closed(struct handle *h);
+void lock_release_pid(struct node *n, u32 pid);
+void lock_cancel(void *kept); /* its client was interrupted: answered with -EINTR */
+
+/* watch.c */
+i64 watch_add(struct fsreq *r, struct node *n, u32 mask, i32 fd);
+i64 watch_remove(struct fs *fs, u32 pid, i32 wd);
+void watch_event(struct node *n, u32 mask, u32 cookie, const char *name, u32 len);
+
+/* memfs.c, cpio.c, ext4.c */
+int memfs_create(struct fs *fs, u64 dev, u32 magic);
+int cpio_load(struct fs *fs, const void *data, u64 size); /* several archives, one after another */
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Open handles, by number. Number 0 is the root handle, which every client that opens the scheme gets. */
+#include "fs.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define BUCKETS 1024
+static struct fs_list buckets[BUCKETS];
+static u64 last_id;
+static struct handle root_handle = {.flags = O_PATH}; /* shared by all, so it can only be walked from */
+
+struct handle *handle_find(struct fs *fs, u64 id)
+{
+	if (id == 0) {
+		root_handle.dentry = fs->root;
+		root_handle.node = fs->root->node;
+		return &root_handle;
+	}
+	struct fs_list *head = &buckets[id % BUCKETS];
+	if (!head->next)
+		return NULL;
+	fsl_for_each (h, head, struct handle, by_id)
+		if (h->id == id)
+			return h;
+	return NULL;
+}
+
+struct handle *handle_new(struct fs *fs, struct dentry *d, u32 flags)
+{
+	(void)fs;
+	struct handle *h = calloc(1, sizeof(*h));
+	if (!h)
+		return NULL;
+	h->id = ++last_id;
+	h->dentry = dentry_get(d);
+	h->node = node_get(d->node);
+	h->flags = flags;
+	struct fs_list *head = &buckets[h->id % BUCKETS];
+	if (!head->next)
+		fsl_init(head);
+	fsl_append(head, &h->by_id);
+	fsl_append(&h->node->handles, &h->by_node);
+	return h;
+}
+
+void handle_close(struct fs *fs, struct handle *h)
+{
+	(void)fs;
+	if (!h || h == &root_handle)
+		return;
+	lock_handle_closed(h);
+	fsl_remove(&h->by_id);
+	fsl_remove(&h->by_node);
+	dentry_put(h->dentry);
+	node_put(h->node);
+	free(h);
+}
+
+void handle_attr(const struct handle *h, struct weft_attr *a)
+{
+	const struct node *n = h->node;
+	*a = (struct weft_attr){.mode = n->mode & S_IFMT, .fs_magic = n->fs->magic, .dev = n->fs->dev,
+		.ino = n->ino, .rdev = n->rdev, .mount = n->fs->mount};
+}
