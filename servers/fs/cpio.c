@@ -3,7 +3,7 @@
  * The boot archive: one or more "newc" cpio archives, one after another, padded with zeroes (Linux's
  * Documentation/driver-api/early-userspace/buffer-format.rst). Later entries replace earlier ones. Bad entries end the load with an error.
  */
-#include "fs.h"
+#include "cpio.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -45,7 +45,7 @@ static int parent_of(struct fs *fs, const char *path, struct dentry **dir, const
 			break;
 		struct dentry *d;
 		u32 len = (u32)(slash - path);
-		int e = dentry_lookup(at, path, len, &d);
+		int e = dentry_lookup(at, path, len, NULL, &d);
 		if (!e && !d->node) {
 			struct node *n;
 			dentry_put(d);
@@ -95,7 +95,7 @@ static int add(struct fs *fs, const char *path, const u32 *f, const char *data)
 	if (e)
 		return e;
 	u32 len = (u32)strcspn(name, "/");
-	e = dentry_lookup(dir, name, len, &d);
+	e = dentry_lookup(dir, name, len, NULL, &d);
 	if (e) {
 		dentry_put(dir);
 		return e;

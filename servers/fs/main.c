@@ -1,217 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Start-up of servers/fs and its meeting with the server loop (native/server.h). */
-#include "fs.h"
+/*
+ * servers/fs: a tree in memory, filled from the boot archive if one was given (fd "boot").
+ * Arguments: the name of the scheme's fd ("scheme:fs"), and a device number for stat.
+ */
+#include "cpio.h"
 
 #include <native/call.h>
-#include <native/server.h>
 #include <native/start.h>
-#include <native/time.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 static struct fs tree;
-static struct server server;
 
-int fsreq_in(struct fsreq *r, u32 buffer, u64 offset, void *to, u64 len)
-{
-	if (buffer >= r->sqe->nbufs)
-		return -EINVAL;
-	return request_in_all(r->rq, buffer, offset, to, len);
-}
-
-int fsreq_out(struct fsreq *r, u32 buffer, u64 offset, const void *from, u64 len)
-{
-	if (buffer >= r->sqe->nbufs)
-		return -EINVAL;
-	return request_out_all(r->rq, buffer, offset, from, len);
-}
-
-void *fs_keep(struct fsreq *r)
-{
-	struct request *k = request_keep(r->rq);
-	if (k) {
-		k->data = node_get(r->h->node);
-		r->deferred = true;
-	}
-	return k;
-}
-
-void fs_finish(void *kept, i64 result)
-{
-	struct request *k = kept;
-	struct node *n = k->data;
-	request_reply(k, result);
-	node_put(n);
-}
-
-struct node *fs_kept_node(void *kept)
-{
-	return ((struct request *)kept)->data;
-}
-
-i32 fs_take_fd(struct fsreq *r)
-{
-	return request_take_fd(r->rq, 0);
-}
-
-/* Identities are immutable, so they are cached by number. */
-const struct weft_identity *fs_identity(u32 number)
-{
-	static struct {
-		u32 number;
-		bool valid;
-		struct weft_identity id;
-	} cache[64];
-	__typeof__(&cache[0]) c = &cache[number % 64];
-	if (!c->valid || c->number != number) {
-		c->valid = weft_ident_ctl((u64)-1, WEFT_IDENT_GET, number, PTR(&c->id)) >= 0;
-		c->number = number;
-	}
-	return c->valid ? &c->id : NULL;
-}
-
-i64 fs_now(void)
-{
-	return time_realtime();
-}
-
-struct handle *fs_identify(struct fs *fs, i32 fd)
-{
-	u64 id;
-	return server_identify(&server, fd, &id) == 0 ? handle_find(fs, id) : NULL;
-}
-
-void fs_post(i32 fd, const void *data, u64 len)
-{
-	struct weft_iov iov = {PTR(data), len};
-	struct weft_msg m = {.iov = PTR(&iov), .niov = 1, .dest = -1};
-	weft_chan_send((u64)fd, PTR(&m), WEFT_CHAN_NONBLOCK);
-}
-
-void fs_close_fd(i32 fd)
-{
-	weft_fd_close((u64)fd);
-}
-
-int fs_mem_create(u64 size)
-{
-	return (int)weft_mem_create(WEFT_MEM_ANON, size, 0, 0,
-		WEFT_MEM_CLOEXEC | WEFT_MEM_PRIVATE_FD | WEFT_MEM_SEALABLE);
-}
-
-int fs_mem_resize(i32 mem, u64 size)
-{
-	return (int)weft_mem_ctl((u64)mem, WEFT_MEM_RESIZE, size, 0, 0);
-}
-
-int fs_mem_info(i32 mem, struct weft_mem_info *out)
-{
-	return (int)weft_mem_ctl((u64)mem, WEFT_MEM_INFO, PTR(out), 0, 0);
-}
-
-int fs_mem_set_times(i32 mem, i64 mtime, i64 ctime)
-{
-	return (int)weft_mem_ctl((u64)mem, WEFT_MEM_SET_TIMES, (u64)mtime, (u64)ctime, 0);
-}
-
-int fs_mem_punch(i32 mem, u64 off, u64 len)
-{
-	return (int)weft_mem_ctl((u64)mem, WEFT_MEM_PUNCH, off, len, 0);
-}
-
-int fs_mem_write(i32 mem, u64 off, const void *data, u64 len)
-{
-	i64 n = weft_fd_write((u64)mem, PTR(data), len, off, 0);
-	return n < 0 ? (int)n : (u64)n == len ? 0 : -ENOSPC;
-}
-
-i64 fs_mem_write_from(struct fsreq *r, i32 mem, u64 off, u64 len)
-{
-	static char chunk[65536];
-	u64 done = 0;
-	while (done < len) {
-		u64 n = len - done < sizeof(chunk) ? len - done : sizeof(chunk);
-		i64 got = request_in_gather(r->rq, 0, done, chunk, n);
-		if (got <= 0)
-			return done && got != -WEFT_EREDELIVER ? (i64)done : got;
-		int e = fs_mem_write(mem, off + done, chunk, (u64)got);
-		if (e)
-			return done ? (i64)done : e;
-		done += (u64)got;
-	}
-	return (i64)done;
-}
-
-int fs_mem_trap(struct fs *fs, struct handle *h, bool trap)
-{
-	return (int)weft_scheme_ctl((u64)fs->server, WEFT_SCHEME_ATTACH_MEM, h->id, (u64)h->node->mem,
-		trap ? WEFT_HANDLE_TRAP_WRITE : 0);
-}
-
-int fs_memory(u64 *total, u64 *free_bytes)
-{
-	struct weft_sys_info info;
-	i64 e = weft_sys_ctl((u64)-1, WEFT_SYS_INFO, PTR(&info), 0, 0);
-	*total = e < 0 ? 0 : info.mem_total / 2;
-	*free_bytes = e < 0 ? 0 : info.mem_free < *total ? info.mem_free : *total;
-	return (int)e;
-}
-
-static i64 serve(struct request *rq)
-{
-	struct fsreq r = {.fs = &tree, .rq = rq, .sqe = rq->sqe};
-	r.h = handle_find(&tree, rq->sqe->handle);
-	r.cred = fs_identity(rq->sqe->identity);
-	if (!r.h)
-		return -EBADF;
-	if (!r.cred)
-		return -EPERM;
-	i64 result = fs_serve(&r);
-	if (r.deferred)
-		return SERVER_LATER;
-	if (r.has_fd) {
-		int e = result < 0 ? (int)result : request_give_handle(rq, &r.fd);
-		if (e) {
-			handle_close(&tree, handle_find(&tree, r.fd.handle));
-			return e;
-		}
-	}
-	if (result >= 0) {
-		memcpy(rq->out, r.out, sizeof(r.out));
-		rq->has_out = true;
-	}
-	return result;
-}
-
-static void closed(struct server *s, u64 handle)
-{
-	(void)s;
-	if (handle)
-		handle_close(&tree, handle_find(&tree, handle));
-}
-
-static void cancel(struct request *rq)
-{
-	lock_cancel(rq);
-}
-
-static void owner_gone(struct server *s, u32 pid, u64 handle)
-{
-	(void)s;
-	struct handle *h = handle_find(&tree, handle);
-	if (h)
-		lock_release_pid(h->node, pid);
-}
-
-static const struct server_ops server_ops = {
-	.other = serve,
-	.close = closed,
-	.cancel = cancel,
-	.owner_gone = owner_gone,
-};
-
-/* The boot archive comes as a memory object named "boot". */
 static int load_archive(void)
 {
 	i32 fd = native_fd("boot");
@@ -227,24 +27,21 @@ static int load_archive(void)
 		return (int)at;
 	e = cpio_load(&tree, (const void *)at, info.size);
 	weft_mem_unmap((u64)-1, (u64)at, len);
+	fs_close_fd(fd); /* the last user of the archive: its memory comes free */
 	return e;
 }
 
 int main(int argc, char **argv)
 {
 	const char *scheme = argc > 1 ? argv[1] : "scheme:fs";
-	tree.server = native_fd(scheme);
-	if (tree.server < 0) {
-		fprintf(stderr, "fs: no scheme %s was given\n", scheme);
-		return 1;
-	}
-	int e = memfs_create(&tree, 0x20 + (u64)(scheme[7] == 't'), 0x01021994);
+	u64 dev = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x15;
+	int e = memfs_create(&tree, dev, 0x01021994);
 	if (!e)
 		e = load_archive();
 	if (!e)
-		e = server_init(&server, tree.server, &server_ops, &tree);
+		e = vfs_init(&tree, scheme);
 	if (!e)
-		e = server_run(&server);
-	fprintf(stderr, "fs: %s\n", strerror(-e));
+		e = vfs_run(&tree);
+	native_log("fs: %s: %s", scheme, strerror(-e));
 	return 1;
 }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "fs.h"
+#include "cpio.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -58,6 +58,16 @@ int fsreq_out(struct fsreq *r, u32 b, u64 off, const void *from, u64 len)
 		return -EINVAL;
 	memcpy((char *)c->buf[b] + off, from, len);
 	return 0;
+}
+i64 fsreq_spread(struct fsreq *r, const void *from, u64 len)
+{
+	int e = fsreq_out(r, 0, 0, from, len);
+	return e ? e : (i64)len;
+}
+i64 fsreq_gather(struct fsreq *r, void *to, u64 len)
+{
+	int e = fsreq_in(r, 0, 0, to, len);
+	return e ? e : (i64)len;
 }
 void *fs_keep(struct fsreq *r)
 {

@@ -5,7 +5,7 @@
  *
  * The path is held at the end of w->buf's first half; a link's target is put in front of what is left.
  */
-#include "fs.h"
+#include "vfs.h"
 
 #include <sys/stat.h>
 
@@ -17,6 +17,13 @@ static void stop(struct walk *w, u32 why, u64 node, const char *rest, u64 len)
 	w->stop_node = node;
 	w->rest = rest;
 	w->rest_len = len;
+}
+
+int node_readlink(struct node *n, const struct fsreq *r)
+{
+	if (n->nops && n->nops->readlink)
+		return n->nops->readlink(n, r);
+	return n->link ? 0 : n->fs->ops->readlink(n);
 }
 
 /* Puts the link's target in front of the rest (which includes its leading slashes). */
@@ -47,8 +54,7 @@ static void step(struct walk *w, struct dentry *next)
 	w->at = next;
 }
 
-int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u32 flags,
-	const struct weft_identity *c)
+int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u32 flags, const struct fsreq *r)
 {
 	memset(w, 0, offsetof(struct walk, buf));
 	if (len >= FSP_PATH_MAX)
@@ -68,7 +74,7 @@ int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u3
 			e = -ENOTDIR;
 			break;
 		}
-		e = perm_check(dir, c, MAY_X);
+		e = perm_check(dir, r->cred, MAY_X);
 		if (e)
 			break;
 		char *name = p;
@@ -110,7 +116,7 @@ int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u3
 			continue;
 		}
 		struct dentry *d;
-		e = dentry_lookup(w->at, name, nlen, &d);
+		e = dentry_lookup(w->at, name, nlen, r, &d);
 		if (e)
 			break;
 		if (!d->node) {
@@ -133,10 +139,22 @@ int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u3
 		bool follow = !last || slash || !(flags & FSP_WALK_NOFOLLOW);
 		if (S_ISLNK(d->node->mode) && follow) {
 			struct node *n = d->node;
+			i32 magic = n->nops && n->nops->magic ? n->nops->magic(n, r) : -ENOSYS;
+			if (magic >= 0) {
+				stop(w, FSP_STOP_MAGIC, n->ino, p, (u64)(end - p));
+				w->magic = magic;
+				dentry_put(d);
+				return 0;
+			}
+			if (magic != -ENOSYS) {
+				dentry_put(d);
+				e = magic;
+				break;
+			}
 			if (++links > MAX_LINKS || (flags & FSP_WALK_NO_LINKS))
 				e = -ELOOP;
-			else if (!n->link)
-				e = n->fs->ops->readlink(n);
+			else
+				e = node_readlink(n, r);
 			if (e == 0) {
 				if (slash) /* keep that the rest must be a directory */
 					p--;

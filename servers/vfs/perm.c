@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Permission checks, as path_resolution(7), capabilities(7) and chmod(2) state them. */
-#include "fs.h"
+#include "vfs.h"
 
 #include <sys/stat.h>
 

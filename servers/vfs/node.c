@@ -3,7 +3,7 @@
  * Nodes and dentries. A dentry holds its parent and its node; a node lives while a dentry or a handle holds it.
  * Where the back end says cache_only, unused dentries are kept on an LRU list up to DENTRY_CACHE.
  */
-#include "fs.h"
+#include "vfs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +49,8 @@ void node_put(struct node *n)
 {
 	if (!n || --n->refs)
 		return;
+	if (n->nops && n->nops->free)
+		n->nops->free(n);
 	if (n->fs->ops->evict)
 		n->fs->ops->evict(n);
 	fsl_remove(&n->hash);
@@ -129,7 +131,7 @@ void dentry_put(struct dentry *d)
 {
 	if (!d || --d->refs)
 		return;
-	if (d->dead || !fsl_empty(&d->lru)) {
+	if (d->dead || d->floating || !fsl_empty(&d->lru)) {
 		dentry_free(d);
 		return;
 	}
@@ -179,7 +181,7 @@ struct dentry *dentry_add(struct dentry *dir, const char *name, u32 len, struct 
 	return d;
 }
 
-int dentry_lookup(struct dentry *dir, const char *name, u32 len, struct dentry **out)
+int dentry_lookup(struct dentry *dir, const char *name, u32 len, const struct fsreq *r, struct dentry **out)
 {
 	const struct fs_ops *ops = dir->node->fs->ops;
 	struct dentry *d = find(dir, name, len);
@@ -188,21 +190,22 @@ int dentry_lookup(struct dentry *dir, const char *name, u32 len, struct dentry *
 		return 0;
 	}
 	struct node *n = NULL;
-	if (ops->cache_only) {
-		int e = ops->lookup(dir->node, name, len, &n);
-		if (e && e != -ENOENT)
-			return e;
-		if (e)
-			n = NULL;
-	}
-	if (!n && !ops->cache_only) {
+	bool own = dir->node->nops && dir->node->nops->lookup;
+	int e = own ? dir->node->nops->lookup(dir->node, name, len, r, &n) :
+		      ops->cache_only ? ops->lookup(dir->node, name, len, &n) : -ENOENT;
+	if (e && e != -ENOENT)
+		return e;
+	if (e)
+		n = NULL;
+	if (own || (!n && !ops->cache_only)) {
 		/* Nothing to remember: a dentry for the caller alone, outside the tables. */
-		d = dentry_new(dentry_get(dir), name, len, NULL);
+		d = dentry_new(dentry_get(dir), name, len, n);
+		node_put(n);
 		if (!d) {
 			dentry_put(dir);
 			return -ENOMEM;
 		}
-		d->dead = true;
+		d->floating = true;
 		*out = d;
 		return 0;
 	}

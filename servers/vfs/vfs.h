@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * servers/fs: the file server. One process serves one scheme with one tree.
+ * vfs: what every server of a tree of nodes shares (fs, dev, proc, pty, input, drm): walking, permissions, handles and all FSP_*
+ * operations. A server makes a tree of memory nodes, gives some of them node_ops of its own, and runs vfs_run.
  *
- *   main.c   start-up, the serve loop        walk.c   path walking
- *   ops.c    one handler per FSP_* operation node.c   nodes and dentries (the name cache)
- *   perm.c   permission checks               memfs.c  trees in memory      cpio.c  the boot archive
- *   lock.c   flock and record locks          watch.c  inotify              ext4.c  ext4 through libext2fs
+ *   serve.c  the meeting with the server loop    walk.c   path walking
+ *   ops.c    one handler per FSP_* operation     node.c   nodes and dentries (the name cache)
+ *   perm.c   permission checks                   memfs.c  trees in memory
+ *   lock.c   flock and record locks              watch.c  inotify      handle.c  open nodes
  *
  * A node is an inode, a dentry a name. memfs keeps its dentries for good (they are the directory); ext4's are a cache, negative
- * ones included. File contents live in kernel memory objects attached to handles, so reads, writes and mappings of
- * regular files do not come here. The server is single threaded; an operation that must wait is deferred.
+ * ones included; a directory with a lookup of its own (proc) has none. Contents of regular files live in kernel memory
+ * objects attached to handles, so their reads, writes and mappings do not come here. A server is single threaded;
+ * an operation that must wait is deferred.
  */
-#ifndef FS_FS_H
-#define FS_FS_H
+#ifndef VFS_VFS_H
+#define VFS_VFS_H
 
 #include <native/fsproto.h>
 #include <weft/event.h>
@@ -24,6 +26,7 @@ struct fs;
 struct node;
 struct dentry;
 struct fsreq;
+struct handle;
 
 struct fs_list {
 	struct fs_list *next, *prev;
@@ -72,6 +75,7 @@ struct node {
 	struct fs_list handles;
 	struct fs_list hash; /* by ino (ext4's node cache) */
 	u64 parent_ino; /* of a directory, for ".." in getdents */
+	const struct node_ops *nops; /* or NULL */
 	void *priv; /* the back end's */
 	bool dirty; /* attributes not yet written (ext4) */
 	bool dead; /* no name left */
@@ -89,7 +93,29 @@ struct dentry {
 	struct fs_list lru; /* unused dentries of a cache */
 	u64 seq; /* position for getdents in memfs */
 	bool dead; /* unlinked: its path is "(deleted)" */
+	bool floating; /* in no table: goes with its last reference */
 	char *name;
+};
+
+/* What a node does by itself. Every entry may be NULL. Results are 0 or more, or a negative errno. */
+struct node_ops {
+	/* After the checks of permissions, before the handle is given. May set h->priv, r->fd.ready, r->fd.flags (WEFT_HANDLE_NO_OFFSET), r->fd.fd. */
+	i64 (*open)(struct fsreq *r, struct handle *h);
+	void (*close)(struct handle *h);
+	i64 (*read)(struct fsreq *r); /* args[0] offset or -1, args[1] length; see vfs_read_text */
+	i64 (*write)(struct fsreq *r);
+	i64 (*ioctl)(struct fsreq *r); /* args[0] command, args[1] number */
+	i64 (*other)(struct fsreq *r); /* private operations on an open handle */
+	void (*cancel)(struct fsreq *r, void *kept); /* of a kept request */
+	/* A directory whose entries are not kept: the node, referenced; -ENOENT. */
+	int (*lookup)(struct node *dir, const char *name, u32 len, const struct fsreq *r, struct node **out);
+	int (*readdir)(struct node *dir, u64 *pos,
+		bool (*emit)(void *arg, const char *name, u32 len, u64 ino, u32 mode, u64 next), void *arg, const struct fsreq *r);
+	int (*readlink)(struct node *n, const struct fsreq *r); /* fills n->link anew */
+	/* A magic link: a handle to the target, our own fd, to be moved to the client. -ENOSYS: an ordinary link. */
+	i32 (*magic)(struct node *n, const struct fsreq *r);
+	void (*stat)(struct node *n, struct fsp_stat *st);
+	void (*free)(struct node *n);
 };
 
 struct fs_ops {
@@ -135,7 +161,10 @@ struct handle {
 	struct dentry *dentry;
 	struct node *node;
 	u32 flags; /* O_* */
-	u64 pos; /* of a directory */
+	u64 pos; /* of a directory, or of a text being read */
+	char *text; /* vfs_read_text */
+	u64 text_len;
+	void *priv; /* the node_ops' */
 	u64 id;
 	struct fs_list by_id;
 	struct fs_list by_node; /* in node.handles */
@@ -158,6 +187,8 @@ struct fsreq {
 /* main.c (and the tests' stand-in): copies between the client's declared buffers and here. 0, -WEFT_EREDELIVER (return it at once), -EFAULT, -EINVAL. */
 int fsreq_in(struct fsreq *r, u32 buffer, u64 offset, void *to, u64 len);
 int fsreq_out(struct fsreq *r, u32 buffer, u64 offset, const void *from, u64 len);
+i64 fsreq_spread(struct fsreq *r, const void *from, u64 len); /* answers a read: over all buffers; -> bytes */
+i64 fsreq_gather(struct fsreq *r, void *to, u64 len); /* takes a write's bytes */
 void *fs_keep(struct fsreq *r); /* the answer comes later; NULL: no memory */
 void fs_finish(void *kept, i64 result);
 struct node *fs_kept_node(void *kept);
@@ -186,7 +217,7 @@ int fs_init_root(struct fs *fs, struct node *root); /* takes the reference */
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
 /* The child's dentry, referenced; node NULL if absent. ERR by return. */
-int dentry_lookup(struct dentry *dir, const char *name, u32 len, struct dentry **out);
+int dentry_lookup(struct dentry *dir, const char *name, u32 len, const struct fsreq *r, struct dentry **out);
 struct dentry *dentry_add(struct dentry *dir, const char *name, u32 len, struct node *node); /* referenced; NULL: no memory */
 void dentry_drop(struct dentry *d); /* its name is gone */
 int dentry_move(struct dentry *d, struct dentry *new_dir, const char *name, u32 len);
@@ -224,12 +255,13 @@ struct walk {
 	u64 stop_node;
 	const char *rest;
 	u64 rest_len;
+	i32 magic; /* with FSP_STOP_MAGIC */
 	char buf[2 * FSP_PATH_MAX + 8]; /* path being walked; links are spliced in */
 };
 /* Walks path from h. -> 0 (see stop) or -errno. walk_end frees the references. */
-int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u32 flags,
-	const struct weft_identity *c);
+int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u32 flags, const struct fsreq *r);
 void walk_end(struct walk *w);
+int node_readlink(struct node *n, const struct fsreq *r); /* makes sure that n->link holds the target */
 
 /* ops.c */
 i64 fs_serve(struct fsreq *r); /* one request with a live handle; the result unless deferred or dropped */
@@ -253,8 +285,28 @@ i64 watch_add(struct fsreq *r, struct node *n, u32 mask, i32 fd);
 i64 watch_remove(struct fs *fs, u32 pid, i32 wd);
 void watch_event(struct node *n, u32 mask, u32 cookie, const char *name, u32 len);
 
-/* memfs.c, cpio.c, ext4.c */
+/* memfs.c. vfs_add: the node at a path below dir (made with its directories, owner root), not referenced; NULL: no memory. */
 int memfs_create(struct fs *fs, u64 dev, u32 magic);
-int cpio_load(struct fs *fs, const void *data, u64 size); /* several archives, one after another */
+struct node *vfs_add(struct fs *fs, const char *path, u32 mode, u64 rdev, const struct node_ops *ops);
+struct node *vfs_add_link(struct fs *fs, const char *path, const char *target);
+struct node *vfs_add_text(struct fs *fs, const char *path, u32 mode, const char *text);
+struct node *vfs_find(struct fs *fs, const char *path); /* not referenced, or NULL */
+int vfs_remove(struct fs *fs, const char *path); /* with all below it; open handles stay */
+
+/* ops.c. Serves a read of text that is generated at offset 0: make returns malloc'ed text and its length. */
+i64 vfs_read_text(struct fsreq *r, char *(*make)(struct node *n, const struct fsreq *r, u64 *len));
+/* A handle for d, as the answer to an open (checks are the caller's). */
+i64 vfs_give_handle(struct fsreq *r, struct dentry *d, u32 flags);
+
+/* serve.c */
+struct loop;
+struct server;
+int vfs_init(struct fs *fs, const char *scheme_fd_name); /* after the tree is made */
+int vfs_run(struct fs *fs);
+struct loop *vfs_loop(struct fs *fs); /* to add fds and timers: before vfs_run */
+struct server *vfs_server(struct fs *fs);
+struct request *vfs_request(struct fsreq *r);
+void vfs_ready(struct fs *fs, struct handle *h, u32 mask, bool edge);
+extern bool (*vfs_other)(struct fs *fs, struct fsreq *r, i64 *result); /* private operations on the root handle; false: not known */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Open handles, by number. Number 0 is the root handle, which every client that opens the scheme gets. */
-#include "fs.h"
+#include "vfs.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -50,11 +50,14 @@ void handle_close(struct fs *fs, struct handle *h)
 	(void)fs;
 	if (!h || h == &root_handle)
 		return;
+	if (h->node->nops && h->node->nops->close && !(h->flags & O_PATH))
+		h->node->nops->close(h);
 	lock_handle_closed(h);
 	fsl_remove(&h->by_id);
 	fsl_remove(&h->by_node);
 	dentry_put(h->dentry);
 	node_put(h->node);
+	free(h->text);
 	free(h);
 }
 

@@ -3,7 +3,7 @@
  * The FSP_* operations (native/fsproto.h). Each handler copies in and checks first, then acts, so that a redelivered request
  * (-WEFT_EREDELIVER from a copy) has changed nothing.
  */
-#include "fs.h"
+#include "vfs.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,6 +14,8 @@
 
 #define RENAME_FLAG_NOREPLACE 1u
 #define RENAME_FLAG_EXCHANGE 2u
+
+bool (*vfs_other)(struct fs *fs, struct fsreq *r, i64 *result);
 
 /* A path operation's walk. */
 struct path_op {
@@ -30,7 +32,7 @@ static i64 begin(struct fsreq *r, struct path_op *p, u32 more_flags)
 	int e = len ? fsreq_in(r, 0, 0, p->path, len) : 0;
 	if (e)
 		return e;
-	e = walk_path(&p->w, r->h->dentry, p->path, len, (u32)r->sqe->args[1] | more_flags, r->cred);
+	e = walk_path(&p->w, r->h->dentry, p->path, len, (u32)r->sqe->args[1] | more_flags, r);
 	if (e)
 		return e;
 	if (!p->w.stop)
@@ -42,6 +44,13 @@ static i64 begin(struct fsreq *r, struct path_op *p, u32 more_flags)
 		result = e;
 	r->out[0] = p->w.stop_node;
 	r->out[1] = p->w.rest_len;
+	if (p->w.stop == FSP_STOP_MAGIC) {
+		r->fd = (struct weft_reply_fd){.kind = WEFT_REPLY_FD, .fd = p->w.magic, .rights = WEFT_RIGHT_ALL,
+			.flags = WEFT_REPLY_MOVE};
+		r->has_fd = result > 0;
+		if (result < 0)
+			fs_close_fd(p->w.magic);
+	}
 	walk_end(&p->w);
 	return result;
 }
@@ -131,20 +140,21 @@ static int may_open(struct fsreq *r, struct node *n, u32 flags, bool created)
 		return -EISDIR;
 	if ((flags & O_DIRECTORY) && !S_ISDIR(n->mode))
 		return -ENOTDIR;
-	if (S_ISSOCK(n->mode) || S_ISCHR(n->mode) || S_ISBLK(n->mode))
+	if (S_ISSOCK(n->mode) || ((S_ISCHR(n->mode) || S_ISBLK(n->mode)) && !n->nops))
 		return -ENXIO;
-	if (S_ISFIFO(n->mode))
+	if (S_ISFIFO(n->mode) && !n->nops)
 		return -EOPNOTSUPP; /* named pipes are not served yet */
 	if ((flags & O_NOATIME) && r->cred->fsuid != n->uid && !cred_capable(r->cred, CAP_FOWNER))
 		return -EPERM;
 	return created ? 0 : perm_check(n, r->cred, may);
 }
 
-static i64 give_handle(struct fsreq *r, struct dentry *d, u32 flags)
+i64 vfs_give_handle(struct fsreq *r, struct dentry *d, u32 flags)
 {
 	struct node *n = d->node;
 	bool path_only = flags & O_PATH;
-	if (S_ISREG(n->mode) && !path_only) {
+	bool has_mem = S_ISREG(n->mode) && !path_only && !n->nops;
+	if (has_mem) {
 		int e = r->fs->ops->open_mem(n);
 		if (e)
 			return e;
@@ -158,7 +168,7 @@ static i64 give_handle(struct fsreq *r, struct dentry *d, u32 flags)
 		rights |= WEFT_RIGHT_MAP | WEFT_RIGHT_EXEC | (may & MAY_R ? WEFT_RIGHT_READ : 0) |
 			  (may & MAY_W ? WEFT_RIGHT_WRITE : 0);
 	r->fd = (struct weft_reply_fd){.kind = WEFT_REPLY_NEW,
-		.fd = S_ISREG(n->mode) && !path_only ? n->mem : -1,
+		.fd = has_mem ? n->mem : -1,
 		.rights = rights,
 		.status = flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC | O_NOCTTY),
 		.handle = h->id,
@@ -168,6 +178,17 @@ static i64 give_handle(struct fsreq *r, struct dentry *d, u32 flags)
 		h->trapped = true;
 	}
 	handle_attr(h, &r->fd.attr);
+	if (n->nops && n->nops->open && !path_only) {
+		struct handle *before = r->h;
+		r->h = h;
+		i64 e = n->nops->open(r, h);
+		r->h = before;
+		if (e < 0) {
+			h->flags |= O_PATH; /* it was never open: no close hook */
+			handle_close(r->fs, h);
+			return e;
+		}
+	}
 	r->has_fd = true;
 	return 0;
 }
@@ -198,7 +219,7 @@ static i64 open_tmpfile(struct fsreq *r, struct path_op *p, u32 flags, u32 mode)
 	if (!d)
 		return -ENOMEM;
 	dentry_drop(d);
-	e = give_handle(r, d, flags & ~(u32)(O_TMPFILE & ~O_DIRECTORY));
+	e = vfs_give_handle(r, d, flags & ~(u32)(O_TMPFILE & ~O_DIRECTORY));
 	dentry_put(d);
 	return e;
 }
@@ -244,8 +265,8 @@ static i64 op_open(struct fsreq *r)
 	else
 		e = may_open(r, n, flags, created);
 	if (!e)
-		e = give_handle(r, p.w.at, flags);
-	if (!e && (flags & O_TRUNC) && S_ISREG(n->mode) && !created) {
+		e = vfs_give_handle(r, p.w.at, flags);
+	if (!e && (flags & O_TRUNC) && S_ISREG(n->mode) && !created && !n->nops) {
 		e = r->fs->ops->set_size(n, 0);
 		touch(n);
 		watch_event(n, IN_MODIFY, 0, NULL, 0);
@@ -273,6 +294,8 @@ void fs_stat(struct node *n, struct fsp_stat *st)
 		if ((i64)info.ctime_ns > st->ctime_ns)
 			st->ctime_ns = (i64)info.ctime_ns;
 	}
+	if (n->nops && n->nops->stat)
+		n->nops->stat(n, st);
 }
 
 static i64 op_stat(struct fsreq *r)
@@ -313,8 +336,8 @@ static i64 op_readlink(struct fsreq *r)
 	struct node *n = p.w.at->node;
 	if (!S_ISLNK(n->mode))
 		e = -EINVAL;
-	else if (!n->link)
-		e = r->fs->ops->readlink(n);
+	else
+		e = node_readlink(n, r);
 	if (!e) {
 		u64 len = strlen(n->link);
 		r->out[2] = len;
@@ -565,10 +588,10 @@ static i64 op_rename(struct fsreq *r)
 	if (e)
 		return e;
 	struct dentry *a, *b;
-	e = dentry_lookup(r->h->dentry, old_name, old_len, &a);
+	e = dentry_lookup(r->h->dentry, old_name, old_len, r, &a);
 	if (e)
 		return e;
-	e = dentry_lookup(to->dentry, new_name, new_len, &b);
+	e = dentry_lookup(to->dentry, new_name, new_len, r, &b);
 	if (e) {
 		dentry_put(a);
 		return e;
@@ -714,7 +737,10 @@ static i64 op_getdents(struct fsreq *r)
 		room = emit(d, ".", 1, h->node->ino, S_IFDIR, 1);
 	if (room && d->pos == 1)
 		room = emit(d, "..", 2, h->dentry->parent->node->ino, S_IFDIR, 2);
-	if (room && r->fs->ops->readdir) {
+	if (room && h->node->nops && h->node->nops->readdir) {
+		u64 pos = d->pos;
+		e = h->node->nops->readdir(h->node, &pos, emit, d, r);
+	} else if (room && r->fs->ops->readdir) {
 		u64 pos = d->pos;
 		e = r->fs->ops->readdir(h->node, &pos, emit, d);
 	} else if (room) {
@@ -735,7 +761,7 @@ static i64 op_getdents(struct fsreq *r)
 static i64 op_seek(struct fsreq *r)
 {
 	i64 off = (i64)r->sqe->args[0];
-	if (!S_ISDIR(r->h->node->mode))
+	if (S_ISCHR(r->h->node->mode) || S_ISFIFO(r->h->node->mode))
 		return -ESPIPE;
 	if (r->sqe->args[1] == SEEK_CUR)
 		off = __builtin_add_overflow(off, (i64)r->h->pos, &off) ? -1 : off;
@@ -825,7 +851,7 @@ static i64 op_socket(struct fsreq *r)
 	else
 		e = perm_check(p.w.at->node, r->cred, MAY_W);
 	if (!e)
-		e = give_handle(r, p.w.at, O_PATH);
+		e = vfs_give_handle(r, p.w.at, O_PATH);
 	walk_end(&p.w);
 	return e;
 }
@@ -860,8 +886,8 @@ static i64 op_no_xattr(struct fsreq *r)
 
 static i64 op_ioctl(struct fsreq *r)
 {
-	(void)r;
-	return -ENOTTY;
+	const struct node_ops *o = r->h->node->nops;
+	return o && o->ioctl ? o->ioctl(r) : -ENOTTY;
 }
 
 /* A write that was trapped: the file or its directory is watched. */
@@ -869,6 +895,8 @@ static i64 op_write(struct fsreq *r)
 {
 	struct node *n = r->h->node;
 	struct weft_mem_info info;
+	if (n->nops)
+		return n->nops->write ? n->nops->write(r) : -EINVAL;
 	if (!S_ISREG(n->mode) || n->mem < 0)
 		return -EINVAL;
 	u64 off = r->sqe->args[0];
@@ -888,7 +916,33 @@ static i64 op_write(struct fsreq *r)
 
 static i64 op_read(struct fsreq *r)
 {
-	return S_ISDIR(r->h->node->mode) ? -EISDIR : -EINVAL;
+	const struct node_ops *o = r->h->node->nops;
+	if (S_ISDIR(r->h->node->mode))
+		return -EISDIR;
+	return o && o->read ? o->read(r) : -EINVAL;
+}
+
+i64 vfs_read_text(struct fsreq *r, char *(*make)(struct node *n, const struct fsreq *r, u64 *len))
+{
+	struct handle *h = r->h;
+	bool shared = (i64)r->sqe->args[0] < 0;
+	u64 at = shared ? h->pos : r->sqe->args[0];
+	if (at == 0 || !h->text) {
+		u64 len = 0;
+		char *text = make(h->node, r, &len);
+		if (!text)
+			return (i64)len < 0 ? (i64)len : -ENOMEM;
+		free(h->text);
+		h->text = text;
+		h->text_len = len;
+	}
+	if (at >= h->text_len)
+		return 0;
+	u64 n = h->text_len - at < r->sqe->args[1] ? h->text_len - at : r->sqe->args[1];
+	i64 done = fsreq_spread(r, h->text + at, n);
+	if (done > 0 && shared)
+		h->pos = at + (u64)done;
+	return done;
 }
 
 static const struct {
@@ -938,5 +992,9 @@ i64 fs_serve(struct fsreq *r)
 			return -EBADF;
 		return table[i].fn(r);
 	}
-	return -ENOSYS;
+	i64 result = -ENOSYS;
+	if (vfs_other && vfs_other(r->fs, r, &result))
+		return result;
+	const struct node_ops *o = r->h->node->nops;
+	return o && o->other && !(r->h->flags & O_PATH) ? o->other(r) : -ENOSYS;
 }

@@ -3,7 +3,7 @@
  * inotify(7). A watch belongs to a node and a client's queue (a channel whose sending end it gave). Writes to a watched file, or to a
  * file in a watched directory, are trapped here by its handles, since the kernel serves others without asking.
  */
-#include "fs.h"
+#include "vfs.h"
 
 #include <stdlib.h>
 #include <sys/inotify.h>

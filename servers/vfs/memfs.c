@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A tree in memory (tmpfs, and the root made from the boot archive). The dentries are the directories. */
-#include "fs.h"
+#include "vfs.h"
 
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 static int mem_create(struct node *dir, const char *name, u32 len, u32 mode, u64 rdev, u32 uid, u32 gid,
@@ -134,4 +135,104 @@ int memfs_create(struct fs *fs, u64 dev, u32 magic)
 	root->size = 4096;
 	root->parent_ino = 1;
 	return fs_init_root(fs, root);
+}
+
+/* The dentry at path, made where needed (directories 0755). NULL: no memory, or a non-directory in the way. */
+static struct dentry *reach(struct fs *fs, const char *path, u32 mode, u64 rdev, const char *link, bool make)
+{
+	struct dentry *at = dentry_get(fs->root);
+	while (*path) {
+		while (*path == '/')
+			path++;
+		u32 len = 0;
+		while (path[len] && path[len] != '/')
+			len++;
+		if (!len)
+			break;
+		struct dentry *d = NULL;
+		bool last = !path[len];
+		if (dentry_lookup(at, path, len, NULL, &d) == 0 && !d->node) {
+			struct node *n;
+			dentry_put(d);
+			d = NULL;
+			u32 m = last ? mode : S_IFDIR | 0755;
+			if (make && fs->ops->create(at->node, path, len, m, last ? rdev : 0, 0, 0, last ? link : NULL, &n) == 0) {
+				d = dentry_add(at, path, len, n);
+				node_put(n);
+				if (d && S_ISDIR(m))
+					at->node->nlink++;
+				if (d)
+					watch_event(at->node, IN_CREATE, 0, path, len);
+			}
+		}
+		dentry_put(at);
+		if (!d)
+			return NULL;
+		at = d;
+		path += len;
+	}
+	return at;
+}
+
+struct node *vfs_add(struct fs *fs, const char *path, u32 mode, u64 rdev, const struct node_ops *ops)
+{
+	struct dentry *d = reach(fs, path, mode, rdev, NULL, true);
+	struct node *n = d ? d->node : NULL;
+	if (n && ops)
+		n->nops = ops;
+	dentry_put(d);
+	return n;
+}
+
+struct node *vfs_add_link(struct fs *fs, const char *path, const char *target)
+{
+	struct dentry *d = reach(fs, path, S_IFLNK | 0777, 0, target, true);
+	struct node *n = d ? d->node : NULL;
+	dentry_put(d);
+	return n;
+}
+
+struct node *vfs_add_text(struct fs *fs, const char *path, u32 mode, const char *text)
+{
+	struct node *n = vfs_add(fs, path, S_IFREG | mode, 0, NULL);
+	u64 len = strlen(text);
+	if (!n || fs->ops->set_size(n, len) || fs_mem_write(n->mem, 0, text, len))
+		return NULL;
+	return n;
+}
+
+struct node *vfs_find(struct fs *fs, const char *path)
+{
+	struct dentry *d = reach(fs, path, 0, 0, NULL, false);
+	struct node *n = d ? d->node : NULL;
+	dentry_put(d);
+	return n;
+}
+
+static void drop_tree(struct dentry *d)
+{
+	fsl_for_each (c, &d->children, struct dentry, siblings) {
+		dentry_get(c);
+		drop_tree(c);
+		dentry_put(c);
+	}
+	struct node *dir = d->parent->node;
+	if (S_ISDIR(d->node->mode))
+		dir->nlink--;
+	d->node->nlink = 0;
+	d->node->dead = true;
+	dentry_drop(d);
+	watch_event(dir, IN_DELETE, 0, d->name, d->name_len);
+}
+
+int vfs_remove(struct fs *fs, const char *path)
+{
+	struct dentry *d = reach(fs, path, 0, 0, NULL, false);
+	if (!d || d == fs->root) {
+		dentry_put(d);
+		return d ? -EBUSY : -ENOENT;
+	}
+	drop_tree(d);
+	dentry_put(d);
+	return 0;
 }

@@ -3,7 +3,7 @@
  * Advisory locks: flock(2) per open handle, and record locks (fcntl(2)) per process or, for OFD locks, per open handle.
  * A blocked request waits on its node's list and is tried again, in order, after each release.
  */
-#include "fs.h"
+#include "vfs.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
