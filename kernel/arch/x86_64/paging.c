@@ -337,9 +337,16 @@ void *map_firmware(u64 phys, u64 len)
 
 static pte_t *boot_table(pte_t *e)
 {
-	if (!(*e & PTE_P)) {
-		u64 p = boot_alloc(PAGE_SIZE, PAGE_SIZE);
+	static u64 pool, left; /* taken in lots, so as not to chop up the ranges */
 
+	if (!(*e & PTE_P)) {
+		u64 p;
+
+		if (!left) {
+			left = 16;
+			pool = boot_alloc(left * PAGE_SIZE, PAGE_SIZE);
+		}
+		p = pool + --left * PAGE_SIZE;
 		memset(phys_to_virt(p), 0, PAGE_SIZE);
 		*e = p | PTE_P | PTE_W | PTE_A;
 	}
