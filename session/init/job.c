@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* The job that the tool asks for (docs/job-protocol.md): one command, its output on the console, then power off. */
+#include "init.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS_MAX 512
+
+static const char *argv[WORDS_MAX + 1], *envp[WORDS_MAX + 1];
+static char nonce[64];
+static bool exists, started;
+static struct spawned job;
+static struct loop_source exit_source;
+
+const char *option(const char *name, char *buf, u64 size)
+{
+	const char *p = (const char *)native_boot()->cmdline;
+	size_t n = strlen(name);
+	for (; p && *p; p += strcspn(p, " ")) {
+		p += strspn(p, " ");
+		if (strncmp(p, name, n) != 0 || p[n] != '=')
+			continue;
+		size_t len = strcspn(p + n + 1, " ");
+		if (len >= size)
+			len = size - 1;
+		memcpy(buf, p + n + 1, len);
+		buf[len] = 0;
+		return buf;
+	}
+	return NULL;
+}
+
+/* NUL-ended words; -> how many. The last one may lack its NUL: then it is dropped. */
+static u32 split(const struct cpio_entry *e, const char **out)
+{
+	const char *p = e->data, *end = p + e->size;
+	u32 n = 0;
+	while (p < end && n < WORDS_MAX) {
+		size_t len = strnlen(p, (size_t)(end - p));
+		if (p + len == end)
+			break;
+		out[n++] = p;
+		p += len + 1;
+	}
+	out[n] = NULL;
+	return n;
+}
+
+/* job=bin/ktest,-v on the command line: words by commas. */
+static void job_from_option(void)
+{
+	static char text[1024];
+	u32 n = 0;
+	if (!option("job", text, sizeof text))
+		return;
+	for (char *p = text; *p && n < WORDS_MAX;) {
+		argv[n++] = p;
+		p += strcspn(p, ",");
+		if (*p)
+			*p++ = 0;
+	}
+	argv[n] = NULL;
+	exists = n > 0;
+}
+
+void job_prepare(void)
+{
+	struct cpio_entry e;
+	if (archive_find("job/cmd", &e) < 0) {
+		job_from_option();
+		return;
+	}
+	exists = split(&e, argv) > 0;
+	if (archive_find("job/env", &e) == 0)
+		split(&e, envp);
+	if (archive_find("job/nonce", &e) == 0) {
+		size_t n = e.size < sizeof nonce - 1 ? e.size : sizeof nonce - 1;
+		memcpy(nonce, e.data, n);
+		nonce[strcspn(nonce, "\r\n")] = 0;
+	}
+}
+
+bool job_exists(void)
+{
+	return exists;
+}
+
+bool job_is_native(const char *path, struct cpio_entry *e)
+{
+	/* Native programs and the root file system may share one archive: natives are those the boot archive has under bin/. */
+	while (*path == '/')
+		return false;
+	return archive_find(path, e) == 0 && (e->mode & 0170000) == 0100000 && e->size > 4 && memcmp(e->data, "\177ELF", 4) == 0;
+}
+
+static void handle_job_exit(struct loop_source *s, u32 events)
+{
+	struct weft_exit e = {0};
+	(void)events;
+	if (weft_proc_wait(3, job.proc, 4 | 1, PTR(&e)) <= 0)
+		return;
+	loop_remove(&loop, s);
+	weft_fd_close(job.proc);
+	console_say("\n@@weft-exit %s %u\n", nonce, exit_code(e.status));
+	services_shutdown(0, exit_code(e.status));
+}
+
+void job_settled(void)
+{
+	if (!exists || started)
+		return;
+	started = true;
+	console_say("\n@@weft-start %s\n", nonce);
+	struct job_spec spec = {.argv = argv, .envp = envp};
+	int r = job_spawn(&spec, &job);
+	if (r < 0) {
+		console_say("\n@@weft-fail %s: error %d\n", argv[0], -r);
+		services_shutdown(0, 125);
+		return;
+	}
+	exit_source = (struct loop_source){.fn = handle_job_exit, .fd = job.proc, .events = WEFT_POLLIN};
+	loop_add(&loop, &exit_source);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* The first process: reads the archive's manifests, makes every endpoint, starts what can start, and serves. */
+#include "init.h"
+
+#include <string.h>
+
+struct loop loop;
+
+static void start_services(void)
+{
+	archive_each("etc/init/", service_add);
+	for (struct service *s = services; s; s = s->next) {
+		if (s->m.type != SERVICE_DRIVER)
+			service_create_endpoints(s);
+	}
+	for (struct service *s = services; s; s = s->next) {
+		if (s->m.type != SERVICE_DRIVER)
+			service_want(s);
+	}
+	services_schedule();
+}
+
+static void fail(const char *what, int error)
+{
+	console_say("\n@@weft-fail %s: error %d\n", what, -error);
+	weft_sys_ctl(native_boot()->resource, WEFT_SYS_POWER, 0, 125, 0);
+}
+
+int main(void)
+{
+	console_say("@@weft-init\n");
+	int r = archive_open(native_boot());
+	if (r < 0)
+		fail("the boot archive", r);
+	r = loop_init(&loop);
+	if (r == 0)
+		r = ctl_start();
+	if (r < 0)
+		fail("the scheme init", r);
+	job_prepare();
+	start_services();
+	r = loop_run(&loop);
+	fail("init's loop", r);
+	return 1;
+}
