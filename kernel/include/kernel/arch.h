@@ -80,7 +80,7 @@ void tlb_flush_all(void);
 void tlb_shootdown(struct arch_as *a, u64 start, u64 end);
 void tlb_poll(void); /* answers shootdowns while waiting for the BKL */
 int arch_kernel_map(u64 vaddr, u64 phys, u32 flags); /* kernel half: stacks, MMIO */
-void arch_kernel_unmap(u64 vaddr); /* does not flush: tlb_shootdown(NULL, ...) after it */
+u64 arch_kernel_unmap(u64 vaddr); /* -> the physical page that was there, 0: none. Does not flush: tlb_shootdown(NULL, ...) after it */
 #define KSTACK_AREA 0xffffff8000000000ul /* kernel stacks (mm/kstack.c); KSTACK_AREA_SIZE bytes, in every address space */
 #define KSTACK_AREA_SIZE (64ul << 30)
 void *arch_map_mmio(u64 phys, u64 len); /* kernel's own device mapping, uncached */

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames: a buddy allocator over an array of struct frame, one per page of RAM, indexed by physical page number.
+ *
+ * Two zones, below and above 4 GiB. A free block of 2^order frames is aligned to its size; its first frame has FRAME_FREE, the order,
+ * and is on the zone's list. Single frames pass through a small stack (hot, last in first out: they are in the caches and in the TLB) and through
+ * a pool of zeroed frames, which idle CPUs fill. Frames of both count as free. All under the BKL.
+ * The last frames_min frames are for the kernel: page tables, slabs, stacks. User data is not given them.
+ */
+#include "frame.h"
+#include "reclaim.h"
+#include <kernel/arch.h>
+#include <kernel/thread.h>
+
+#define ZONE_SPLIT (1ul << (32 - PAGE_SHIFT))
+#define HOT_MAX 256u
+#define ZEROED_MAX 512u
+#define LOW_MEMORY 0x100000ul /* the first MiB belongs to firmware and to starting CPUs */
+
+struct zone {
+	struct list free[FRAME_MAX_ORDER + 1];
+};
+
+u64 frames_total, frames_free, frames_min, frames_low_mark;
+struct mm_stats mm_stats;
+struct frame *zero_frame;
+void (*mm_pressure_hook)(void);
+
+static struct zone zones[2];
+static struct frame *frames;
+static u64 frames_end; /* page numbers below it have a struct frame */
+static struct frame *hot[HOT_MAX], *zeroed[ZEROED_MAX];
+static u32 nhot, nzeroed, zeroed_want;
+static bool pressed;
+
+struct frame *frame_of(u64 phys)
+{
+	u64 pfn = phys >> PAGE_SHIFT;
+
+	return pfn < frames_end ? &frames[pfn] : NULL;
+}
+
+u64 frame_phys(const struct frame *f)
+{
+	return (u64)(f - frames) << PAGE_SHIFT;
+}
+
+void *frame_virt(const struct frame *f)
+{
+	return phys_to_virt(frame_phys(f));
+}
+
+static struct zone *zone_of(const struct frame *f)
+{
+	return &zones[(u64)(f - frames) >= ZONE_SPLIT];
+}
+
+static void block_add(struct frame *f, u32 order)
+{
+	struct list *head = &zone_of(f)->free[order];
+
+	f->flags = FRAME_FREE;
+	f->order = order;
+	f->refs = 0;
+	list_add_after(head, &f->link);
+}
+
+static void buddy_give(struct frame *f, u32 order)
+{
+	u64 pfn = f - frames;
+
+	for (; order < FRAME_MAX_ORDER; order++) {
+		u64 other = pfn ^ (1ul << order);
+		struct frame *b = &frames[other];
+
+		if (other >= frames_end || !(b->flags & FRAME_FREE) || b->order != order)
+			break;
+		list_del(&b->link);
+		b->flags = 0;
+		pfn &= other;
+	}
+	block_add(&frames[pfn], order);
+}
+
+static struct frame *buddy_take(struct zone *z, u32 order)
+{
+	for (u32 o = order; o <= FRAME_MAX_ORDER; o++) {
+		struct frame *f;
+
+		if (list_empty(&z->free[o]))
+			continue;
+		f = list_first(&z->free[o], struct frame, link);
+		list_del(&f->link);
+		while (o > order)
+			block_add(f + (1ul << --o), o);
+		return f;
+	}
+	return NULL;
+}
+
+static void drain_stacks(void)
+{
+	while (nhot)
+		buddy_give(hot[--nhot], 0);
+	while (nzeroed)
+		buddy_give(zeroed[--nzeroed], 0);
+}
+
+static struct frame *take(u32 order, bool low)
+{
+	struct frame *f = low ? NULL : buddy_take(&zones[1], order);
+
+	return f ? f : buddy_take(&zones[0], order);
+}
+
+static struct frame *started(struct frame *f, u32 order)
+{
+	f->refs = 1;
+	f->flags = 0;
+	f->order = order;
+	f->owner = NULL;
+	f->index = 0;
+	frames_free -= 1ul << order;
+	if (unlikely(frames_free < frames_low_mark) && !pressed) {
+		pressed = true;
+		if (mm_pressure_hook)
+			mm_pressure_hook();
+	}
+	return f;
+}
+
+struct frame *frame_alloc(u32 order, bool low)
+{
+	struct frame *f;
+
+	if (unlikely(order > FRAME_MAX_ORDER))
+		return NULL;
+	if (likely(order == 0 && !low && nhot))
+		return started(hot[--nhot], 0);
+	f = take(order, low);
+	if (!f && !low && order == 0 && nzeroed)
+		f = zeroed[--nzeroed];
+	if (!f && nhot + nzeroed) {
+		drain_stacks();
+		f = take(order, low);
+	}
+	return f ? started(f, order) : NULL;
+}
+
+struct frame *frame_take_zeroed(void)
+{
+	if (unlikely(frames_free <= frames_min))
+		return NULL;
+	if (!nzeroed) {
+		zeroed_want = ZEROED_MAX;
+		return NULL;
+	}
+	return started(zeroed[--nzeroed], 0);
+}
+
+struct frame *frame_alloc_zero(void)
+{
+	struct frame *f;
+
+	if (nzeroed)
+		return started(zeroed[--nzeroed], 0);
+	f = frame_alloc(0, false);
+	if (f)
+		page_clear(frame_virt(f));
+	return f;
+}
+
+struct frame *frame_alloc_user(void)
+{
+	if (unlikely(frames_free <= frames_low_mark))
+		reclaim_pages(64);
+	if (unlikely(frames_free <= frames_min))
+		return NULL;
+	return frame_alloc(0, false);
+}
+
+bool frames_low(void)
+{
+	return frames_free < frames_low_mark;
+}
+
+void frame_get(struct frame *f)
+{
+	f->refs++;
+}
+
+void frame_free(struct frame *f, u32 order)
+{
+	kassert(!(f->flags & (FRAME_FREE | FRAME_RESERVED)));
+	f->refs = 0;
+	f->flags = 0;
+	frames_free += 1ul << order;
+	if (unlikely(pressed) && frames_free > 2 * frames_low_mark)
+		pressed = false;
+	if (order == 0 && nhot < HOT_MAX) {
+		hot[nhot++] = f;
+		return;
+	}
+	if (order == 0) /* Give half of the stack back at once, so that frees near its end stay cheap. */
+		for (u32 i = 0; i < HOT_MAX / 2; i++)
+			buddy_give(hot[--nhot], 0);
+	buddy_give(f, order);
+}
+
+void frame_put(struct frame *f)
+{
+	kassert(f->refs > 0);
+	if (--f->refs == 0)
+		frame_free(f, 0);
+}
+
+bool mm_idle(void)
+{
+	struct frame *f;
+
+	if (nzeroed >= zeroed_want || frames_free <= 2 * frames_low_mark) {
+		zeroed_want = nzeroed < ZEROED_MAX / 4 ? ZEROED_MAX : 0;
+		return nzeroed < zeroed_want && frames_free > 2 * frames_low_mark;
+	}
+	f = nhot > HOT_MAX / 2 ? hot[--nhot] : take(0, false);
+	if (!f)
+		return false;
+	f->flags = 0;
+	bkl_drop();
+	page_clear(frame_virt(f));
+	bkl_retake();
+	if (nzeroed < ZEROED_MAX)
+		zeroed[nzeroed++] = f;
+	else
+		buddy_give(f, 0);
+	mm_stats.zero_pool = nzeroed;
+	return nzeroed < zeroed_want;
+}
+
+/* Boot. */
+
+struct hole {
+	u64 start, end;
+};
+
+/* Gives [start, end) minus the holes (sorted by start) to the buddy lists. */
+static void give_range(u64 start, u64 end, const struct hole *h, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		if (h[i].end <= start || h[i].start >= end)
+			continue;
+		if (h[i].start > start)
+			give_range(start, h[i].start, h + i + 1, n - i - 1);
+		start = MAX(start, h[i].end);
+	}
+	while (start < end) {
+		u64 pfn = start >> PAGE_SHIFT;
+		u32 order = 0;
+
+		while (order < FRAME_MAX_ORDER && !(pfn & ((2ul << order) - 1)) && start + (PAGE_SIZE << (order + 1)) <= end)
+			order++;
+		for (u64 i = 0; i < 1ul << order; i++)
+			frames[pfn + i].flags = 0;
+		block_add(&frames[pfn], order);
+		frames_free += 1ul << order;
+		start += PAGE_SIZE << order;
+	}
+}
+
+static bool usable(const struct boot_range *r, u64 *start, u64 *end)
+{
+	if (r->type != 1 || r->len < PAGE_SIZE)
+		return false;
+	*start = MAX(ALIGN_UP(r->base, PAGE_SIZE), LOW_MEMORY);
+	*end = ALIGN_DOWN(r->base + r->len, PAGE_SIZE);
+	return *start < *end;
+}
+
+static bool overlaps(u64 start, u64 end, const struct hole *h)
+{
+	return h->start < end && start < h->end;
+}
+
+/* A place for the frame array: as high as possible in some usable range, clear of the kernel and the archive. */
+static u64 place_array(u64 bytes, const struct hole *h, u32 n)
+{
+	u64 best = 0;
+
+	for (u32 i = 0; i < boot_info.nranges; i++) {
+		u64 start, end, at;
+
+		if (!usable(&boot_info.ranges[i], &start, &end) || end - start < bytes)
+			continue;
+		at = end - bytes;
+		for (u32 j = 0; j < n;) {
+			if (!overlaps(at, at + bytes, &h[j])) {
+				j++;
+				continue;
+			}
+			if (h[j].start < start + bytes) {
+				at = 0;
+				break;
+			}
+			at = ALIGN_DOWN(h[j].start - bytes, PAGE_SIZE);
+			j = 0;
+		}
+		best = MAX(best, at);
+	}
+	return best;
+}
+
+void frames_init(void)
+{
+	struct hole h[3] = {
+		{ ALIGN_DOWN(boot_info.kernel_phys_start, PAGE_SIZE), ALIGN_UP(boot_info.kernel_phys_end, PAGE_SIZE) },
+		{ ALIGN_DOWN(boot_info.archive_phys, PAGE_SIZE), ALIGN_UP(boot_info.archive_phys + boot_info.archive_size, PAGE_SIZE) },
+	};
+	u64 top = 0, bytes, at, start, end;
+
+	for (u32 i = 0; i < boot_info.nranges; i++)
+		if (usable(&boot_info.ranges[i], &start, &end))
+			top = MAX(top, end);
+	frames_end = top >> PAGE_SHIFT;
+	bytes = ALIGN_UP(frames_end * sizeof(struct frame), PAGE_SIZE);
+	at = place_array(bytes, h, 2);
+	if (!at)
+		panic("no room for %lu bytes of frame array", bytes);
+	h[2] = (struct hole){ at, at + bytes };
+	frames = phys_to_virt(at);
+	memset(frames, 0, bytes);
+	for (u64 i = 0; i < frames_end; i++)
+		frames[i].flags = FRAME_RESERVED;
+	for (u32 i = 0; i < 3; i++) /* three holes: sort by start */
+		for (u32 j = i + 1; j < 3; j++)
+			if (h[j].start < h[i].start) {
+				struct hole t = h[i];
+				h[i] = h[j];
+				h[j] = t;
+			}
+	for (u32 z = 0; z < 2; z++)
+		for (u32 o = 0; o <= FRAME_MAX_ORDER; o++)
+			list_init(&zones[z].free[o]);
+	nhot = nzeroed = 0;
+	frames_free = 0;
+	for (u32 i = 0; i < boot_info.nranges; i++)
+		if (usable(&boot_info.ranges[i], &start, &end))
+			give_range(start, end, h, 3);
+	frames_total = frames_free;
+	frames_min = MIN(MAX(frames_total / 128, 64ul), 2048ul);
+	frames_low_mark = 2 * frames_min;
+	zeroed_want = ZEROED_MAX;
+	zero_frame = frame_alloc_zero();
+	kassert(zero_frame);
+	zero_frame->flags = FRAME_RESERVED;
+}
+
+/* Loops of single stores would be turned into calls of memset and memcpy. */
+#define AS_WRITTEN __attribute__((optimize("no-tree-loop-distribute-patterns")))
+
+AS_WRITTEN void page_clear(void *page)
+{
+	u64 *p = page, *end = p + PAGE_SIZE / 8;
+
+	for (; p < end; p += 16) {
+		p[0] = 0, p[1] = 0, p[2] = 0, p[3] = 0, p[4] = 0, p[5] = 0, p[6] = 0, p[7] = 0;
+		p[8] = 0, p[9] = 0, p[10] = 0, p[11] = 0, p[12] = 0, p[13] = 0, p[14] = 0, p[15] = 0;
+	}
+}
+
+AS_WRITTEN void page_copy(void *restrict to, const void *restrict from)
+{
+	u64 *d = to, *end = d + PAGE_SIZE / 8;
+	const u64 *s = from;
+
+	for (; d < end; d += 8, s += 8) {
+		u64 a = s[0], b = s[1], c = s[2], e = s[3], f = s[4], g = s[5], h = s[6], i = s[7];
+
+		d[0] = a, d[1] = b, d[2] = c, d[3] = e, d[4] = f, d[5] = g, d[6] = h, d[7] = i;
+	}
+}

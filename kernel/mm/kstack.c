@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernel stacks: slots of KSTACK_SIZE + one guard page below, in KSTACK_AREA, which every address space shares.
+ *
+ * A freed stack stays mapped in a cache, so that making a thread costs no page-table work. When the cache is full, half of it is unmapped,
+ * flushed with one shootdown, and its frames are freed. Unmapped slots are linked through an array of indices that grows as slots are first used.
+ */
+#include "frame.h"
+#include <kernel/arch.h>
+
+#define SLOT_PAGES (KSTACK_SIZE / PAGE_SIZE)
+#define SLOT_SIZE (KSTACK_SIZE + PAGE_SIZE)
+#define SLOTS_MAX ((u32)(KSTACK_AREA_SIZE / SLOT_SIZE))
+#define CACHE_MAX 64u
+
+static u32 cache[CACHE_MAX], ncache;
+static u32 *unmapped, nunmapped, cap_unmapped; /* slots without frames */
+static u32 slots_used;
+
+static u64 slot_base(u32 slot)
+{
+	return KSTACK_AREA + (u64)slot * SLOT_SIZE + PAGE_SIZE;
+}
+
+/* Unmaps n pages of a slot and notes their frames in f; they stay allocated until the caller has flushed. */
+static void slot_unmap(u32 slot, struct frame **f, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		f[i] = frame_of(arch_kernel_unmap(slot_base(slot) + i * PAGE_SIZE));
+	mm_stats.kstacks -= n;
+}
+
+static void flush_and_free(struct frame **f, u32 n)
+{
+	tlb_shootdown(NULL, KSTACK_AREA, KSTACK_AREA + (u64)slots_used * SLOT_SIZE);
+	while (n)
+		frame_put(f[--n]);
+}
+
+static int slot_map(u32 slot)
+{
+	for (u32 i = 0; i < SLOT_PAGES; i++) {
+		struct frame *f = frame_alloc(0, false), *done[SLOT_PAGES];
+
+		if (f && !arch_kernel_map(slot_base(slot) + i * PAGE_SIZE, frame_phys(f), ARCH_PTE_R | ARCH_PTE_W)) {
+			f->flags |= FRAME_KERNEL;
+			mm_stats.kstacks++;
+			continue;
+		}
+		if (f)
+			frame_put(f);
+		slot_unmap(slot, done, i);
+		flush_and_free(done, i);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Room for every slot in `unmapped` is made when the slot is first used, so that freeing never allocates. */
+static int slot_new(u32 *slot)
+{
+	if (slots_used == SLOTS_MAX)
+		return -ENOMEM;
+	if (slots_used == cap_unmapped) {
+		u32 cap = cap_unmapped ? cap_unmapped * 2 : 256;
+		u32 *p = krealloc_zero(unmapped, cap_unmapped * sizeof(u32), cap * sizeof(u32));
+
+		if (!p)
+			return -ENOMEM;
+		unmapped = p;
+		cap_unmapped = cap;
+	}
+	*slot = slots_used++;
+	return 0;
+}
+
+u64 kstack_alloc(void)
+{
+	u32 slot;
+
+	if (ncache)
+		return slot_base(cache[--ncache]) + KSTACK_SIZE;
+	if (nunmapped)
+		slot = unmapped[--nunmapped];
+	else if (slot_new(&slot))
+		return 0;
+	if (slot_map(slot)) {
+		unmapped[nunmapped++] = slot;
+		return 0;
+	}
+	return slot_base(slot) + KSTACK_SIZE;
+}
+
+static void cache_trim(void)
+{
+	struct frame *f[CACHE_MAX / 2 * SLOT_PAGES];
+	u32 n = 0;
+
+	for (u32 i = 0; i < CACHE_MAX / 2; i++, n += SLOT_PAGES) {
+		slot_unmap(cache[i], f + n, SLOT_PAGES);
+		unmapped[nunmapped++] = cache[i];
+	}
+	memmove(cache, cache + CACHE_MAX / 2, (ncache - CACHE_MAX / 2) * sizeof(cache[0]));
+	ncache -= CACHE_MAX / 2;
+	flush_and_free(f, n);
+}
+
+void kstack_free(u64 top)
+{
+	u32 slot = (u32)((top - KSTACK_SIZE - PAGE_SIZE - KSTACK_AREA) / SLOT_SIZE);
+
+	kassert(slot < slots_used && slot_base(slot) + KSTACK_SIZE == top);
+	if (ncache == CACHE_MAX)
+		cache_trim();
+	cache[ncache++] = slot;
+}
