@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stream reads and writes of memory objects, in batches: the pages are made present and held, the BKL is dropped, the bytes are copied.
+ *
+ * Writers take the object's I/O lock, so that a write is whole and appends do not overlap; readers do not. A resize takes it neither: a server may
+ * shrink a file while a writer waits for that same server. The size grows after the bytes are there.
+ */
+#include "memobj.h"
+#include "pager.h"
+#include "uio.h"
+
+#define BATCH 16u
+#define BIG 1024u /* bytes from which on the BKL is dropped */
+
+struct batch {
+	u32 n;
+	char *at[BATCH]; /* first byte to copy in each page */
+	u32 len[BATCH];
+	struct frame *f[BATCH]; /* referenced, or NULL: nothing to put */
+	u64 bytes;
+};
+
+static void batch_add(struct batch *b, struct frame *f, char *page, u64 off, u64 limit)
+{
+	u32 in = off & (PAGE_SIZE - 1);
+
+	b->f[b->n] = f;
+	b->at[b->n] = page + in;
+	b->len[b->n] = MIN(limit, PAGE_SIZE - in);
+	b->bytes += b->len[b->n++];
+}
+
+static void batch_put(struct batch *b)
+{
+	for (u32 i = 0; i < b->n; i++)
+		if (b->f[i])
+			frame_put(b->f[i]);
+}
+
+/* -> bytes copied */
+static u64 batch_copy(struct batch *b, struct uio *u, bool out)
+{
+	bool big = b->bytes > BIG;
+	u64 done = 0;
+
+	if (big)
+		bkl_drop();
+	for (u32 i = 0; i < b->n; i++) {
+		u64 n = uio_move(u, b->at[i], b->len[i], out);
+
+		done += n;
+		if (n < b->len[i])
+			break;
+	}
+	if (big)
+		bkl_retake();
+	return done;
+}
+
+/* The direct map's address of a byte of a PHYS or DMA object that is RAM. */
+static char *phys_page(struct memobj *m, u64 off)
+{
+	u64 phys = m->phys + (off & ~(PAGE_SIZE - 1));
+
+	return frame_of(phys) && m->cache == WEFT_MEM_CACHE_WB ? phys_to_virt(phys) : NULL;
+}
+
+static int gather_read(struct memobj *m, struct batch *b, u64 off, u64 len)
+{
+	while (len && b->n < BATCH) {
+		struct frame *f;
+		char *page;
+		int r;
+
+		if (memobj_is_phys(m)) {
+			page = phys_page(m, off);
+			if (!page)
+				return -EIO;
+			batch_add(b, NULL, page, off, len);
+		} else {
+			f = memobj_page(m, off >> PAGE_SHIFT);
+			if (f) {
+				f->flags |= FRAME_REFERENCED;
+				frame_get(f);
+			} else if (m->pager || m->parent) {
+				if (b->n)
+					return 0; /* first copy what is there */
+				r = memobj_get_page(m, off >> PAGE_SHIFT, false, &f);
+				if (r)
+					return r;
+			}
+			batch_add(b, f, frame_virt(f ? f : zero_frame), off, len);
+		}
+		off += b->len[b->n - 1];
+		len -= b->len[b->n - 1];
+	}
+	return 0;
+}
+
+i64 memobj_read(struct memobj *m, struct uio *u, u64 off, u32 flags)
+{
+	u64 total = 0;
+
+	(void)flags;
+	if (off > INT64_MAX)
+		return -EINVAL;
+	object_get(&m->obj);
+	while (u->left && off < m->size) {
+		struct batch b;
+		u64 done;
+		int r;
+
+		b.n = 0;
+		b.bytes = 0;
+		r = gather_read(m, &b, off, MIN(u->left, m->size - off));
+		if (r) {
+			batch_put(&b);
+			object_put(&m->obj);
+			return total ? (i64)total : r == -EFAULT ? 0 : r; /* -EFAULT: it has shrunk meanwhile */
+		}
+		done = batch_copy(&b, u, true);
+		batch_put(&b);
+		total += done;
+		off += done;
+		if (done < b.bytes) {
+			object_put(&m->obj);
+			return total ? (i64)total : -EFAULT;
+		}
+	}
+	object_put(&m->obj);
+	return total;
+}
+
+static int gather_write(struct memobj *m, struct batch *b, u64 off, u64 len)
+{
+	u64 end = off + MIN(len, (u64)BATCH << PAGE_SHIFT);
+
+	if (m->pager) {
+		int r;
+
+		pager_throttle(m);
+		r = pager_reserve(m, off >> PAGE_SHIFT, ((end + PAGE_SIZE - 1) >> PAGE_SHIFT) - (off >> PAGE_SHIFT), MAX(m->size, end));
+		if (r)
+			return r;
+	}
+	while (off < end && b->n < BATCH) {
+		u64 part = MIN(end - off, PAGE_SIZE - (off & (PAGE_SIZE - 1)));
+		struct frame *f = NULL;
+
+		if (memobj_is_phys(m)) {
+			char *page = phys_page(m, off);
+
+			if (!page)
+				return -EIO;
+			batch_add(b, NULL, page, off, part);
+		} else {
+			int r = memobj_get_page_for(m, off >> PAGE_SHIFT, true, part == PAGE_SIZE, end, &f);
+
+			if (r)
+				return b->n ? 0 : r;
+			batch_add(b, f, frame_virt(f), off, part);
+		}
+		off += part;
+	}
+	return 0;
+}
+
+/* A page that was fetched for write-back while we copied is dirty again. */
+static void mark_dirty(struct memobj *m, struct batch *b, u64 off)
+{
+	for (u32 i = 0; i < b->n; i++) {
+		u64 idx = (off >> PAGE_SHIFT) + i;
+
+		if (memobj_page(m, idx) == b->f[i] && !(b->f[i]->flags & FRAME_DIRTY))
+			pager_set_dirty(m, b->f[i], idx);
+	}
+}
+
+static i64 write_locked(struct memobj *m, struct uio *u, u64 off)
+{
+	u64 total = 0;
+
+	while (u->left) {
+		struct batch b;
+		u64 room = memobj_is_phys(m) || (m->seals & F_SEAL_GROW) ? m->size - MIN(m->size, off) : INT64_MAX - PAGE_SIZE - off;
+		u64 done;
+		int r;
+
+		b.n = 0;
+		b.bytes = 0;
+		r = room ? gather_write(m, &b, off, MIN(u->left, room)) : memobj_is_phys(m) ? -ENOSPC : -EPERM;
+		if (r) {
+			batch_put(&b);
+			return total ? (i64)total : r;
+		}
+		done = batch_copy(&b, u, false);
+		if (m->pager)
+			mark_dirty(m, &b, off);
+		batch_put(&b);
+		total += done;
+		off += done;
+		if (done && off > m->size)
+			m->size = off;
+		if (done < b.bytes)
+			return total ? (i64)total : -EFAULT;
+	}
+	return total;
+}
+
+i64 memobj_write(struct memobj *m, struct uio *u, u64 off, u32 flags)
+{
+	i64 n;
+
+	if (off > INT64_MAX)
+		return -EINVAL;
+	if (m->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EPERM;
+	if (!u->left)
+		return 0;
+	n = memobj_io_lock(m);
+	if (n)
+		return n;
+	object_get(&m->obj);
+	if (flags & WEFT_IO_APPEND)
+		off = m->size;
+	n = off >= INT64_MAX - PAGE_SIZE ? -EFBIG : write_locked(m, u, off);
+	if (n > 0)
+		memobj_touch(m, true);
+	memobj_io_unlock(m);
+	object_put(&m->obj);
+	return n;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DMA memory and pins. Frames that a device may write to are held by a struct dma_hold on the resource's list, which keeps the resource alive.
+ *
+ * When the object or pin goes, its hold stays (`orphan`) with the frames until RES_RESET says that the device is quiet, unless its user has said
+ * so itself by WEFT_MEM_RELEASE. So a driver's death frees nothing that its device still writes to.
+ */
+#include "pin.h"
+#include "pager.h"
+#include <kernel/ipc.h>
+
+struct dma_hold {
+	struct list link; /* resource.pins */
+	struct resource *res;
+	bool orphan, quiet;
+	u64 n;
+	struct frame **f; /* pins: each frame, referenced; NULL: n frames from first */
+	struct frame *first;
+};
+
+struct pin {
+	struct object obj;
+	struct dma_hold *hold;
+	struct memobj *m; /* PHYS and DMA: keeps the memory; else NULL */
+};
+
+static void hold_free(struct dma_hold *h)
+{
+	for (u64 i = 0; i < h->n; i++) {
+		struct frame *f = h->f ? h->f[i] : h->first + i;
+
+		if (h->f && f->refs == 1)
+			f->flags &= ~FRAME_PINNED;
+		frame_put(f);
+	}
+	if (!h->f)
+		mm_stats.dma -= h->n;
+	list_del(&h->link);
+	object_put(&h->res->obj);
+	kfree(h->f);
+	kfree(h);
+}
+
+static void hold_gone(struct dma_hold *h)
+{
+	if (h->quiet || !h->n)
+		hold_free(h);
+	else
+		h->orphan = true;
+}
+
+static struct dma_hold *hold_new(struct resource *res)
+{
+	struct dma_hold *h = kzalloc(sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->res = res;
+	object_get(&res->obj);
+	list_add_tail(&res->pins, &h->link);
+	return h;
+}
+
+void mem_pins_release(struct resource *r)
+{
+	struct dma_hold *h;
+
+	object_get(&r->obj);
+	list_for_each(h, &r->pins, link)
+		if (h->orphan)
+			hold_free(h);
+	object_put(&r->obj);
+}
+
+int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out)
+{
+	u64 n = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	struct dma_hold *h;
+	struct memobj *m;
+	u32 order = 0;
+	int r;
+
+	if (!size || (flags & WEFT_MEM_CACHE_MASK) == WEFT_MEM_CACHE_MASK)
+		return -EINVAL;
+	if (n > 1ul << FRAME_MAX_ORDER)
+		return -ENOMEM;
+	while (1ul << order < n)
+		order++;
+	r = memobj_create(WEFT_MEM_DMA, n << PAGE_SHIFT, flags, &m);
+	if (r)
+		return r;
+	h = hold_new(res);
+	if (!h) {
+		object_put(&m->obj);
+		return -ENOMEM;
+	}
+	m->hold = h;
+	h->first = frames_free > frames_min + (1ul << order) ? frame_alloc(order, flags & WEFT_MEM_LOW) : NULL;
+	if (!h->first) {
+		object_put(&m->obj);
+		return -ENOMEM;
+	}
+	h->n = n;
+	mm_stats.dma += n;
+	for (u64 i = 0; i < n; i++) {
+		h->first[i].refs = 1;
+		h->first[i].flags = FRAME_PINNED;
+		h->first[i].order = 0;
+	}
+	for (u64 i = n; i < 1ul << order; i++) { /* the unneeded end */
+		h->first[i].flags = 0;
+		h->first[i].order = 0;
+		frame_free(h->first + i, 0);
+	}
+	m->phys = frame_phys(h->first);
+	bkl_drop();
+	for (u64 i = 0; i < n; i++)
+		page_clear(frame_virt(h->first + i));
+	bkl_retake();
+	*out = m;
+	return 0;
+}
+
+void dma_object_gone(struct memobj *m)
+{
+	hold_gone(m->hold);
+}
+
+static void pin_destroy(struct object *o)
+{
+	struct pin *p = container_of(o, struct pin, obj);
+
+	if (p->hold)
+		hold_gone(p->hold);
+	if (p->m)
+		object_put(&p->m->obj);
+	kfree(p);
+}
+
+static const struct obj_ops pin_ops = { .name = "pin", .destroy = pin_destroy };
+
+int dma_release(struct object *o)
+{
+	struct dma_hold *h = o->ops == &pin_ops	     ? container_of(o, struct pin, obj)->hold
+			     : o->ops == &memobj_ops ? container_of(o, struct memobj, obj)->hold
+						     : NULL;
+
+	if (!h)
+		return -EINVAL;
+	h->quiet = true;
+	return 0;
+}
+
+int pin_create(struct memobj *m, u64 off, u64 len, struct resource *res, u64 *bus, u64 n, struct object **out)
+{
+	u64 first = off >> PAGE_SHIFT, pages = n;
+	struct pin *p = kzalloc(sizeof(*p));
+	int r = 0;
+
+	if (!p)
+		return -ENOMEM;
+	(void)len;
+	object_init(&p->obj, WEFT_OBJ_PIN, &pin_ops);
+	if (memobj_is_phys(m)) {
+		for (u64 i = 0; i < pages; i++)
+			bus[i] = m->phys + ((first + i) << PAGE_SHIFT);
+		p->m = m;
+		object_get(&m->obj);
+		*out = &p->obj;
+		return 0;
+	}
+	p->hold = hold_new(res);
+	if (!p->hold) {
+		object_put(&p->obj);
+		return -ENOMEM;
+	}
+	p->hold->f = kmalloc(pages * sizeof(struct frame *));
+	if (!p->hold->f)
+		r = -ENOMEM;
+	for (u64 i = 0; i < pages && !r; i++) {
+		struct frame *f;
+
+		r = memobj_get_page(m, first + i, true, &f);
+		if (r)
+			break;
+		f->flags |= FRAME_PINNED;
+		p->hold->f[p->hold->n++] = f;
+		bus[i] = frame_phys(f);
+	}
+	if (r) {
+		p->hold->quiet = true; /* no device has heard of it */
+		object_put(&p->obj);
+		return r == -EFAULT ? -EINVAL : r;
+	}
+	*out = &p->obj;
+	return 0;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reclaim and out-of-memory policy.
+ *
+ * Clean pager pages are on one list, oldest first. A page used since it was last looked at (FRAME_REFERENCED) goes to the end once more; others
+ * are unmapped and freed, unless pinned or in a locked mapping. Dirty pages are sent off by the flusher and come later.
+ *
+ * When nothing can be reclaimed, a call fails with -ENOMEM; a page fault cannot, so a process is killed: the one with most resident private memory
+ * among those whose identity is not the system's (servers and drivers are), else the current one. Process 1 is never chosen for another's fault.
+ */
+#include "reclaim.h"
+#include "as.h"
+#include "pager.h"
+
+static struct list lru = { &lru, &lru };
+
+void lru_add(struct frame *f)
+{
+	if (f->flags & FRAME_LRU)
+		return;
+	f->flags |= FRAME_LRU;
+	list_add_tail(&lru, &f->link);
+}
+
+void lru_del(struct frame *f)
+{
+	if (!(f->flags & FRAME_LRU))
+		return;
+	f->flags &= ~FRAME_LRU;
+	list_del(&f->link);
+}
+
+static bool locked(const struct memobj *m, u64 idx)
+{
+	struct vma *v;
+
+	list_for_each(v, &m->mappings, obj_link)
+		if ((v->flags & WEFT_MAP_LOCKED) && idx >= v->off >> PAGE_SHIFT && idx - (v->off >> PAGE_SHIFT) < (v->end - v->start) >> PAGE_SHIFT)
+			return true;
+	return false;
+}
+
+u64 reclaim_pages(u64 want)
+{
+	u64 got = 0, budget = want * 8 + 256;
+
+	while (got < want && budget-- && !list_empty(&lru)) {
+		struct frame *f = list_first(&lru, struct frame, link);
+		struct memobj *m = f->owner;
+
+		list_del(&f->link);
+		list_add_tail(&lru, &f->link);
+		if (f->flags & FRAME_REFERENCED) {
+			f->flags &= ~FRAME_REFERENCED;
+			continue;
+		}
+		if ((f->flags & (FRAME_PINNED | FRAME_WRITEBACK | FRAME_DIRTY)) || !m)
+			continue;
+		if (f->refs > 1) {
+			if (locked(m, f->index))
+				continue;
+			memobj_unmap_range(m, f->index, 1, false);
+			if (f->refs > 1) /* someone copies from it now */
+				continue;
+		}
+		memobj_drop_page(m, f->index);
+		mm_stats.evicted++;
+		got++;
+	}
+	return got;
+}
+
+static struct process *victim(void)
+{
+	struct process *p, *worst = NULL;
+	u64 most = 0;
+
+	list_for_each(p, &processes, all_link) {
+		u64 n = p->as && !p->exiting ? p->as->resident - p->as->shared : 0;
+
+		if (p->pid != 1 && p->ident != identity_system && n > most) {
+			most = n;
+			worst = p;
+		}
+	}
+	return worst ? worst : current_process();
+}
+
+int oom_kill(void)
+{
+	struct process *p;
+
+	pager_flush();
+	if (reclaim_pages(64))
+		return 0;
+	p = victim();
+	klog("mm: out of memory: killing %u (%s), %lu KiB resident\n", p->pid, p->name, p->as ? p->as->resident * 4 : 0);
+	mm_stats.oom_kills++;
+	if (p == current_process())
+		return -ENOMEM;
+	process_kill(p, 9);
+	thread_block(NULL, now_ns() + 20000000, BLOCK_KILLABLE);
+	return 0;
+}

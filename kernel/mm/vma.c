@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The VMAs of an address space: a treap by start address, with a list in the same order.
+ *
+ * gap is the free room below a VMA down to the end of the one before (or WEFT_USER_MIN); a stack's room to grow is not free. max_gap is
+ * the largest gap in a subtree. Whoever changes a start or an end goes through vma_set_start and vma_set_end, which mend both.
+ */
+#include "as.h"
+
+static u32 next_prio(void)
+{
+	static u32 x = 2463534242u;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return x;
+}
+
+struct vma *vma_next(struct vma *v)
+{
+	return v->link.next == &v->as->vmas ? NULL : list_entry(v->link.next, struct vma, link);
+}
+
+struct vma *vma_prev(struct vma *v)
+{
+	return v->link.prev == &v->as->vmas ? NULL : list_entry(v->link.prev, struct vma, link);
+}
+
+static u64 max_gap(const struct vma *v)
+{
+	return v ? v->max_gap : 0;
+}
+
+/* -> whether it changed */
+static bool update(struct vma *v)
+{
+	u64 m = MAX(v->gap, MAX(max_gap(v->left), max_gap(v->right)));
+	bool changed = m != v->max_gap;
+
+	v->max_gap = m;
+	return changed;
+}
+
+static void update_up(struct vma *v)
+{
+	while (v && update(v))
+		v = v->parent;
+}
+
+static void set_gap(struct vma *v)
+{
+	struct vma *p = vma_prev(v);
+	u64 low = v->flags & WEFT_MAP_STACK ? MIN(v->grow_min, v->start) : v->start;
+	u64 below = p ? p->end : WEFT_USER_MIN;
+
+	v->gap = low > below ? low - below : 0;
+	update_up(v);
+}
+
+static void replace_child(struct as *a, struct vma *parent, struct vma *old, struct vma *new)
+{
+	if (!parent)
+		a->root = new;
+	else if (parent->left == old)
+		parent->left = new;
+	else
+		parent->right = new;
+	if (new)
+		new->parent = parent;
+}
+
+/* Lifts v above its parent. */
+static void rotate_up(struct as *a, struct vma *v)
+{
+	struct vma *p = v->parent;
+
+	replace_child(a, p->parent, p, v);
+	if (p->left == v) {
+		p->left = v->right;
+		if (p->left)
+			p->left->parent = p;
+		v->right = p;
+	} else {
+		p->right = v->left;
+		if (p->right)
+			p->right->parent = p;
+		v->left = p;
+	}
+	p->parent = v;
+	update(p);
+	update(v);
+}
+
+struct vma *vma_find_from(struct as *a, u64 addr)
+{
+	struct vma *v = a->root, *best = NULL;
+
+	while (v) {
+		if (v->end > addr) {
+			best = v;
+			v = v->left;
+		} else {
+			v = v->right;
+		}
+	}
+	return best;
+}
+
+struct vma *vma_find(struct as *a, u64 addr)
+{
+	struct vma *v = a->hot;
+
+	if (v && addr >= v->start && addr < v->end)
+		return v;
+	v = vma_find_from(a, addr);
+	if (!v || v->start > addr)
+		return NULL;
+	a->hot = v;
+	return v;
+}
+
+struct vma *vma_new(struct as *a)
+{
+	struct vma *v;
+
+	if (a->nvmas >= VMAS_MAX)
+		return NULL;
+	v = kzalloc(sizeof(*v));
+	if (!v)
+		return NULL;
+	v->as = a;
+	list_init(&v->link);
+	list_init(&v->obj_link);
+	return v;
+}
+
+void vma_insert(struct as *a, struct vma *v)
+{
+	struct vma *p = NULL, *above = NULL, **at = &a->root;
+
+	if (!list_empty(&a->vmas) && list_entry(a->vmas.prev, struct vma, link)->end <= v->start) {
+		/* The highest of all, as fork inserts them: its place is down the right edge from the last one. */
+		p = list_entry(a->vmas.prev, struct vma, link);
+		at = &p->right;
+	}
+	while (*at) {
+		p = *at;
+		if (v->start < p->start) {
+			above = p;
+			at = &p->left;
+		} else {
+			at = &p->right;
+		}
+	}
+	*at = v;
+	v->parent = p;
+	v->left = v->right = NULL;
+	v->prio = next_prio();
+	v->max_gap = 0;
+	list_add_tail(above ? &above->link : &a->vmas, &v->link);
+	while (v->parent && v->parent->prio < v->prio)
+		rotate_up(a, v);
+	set_gap(v);
+	if (above)
+		set_gap(above);
+	a->nvmas++;
+	a->mapped += v->end - v->start;
+	a->gen++;
+	if (v->m) {
+		list_add_tail(&v->m->mappings, &v->obj_link);
+		memobj_map_added(v->m, vma_shared_write(v));
+	}
+}
+
+void vma_remove(struct vma *v)
+{
+	struct as *a = v->as;
+	struct vma *next = vma_next(v), *p;
+
+	while (v->left || v->right) {
+		struct vma *c = !v->left ? v->right : !v->right ? v->left : v->left->prio > v->right->prio ? v->left : v->right;
+
+		rotate_up(a, c);
+	}
+	p = v->parent;
+	replace_child(a, p, v, NULL);
+	update_up(p);
+	list_del(&v->link);
+	if (next)
+		set_gap(next);
+	if (a->hot == v)
+		a->hot = NULL;
+	a->nvmas--;
+	a->mapped -= v->end - v->start;
+	a->gen++;
+	if (v->m) {
+		list_del(&v->obj_link);
+		memobj_map_removed(v->m, vma_shared_write(v));
+		object_put(&v->m->obj);
+	}
+	kfree(v);
+}
+
+void vma_set_start(struct vma *v, u64 start, u64 off)
+{
+	v->as->mapped += v->start - start;
+	v->as->gen++;
+	v->start = start;
+	v->off = off;
+	set_gap(v);
+}
+
+void vma_set_end(struct vma *v, u64 end)
+{
+	struct vma *n = vma_next(v);
+
+	v->as->mapped += end - v->end;
+	v->as->gen++;
+	v->end = end;
+	if (n)
+		set_gap(n);
+}
+
+void vma_set_flags(struct vma *v, u32 flags)
+{
+	v->flags = flags;
+	v->as->gen++;
+}
+
+int vma_split(struct vma *v, u64 at)
+{
+	struct vma *n = vma_new(v->as);
+	u64 end = v->end;
+
+	if (!n)
+		return -ENOMEM;
+	n->flags = v->flags & ~WEFT_MAP_STACK; /* only the lowest part grows */
+	n->max_prot = v->max_prot;
+	n->m = v->m;
+	n->start = at;
+	n->end = end;
+	n->off = v->off + (at - v->start);
+	if (n->m)
+		object_get(&n->m->obj);
+	vma_set_end(v, at);
+	vma_insert(v->as, n);
+	return 0;
+}
+
+static bool mergeable(const struct vma *low, const struct vma *high)
+{
+	u32 same = ~(u32)WEFT_MAP_STACK;
+
+	return low->end == high->start && low->m == high->m && !(high->flags & WEFT_MAP_STACK) && !(low->flags & VMA_FRAME) &&
+	       (low->flags & same) == (high->flags & same) && low->max_prot == high->max_prot &&
+	       (!low->m || low->off + (low->end - low->start) == high->off);
+}
+
+static void absorb(struct vma *low, struct vma *high)
+{
+	u64 end = high->end;
+
+	low->run = 0;
+	vma_remove(high);
+	vma_set_end(low, end);
+}
+
+struct vma *vma_merge(struct vma *v)
+{
+	struct vma *p = vma_prev(v), *n = vma_next(v);
+
+	if (n && mergeable(v, n))
+		absorb(v, n);
+	if (p && mergeable(p, v)) {
+		absorb(p, v);
+		v = p;
+	}
+	return v;
+}
+
+/* The highest free len bytes within [lo, hi) in the gaps of v's subtree; 0: none. */
+static u64 find_in(struct vma *v, u64 len, u64 lo, u64 hi)
+{
+	while (v && v->max_gap >= len) {
+		u64 top, bottom, got;
+
+		if (v->start < hi) {
+			got = find_in(v->right, len, lo, hi);
+			if (got)
+				return got;
+		}
+		top = v->flags & WEFT_MAP_STACK ? MIN(v->grow_min, v->start) : v->start;
+		bottom = MAX(top - v->gap, lo);
+		top = MIN(top, hi);
+		if (v->gap >= len && top > bottom && top - bottom >= len)
+			return top - len;
+		if (v->end <= lo)
+			return 0; /* everything to the left is lower still */
+		v = v->left;
+	}
+	return 0;
+}
+
+u64 vma_find_free(struct as *a, u64 len, u64 lo, u64 hi)
+{
+	u64 bottom = lo;
+
+	if (!list_empty(&a->vmas))
+		bottom = MAX(lo, list_entry(a->vmas.prev, struct vma, link)->end);
+	if (hi > bottom && hi - bottom >= len)
+		return hi - len;
+	return find_in(a->root, len, lo, hi);
+}

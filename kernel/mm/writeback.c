@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Write-back. A timer looks every FLUSH_PERIOD at the objects with dirty pages and sends PAGE_OUT for those dirty for FLUSH_AGE, for all of
+ * them when more than the background share of memory is dirty. Writers wait when twice as much is dirty. Requests come from a reserved pool, so that
+ * write-back works when no memory is left; the pool's size also bounds how many are in flight.
+ */
+#include "writeback.h"
+#include "reclaim.h"
+#include <kernel/ipc.h>
+
+#define POOL 32u
+#define RUN_MAX 64ul /* pages of one PAGE_OUT */
+#define FLUSH_PERIOD 500000000ul
+#define FLUSH_AGE 3000000000ul
+
+static struct page_req pool[POOL];
+static struct list pool_free, dirty_pagers;
+static struct waitq throttled, pool_wait;
+static struct ktimer flush_timer;
+static bool flushing;
+
+static u64 background_limit(void)
+{
+	return frames_total / 10;
+}
+
+static void timer_fired(struct ktimer *t)
+{
+	pager_flush();
+	ktimer_arm(t, now_ns() + FLUSH_PERIOD);
+}
+
+void writeback_init(void)
+{
+	list_init(&pool_free);
+	list_init(&dirty_pagers);
+	waitq_init(&throttled);
+	waitq_init(&pool_wait);
+	for (u32 i = 0; i < POOL; i++)
+		list_add_tail(&pool_free, &pool[i].link);
+	ktimer_init(&flush_timer, timer_fired);
+	flushing = false;
+}
+
+void mm_start(void)
+{
+	flushing = true;
+	if (!list_empty(&dirty_pagers))
+		ktimer_arm(&flush_timer, now_ns() + FLUSH_PERIOD);
+}
+
+/* Page states. */
+
+void pager_set_dirty(struct memobj *m, struct frame *f, u64 idx)
+{
+	struct pager *p = m->pager;
+
+	kassert(f->owner == m && f->index == idx);
+	lru_del(f);
+	f->flags |= FRAME_DIRTY;
+	list_add_tail(&p->dirty, &f->link);
+	mm_stats.dirty++;
+	if (p->ndirty++ == 0) {
+		p->dirty_since = now_ns();
+		if (list_empty(&dirty_pagers) && flushing)
+			ktimer_arm(&flush_timer, p->dirty_since + FLUSH_PERIOD);
+		list_add_tail(&dirty_pagers, &p->dirty_link);
+	}
+}
+
+static void set_clean(struct pager *p, struct frame *f)
+{
+	if (!(f->flags & FRAME_DIRTY))
+		return;
+	f->flags &= ~FRAME_DIRTY;
+	list_del(&f->link);
+	mm_stats.dirty--;
+	if (--p->ndirty == 0) {
+		list_del(&p->dirty_link);
+		if (list_empty(&dirty_pagers))
+			ktimer_cancel(&flush_timer);
+	}
+	if (!list_empty(&throttled.threads) && mm_stats.dirty < 2 * background_limit())
+		waitq_wake(&throttled, ~0u, 0);
+}
+
+void pager_forget(struct memobj *m, struct frame *f, u64 idx)
+{
+	(void)idx;
+	set_clean(m->pager, f);
+	lru_del(f);
+	if (f->flags & FRAME_WRITEBACK) {
+		f->flags &= ~FRAME_WRITEBACK;
+		m->pager->nwriteback--;
+	}
+	mm_stats.cache--;
+}
+
+void writeback_discard(struct pager *p)
+{
+	u64 n = 0;
+
+	while (!list_empty(&p->dirty)) {
+		struct frame *f = list_first(&p->dirty, struct frame, link);
+
+		set_clean(p, f);
+		lru_add(f);
+		n++;
+	}
+	if (n)
+		klog("mm: %lu dirty pages of node %lu are lost: the scheme is gone\n", n, p->node);
+	waitq_wake(&p->wb_wait, ~0u, 0);
+}
+
+/* PAGE_OUT. */
+
+static bool extent_dirty(struct memobj *m, u64 extent)
+{
+	for (u64 i = 0; i < EXTENT_PAGES; i++) {
+		struct frame *f = memobj_page(m, extent * EXTENT_PAGES + i);
+
+		if (f && (f->flags & FRAME_DIRTY))
+			return true;
+	}
+	return false;
+}
+
+static void page_out_done(void *arg, i64 result);
+
+static int send_out(struct page_req *r)
+{
+	u64 args[6] = { r->first << PAGE_SHIFT, r->n << PAGE_SHIFT, r->m->size };
+
+	if (r->m->pager->gone)
+		return -EIO;
+	return scheme_kernel_request(r->m->pager->scheme, WEFT_OP_PAGE_OUT, r->m->pager->node, args, page_out_done, r);
+}
+
+static void page_out_end(struct page_req *r, int error)
+{
+	struct memobj *m = r->m;
+	struct pager *p = m->pager;
+
+	for (u64 i = r->first; i < r->first + r->n; i++) {
+		struct frame *f = memobj_page(m, i);
+
+		if (!f || !(f->flags & FRAME_WRITEBACK))
+			continue;
+		f->flags &= ~FRAME_WRITEBACK;
+		p->nwriteback--;
+		if (error && !(f->flags & FRAME_DIRTY) && !p->gone)
+			pager_set_dirty(m, f, i);
+		if (!(f->flags & FRAME_DIRTY)) {
+			mm_stats.written_back++;
+			lru_add(f);
+		}
+	}
+	if (error) {
+		p->wb_error = error;
+		p->dirty_since = now_ns(); /* not again at once */
+	} else {
+		for (u64 e = r->first / EXTENT_PAGES; e <= (r->first + r->n - 1) / EXTENT_PAGES; e++)
+			if (!extent_dirty(m, e))
+				radix_del(&p->reserved, e);
+	}
+	waitq_wake(&p->wb_wait, ~0u, 0);
+	list_del(&r->link);
+	r->m = NULL;
+	list_add_tail(&pool_free, &r->link);
+	waitq_wake(&pool_wait, 1, 0);
+	object_put(&m->obj);
+}
+
+static void page_out_done(void *arg, i64 result)
+{
+	struct page_req *r = arg;
+
+	if (result == -WEFT_EREDELIVER) {
+		/* What the dead server had fetched may not be written: all of it is dirty again, and goes to the successor. */
+		for (u64 i = r->first; i < r->first + r->n; i++) {
+			struct frame *f = memobj_page(r->m, i);
+
+			if (f && (f->flags & FRAME_WRITEBACK) && !(f->flags & FRAME_DIRTY))
+				pager_set_dirty(r->m, f, i);
+		}
+		if (!send_out(r))
+			return;
+		result = -EIO;
+	}
+	page_out_end(r, result < 0 ? (result < -4095 ? -EIO : (int)result) : 0);
+}
+
+static bool wants_out(const struct frame *f)
+{
+	return f && (f->flags & FRAME_DIRTY) && !(f->flags & FRAME_WRITEBACK);
+}
+
+/* Sends the run of dirty pages around idx, not below lo. -EAGAIN: the pool is empty. *next: the first page after the run. */
+static int page_out(struct pager *p, u64 idx, u64 lo, u64 *next)
+{
+	struct memobj *m = p->m;
+	struct page_req *r;
+	u64 first = idx, end = idx + 1;
+	int e;
+
+	if (list_empty(&pool_free))
+		return -EAGAIN;
+	while (first > lo && end - first < RUN_MAX && wants_out(memobj_page(m, first - 1)))
+		first--;
+	while (end - first < RUN_MAX && wants_out(memobj_page(m, end)))
+		end++;
+	r = list_first(&pool_free, struct page_req, link);
+	r->m = m;
+	r->op = WEFT_OP_PAGE_OUT;
+	r->first = first;
+	r->n = end - first;
+	e = send_out(r);
+	if (e) {
+		r->m = NULL;
+		return e;
+	}
+	list_del(&r->link);
+	list_add_tail(&p->requests, &r->link);
+	object_get(&m->obj);
+	for (u64 i = first; i < end; i++)
+		memobj_page(m, i)->flags |= FRAME_WRITEBACK;
+	p->nwriteback += end - first;
+	*next = end;
+	return 0;
+}
+
+void pager_flush(void)
+{
+	bool all = mm_stats.dirty > background_limit() || frames_low();
+	u64 now = now_ns(), next;
+	struct pager *p;
+
+	list_for_each(p, &dirty_pagers, dirty_link) {
+		u32 budget = 8;
+
+		if (!all && now - p->dirty_since < FLUSH_AGE)
+			continue;
+		while (budget-- && p->ndirty) {
+			struct frame *f, *found = NULL;
+
+			list_for_each(f, &p->dirty, link)
+				if (!(f->flags & FRAME_WRITEBACK)) {
+					found = f;
+					break;
+				}
+			if (!found)
+				break;
+			if (page_out(p, found->index, 0, &next))
+				return;
+		}
+	}
+}
+
+i64 writeback_fetch(struct memobj *m, u64 off, u64 buf, u64 len)
+{
+	u64 done = 0;
+
+	while (done < len) {
+		u64 idx = (off + done) >> PAGE_SHIFT, n = MIN(len - done, PAGE_SIZE);
+		struct frame *f = memobj_page(m, idx);
+		int r;
+
+		if (!f)
+			return done ? (i64)done : -ENODATA;
+		if (f->flags & FRAME_DIRTY) {
+			bool writing = f->flags & FRAME_WRITEBACK;
+
+			memobj_protect_range(m, idx, 1);
+			set_clean(m->pager, f);
+			if (!writing)
+				lru_add(f); /* taken without a PAGE_OUT: the server answers for it from now on */
+		}
+		frame_get(f);
+		r = copy_to_user(buf + done, frame_virt(f), n);
+		frame_put(f);
+		if (r) {
+			/* It still has to be written. */
+			if (memobj_page(m, idx) == f && !(f->flags & FRAME_DIRTY))
+				pager_set_dirty(m, f, idx);
+			return r;
+		}
+		done += n;
+	}
+	return done;
+}
+
+int pager_sync(struct memobj *m, u64 off, u64 len)
+{
+	struct pager *p = m->pager;
+	u64 idx = off >> PAGE_SHIFT, end = len > ~0ul - off - PAGE_SIZE ? ~0ul : (off + len + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	u64 from = idx, last;
+	struct frame *f;
+	int r;
+
+	if (!p->ndirty && !p->nwriteback)
+		goto out;
+	end = MIN(end, memobj_pages(m));
+	last = idx;
+	for (; (f = radix_next(&m->pages, &idx)) && idx < end;) {
+		if (f->flags & FRAME_WRITEBACK) {
+			/* If it became dirty again after it was fetched, the next round writes it. */
+			if (f->flags & FRAME_DIRTY) {
+				if (thread_block(&p->wb_wait, WEFT_FOREVER, BLOCK_KILLABLE) == -EINTR)
+					return -EINTR;
+				continue;
+			}
+			last = ++idx;
+			continue;
+		}
+		if (!(f->flags & FRAME_DIRTY)) {
+			idx++;
+			continue;
+		}
+		r = page_out(p, idx, from, &idx);
+		if (r == -EAGAIN) {
+			if (thread_block(&pool_wait, WEFT_FOREVER, BLOCK_KILLABLE) == -EINTR)
+				return -EINTR;
+		} else if (r) {
+			return r;
+		}
+		last = idx;
+	}
+	for (idx = from; p->nwriteback && (f = radix_next(&m->pages, &idx)) && idx < last;) {
+		if (!(f->flags & FRAME_WRITEBACK)) {
+			idx++;
+			continue;
+		}
+		if (thread_block(&p->wb_wait, WEFT_FOREVER, BLOCK_KILLABLE) == -EINTR)
+			return -EINTR;
+	}
+out:
+	r = p->wb_error;
+	p->wb_error = 0;
+	return r;
+}
+
+void pager_throttle(struct memobj *m)
+{
+	(void)m;
+	while (flushing && mm_stats.dirty > 2 * background_limit()) {
+		pager_flush();
+		if (thread_block(&throttled, now_ns() + FLUSH_PERIOD, BLOCK_KILLABLE) == -EINTR)
+			return;
+	}
+}
+
+u64 pager_dirty_runs(struct memobj *m, u64 *pairs, u64 n)
+{
+	u64 runs = 0, idx = 0, end = 0;
+	struct frame *f;
+
+	for (; (f = radix_next(&m->pages, &idx)); idx++) {
+		if (!(f->flags & FRAME_DIRTY))
+			continue;
+		if (runs && idx == end) {
+			pairs[2 * runs - 1] += PAGE_SIZE;
+		} else {
+			if (runs == n)
+				break;
+			pairs[2 * runs] = idx << PAGE_SHIFT;
+			pairs[2 * runs + 1] = PAGE_SIZE;
+			runs++;
+		}
+		end = idx + 1;
+	}
+	return runs;
+}

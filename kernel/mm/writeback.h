@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Dirty pages on their way to the server. (mm/writeback.c) */
+#ifndef MM_WRITEBACK_H
+#define MM_WRITEBACK_H
+
+#include "pager.h"
+
+void writeback_init(void);
+i64 writeback_fetch(struct memobj *m, u64 off, u64 buf, u64 len);
+void writeback_discard(struct pager *p); /* nobody will ever write them */
+
+#endif
