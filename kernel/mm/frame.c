@@ -7,7 +7,7 @@
  * a pool of zeroed frames, which idle CPUs fill. Frames of both count as free. All under the BKL.
  * The last frames_min frames are for the kernel: page tables, slabs, stacks. User data is not given them.
  */
-#include "frame.h"
+#include "pager.h"
 #include "reclaim.h"
 #include <kernel/arch.h>
 #include <kernel/thread.h>
@@ -91,8 +91,10 @@ static struct frame *buddy_take(struct zone *z, u32 order)
 			continue;
 		f = list_first(&z->free[o], struct frame, link);
 		list_del(&f->link);
-		while (o > order)
-			block_add(f + (1ul << --o), o);
+		while (o > order) {
+			o--;
+			block_add(f + (1ul << o), o);
+		}
 		return f;
 	}
 	return NULL;
@@ -352,6 +354,7 @@ void frames_init(void)
 	zero_frame = frame_alloc_zero();
 	kassert(zero_frame);
 	zero_frame->flags = FRAME_RESERVED;
+	pager_init();
 }
 
 /* Loops of single stores would be turned into calls of memset and memcpy. */

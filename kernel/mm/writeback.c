@@ -17,7 +17,6 @@ static struct page_req pool[POOL];
 static struct list pool_free, dirty_pagers;
 static struct waitq throttled, pool_wait;
 static struct ktimer flush_timer;
-static bool flushing;
 
 static u64 background_limit(void)
 {
@@ -39,14 +38,6 @@ void writeback_init(void)
 	for (u32 i = 0; i < POOL; i++)
 		list_add_tail(&pool_free, &pool[i].link);
 	ktimer_init(&flush_timer, timer_fired);
-	flushing = false;
-}
-
-void mm_start(void)
-{
-	flushing = true;
-	if (!list_empty(&dirty_pagers))
-		ktimer_arm(&flush_timer, now_ns() + FLUSH_PERIOD);
 }
 
 /* Page states. */
@@ -62,7 +53,7 @@ void pager_set_dirty(struct memobj *m, struct frame *f, u64 idx)
 	mm_stats.dirty++;
 	if (p->ndirty++ == 0) {
 		p->dirty_since = now_ns();
-		if (list_empty(&dirty_pagers) && flushing)
+		if (list_empty(&dirty_pagers))
 			ktimer_arm(&flush_timer, p->dirty_since + FLUSH_PERIOD);
 		list_add_tail(&dirty_pagers, &p->dirty_link);
 	}
@@ -342,7 +333,7 @@ out:
 void pager_throttle(struct memobj *m)
 {
 	(void)m;
-	while (flushing && mm_stats.dirty > 2 * background_limit()) {
+	while (mm_stats.dirty > 2 * background_limit()) {
 		pager_flush();
 		if (thread_block(&throttled, now_ns() + FLUSH_PERIOD, BLOCK_KILLABLE) == -EINTR)
 			return;

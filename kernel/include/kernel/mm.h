@@ -46,8 +46,6 @@ struct mm_stats {
 extern struct mm_stats mm_stats;
 /* Called by the idle loop with the BKL held: does a little work (zeroes a page for the pool, dropping the BKL meanwhile). false: nothing to do, halt. */
 bool mm_idle(void);
-/* After sched_init: starts the flusher's timer. */
-void mm_start(void);
 /* The object behind WEFT_SYS_MEMORY_PRESSURE is notified through this, if set; called when free memory falls under its low mark. */
 extern void (*mm_pressure_hook)(void);
 

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The native memory calls (weft/mem.h).
+ *
+ * Every address space and object that a call works on is referenced until it returns, as any of them may block. "as -1" is the caller's own;
+ * an fd of another needs MAP to change mappings, READ and WRITE to read and write its memory.
+ */
+#include "as.h"
+#include "pager.h"
+#include "pin.h"
+#include "query.h"
+#include <kernel/calls.h>
+#include <kernel/ipc.h>
+
+#define NAME_MAX 255u
+#define PIN_PAGES_MAX 65536ul
+
+/* -EBADF, -EINVAL (no address space), -EPERM (right missing). *out is referenced. */
+static int get_as(u64 fd, u32 right, struct as **out)
+{
+	struct object *o;
+	int r;
+
+	if ((i32)fd == -1) {
+		*out = current_process()->as;
+		if (!*out)
+			return -EINVAL;
+		as_get(*out);
+		return 0;
+	}
+	r = fd_get((i32)fd, WEFT_OBJ_AS, right, &o);
+	if (!r)
+		*out = container_of(o, struct as, obj);
+	return r;
+}
+
+/*
+ * The memory object of a memory fd or behind a handle. *rights: of the fd; a handle never gives CONTROL over its memory. *ref is to be put.
+ * -EBADF, -EPERM, -ENODEV (nothing to map).
+ */
+static int get_mem(u64 fd, u32 right, struct object **ref, struct memobj **out, u32 *rights)
+{
+	struct fd_entry *e = fd_peek((i32)fd);
+	u32 have = e ? e->rights : 0;
+	int r = fd_get((i32)fd, 0, right, ref);
+
+	if (r)
+		return r;
+	*out = memobj_of(*ref);
+	if (!*out) {
+		object_put(*ref);
+		return -ENODEV;
+	}
+	*rights = (*ref)->type == WEFT_OBJ_MEM ? have : have & ~WEFT_RIGHT_CONTROL;
+	return 0;
+}
+
+i64 sys_as_create(u64 flags)
+{
+	struct as *a;
+	i64 fd;
+
+	if (flags & ~(u64)(WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE))
+		return -EINVAL;
+	a = as_create_empty();
+	if (IS_ERR(a))
+		return PTR_ERR(a);
+	fd = fd_install(current_process(), &a->obj, WEFT_RIGHT_ALL, flags);
+	as_put(a);
+	return fd;
+}
+
+static int create_phys(i32 fd, u64 size, u64 arg, u32 flags, struct memobj **out)
+{
+	struct resource *res;
+	int r = resource_require(fd, WEFT_RES_MEM, &res);
+
+	if (r)
+		return r;
+	if (!size || ((size | arg) & (PAGE_SIZE - 1)) || arg > res->r.len || size > res->r.len - arg)
+		r = -EINVAL;
+	else
+		r = memobj_create_phys(res->r.base + arg, size, flags & WEFT_MEM_CACHE_MASK, out);
+	object_put(&res->obj);
+	return r;
+}
+
+static int create_dma(i32 fd, u64 size, u32 flags, struct memobj **out)
+{
+	struct resource *res;
+	int r = resource_require(fd, WEFT_RES_DMA, &res);
+
+	if (r)
+		return r;
+	r = dma_create(res, size, flags, out);
+	object_put(&res->obj);
+	return r;
+}
+
+static int create_pager(i32 fd, u64 size, u64 node, u32 flags, struct memobj **out)
+{
+	struct scheme *s = scheme_of_server_fd(fd);
+	int r;
+
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	r = pager_create(s, node, size, flags, out);
+	scheme_put(s);
+	return r;
+}
+
+static int create_clone(i32 fd, struct memobj **out)
+{
+	struct object *ref;
+	struct memobj *m;
+	u32 rights;
+	int r = get_mem((u64)fd, WEFT_RIGHT_READ | WEFT_RIGHT_MAP, &ref, &m, &rights);
+
+	if (r)
+		return r;
+	r = memobj_clone(m, out);
+	object_put(ref);
+	return r;
+}
+
+/* -EINVAL: kind, flags, size or range; -EPERM: the resource does not cover it; -EFBIG; -ENOMEM; -EMFILE; -EBADF. */
+i64 sys_mem_create(u64 kind, u64 size, u64 fd, u64 arg, u64 flags)
+{
+	u32 known = WEFT_MEM_CACHE_MASK | WEFT_MEM_LOW | WEFT_MEM_SEALABLE | WEFT_MEM_CLOEXEC | WEFT_MEM_PRIVATE_FD;
+	u32 cache = flags & WEFT_MEM_CACHE_MASK;
+	struct memobj *m = NULL;
+	i64 r;
+
+	if ((flags & ~(u64)known) || cache > WEFT_MEM_CACHE_UC)
+		return -EINVAL;
+	if (cache && kind != WEFT_MEM_PHYS && kind != WEFT_MEM_DMA)
+		return -EINVAL;
+	switch (kind) {
+	case WEFT_MEM_ANON:
+		r = memobj_create(WEFT_MEM_ANON, size, flags, &m);
+		break;
+	case WEFT_MEM_PHYS:
+		r = create_phys((i32)fd, size, arg, flags, &m);
+		break;
+	case WEFT_MEM_DMA:
+		r = create_dma((i32)fd, size, flags, &m);
+		break;
+	case WEFT_MEM_PAGER:
+		r = create_pager((i32)fd, size, arg, flags, &m);
+		break;
+	case WEFT_MEM_CLONE:
+		r = create_clone((i32)fd, &m);
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (r)
+		return r;
+	r = fd_install(current_process(), &m->obj, WEFT_RIGHT_ALL,
+		       (flags & WEFT_MEM_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) | (flags & WEFT_MEM_PRIVATE_FD ? WEFT_DUP_PRIVATE : 0));
+	object_put(&m->obj);
+	return r;
+}
+
+/*
+ * -EINVAL: length 0, alignment, unknown flags, address out of range; -EEXIST: NOREPLACE; -ENOMEM: no room, limit, memory; -EACCES: the fd lacks a
+ * right that prot needs; -EPERM: no MAP right, a seal, or a kernel-owned page is in the way; -ENODEV: the fd has no memory; -EBADF; -EINTR while populating.
+ */
+i64 sys_mem_map(u64 as, u64 addr, u64 len, u64 flags, u64 fd, u64 off)
+{
+	const u32 known = VMA_PROT | WEFT_MAP_SHARED | WEFT_MAP_FIXED | WEFT_MAP_NOREPLACE | WEFT_MAP_POPULATE | WEFT_MAP_STACK |
+			  WEFT_MAP_NORESERVE | WEFT_MAP_RUNTIME | WEFT_MAP_NOFORK | WEFT_MAP_LOCKED | WEFT_MAP_32BIT;
+	struct object *ref = NULL;
+	struct memobj *m = NULL;
+	u32 rights, max_prot = VMA_PROT;
+	struct as *a;
+	int r;
+
+	if (flags & ~(u64)known)
+		return -EINVAL;
+	if (((flags & WEFT_MAP_NOREPLACE) && !(flags & WEFT_MAP_FIXED)) || ((flags & WEFT_MAP_STACK) && ((i32)fd != -1 || (flags & WEFT_MAP_SHARED))))
+		return -EINVAL;
+	r = get_as(as, WEFT_RIGHT_MAP, &a);
+	if (r)
+		return r;
+	if ((i32)fd != -1) {
+		r = get_mem(fd, WEFT_RIGHT_MAP, &ref, &m, &rights);
+		if (r)
+			goto out;
+		max_prot = (rights & WEFT_RIGHT_READ ? WEFT_PROT_READ : 0) | (rights & WEFT_RIGHT_EXEC ? WEFT_PROT_EXEC : 0);
+		if ((rights & WEFT_RIGHT_WRITE) || !(flags & WEFT_MAP_SHARED))
+			max_prot |= WEFT_PROT_WRITE;
+		r = !(rights & WEFT_RIGHT_READ) || (flags & VMA_PROT & ~max_prot) ? -EACCES : 0;
+	}
+	if (!r)
+		r = as_map_flags(a, &addr, len, flags, max_prot, m, off);
+out:
+	if (ref)
+		object_put(ref);
+	as_put(a);
+	return r ? r : (i64)addr;
+}
+
+/* -EINVAL: alignment, length 0, range; -EPERM: a kernel-owned page; -ENOMEM: no memory to split a mapping. */
+i64 sys_mem_unmap(u64 as, u64 addr, u64 len)
+{
+	struct as *a;
+	int r = get_as(as, WEFT_RIGHT_MAP, &a);
+
+	if (r)
+		return r;
+	r = as_unmap(a, addr, len);
+	as_put(a);
+	return r;
+}
+
+/* -EINVAL: alignment, prot; -ENOMEM: a hole in the range; -EACCES: more than the object's fd allowed; -EPERM: a kernel-owned page. */
+i64 sys_mem_protect(u64 as, u64 addr, u64 len, u64 prot)
+{
+	struct as *a;
+	int r = get_as(as, WEFT_RIGHT_MAP, &a);
+
+	if (r)
+		return r;
+	r = prot > VMA_PROT ? -EINVAL : as_protect(a, addr, len, prot);
+	as_put(a);
+	return r;
+}
+
+/* -EINVAL: alignment, flags, overlap; -EFAULT: not within one mapping; -ENOMEM: no room; -EPERM: a kernel-owned page. */
+i64 sys_mem_remap(u64 addr, u64 old_len, u64 len, u64 flags, u64 to)
+{
+	struct as *a;
+	int r = get_as(-1, 0, &a);
+
+	if (r)
+		return r;
+	r = flags > ~0u ? -EINVAL : as_remap(a, addr, old_len, len, flags, &to);
+	as_put(a);
+	return r ? r : (i64)to;
+}
+
+/* -EINVAL: alignment, advice, DONTNEED of locked pages, WIPEONFORK or REMOVE where they do not apply; -ENOMEM: a hole; -EIO and the like from SYNC. */
+i64 sys_mem_advise(u64 addr, u64 len, u64 advice)
+{
+	struct as *a;
+	int r = get_as(-1, 0, &a);
+
+	if (r)
+		return r;
+	r = advice > WEFT_ADV_SYNC ? -EINVAL : as_advise(a, addr, len, advice);
+	as_put(a);
+	return r;
+}
+
+/* -EINVAL: operation, alignment; -ENOMEM (RESIDENT): a hole; -EIO (READ, WRITE): nothing accessible there; -EFAULT: the buffer. */
+i64 sys_mem_query(u64 as, u64 op, u64 addr, u64 len, u64 buf, u64 n)
+{
+	struct as *a;
+	i64 r = get_as(as, op == WEFT_QUERY_WRITE ? WEFT_RIGHT_WRITE : WEFT_RIGHT_READ, &a);
+
+	if (r)
+		return r;
+	r = op > WEFT_QUERY_USAGE ? -EINVAL : as_query(a, op, addr, len, buf, n);
+	as_put(a);
+	return r;
+}
+
+static i64 ctl_info(struct memobj *m, u64 to)
+{
+	struct weft_mem_info i = {
+		.size = m->size,
+		.resident = memobj_is_phys(m) ? m->size : m->pages.count << PAGE_SHIFT,
+		.dirty = m->pager ? m->pager->ndirty << PAGE_SHIFT : 0,
+		.mtime_ns = m->mtime,
+		.ctime_ns = m->ctime,
+		.id = m->obj.id,
+		.node = m->pager ? m->pager->node : 0,
+		.kind = m->kind,
+		.seals = m->seals,
+		.mappings = m->nmappings,
+		.writable_mappings = m->nwritable,
+	};
+
+	return copy_to_user(to, &i, sizeof(i)) ? -EFAULT : 0;
+}
+
+static i64 ctl_resize(struct memobj *m, u32 rights, u64 size)
+{
+	if (!(rights & (m->pager ? WEFT_RIGHT_CONTROL : WEFT_RIGHT_WRITE)))
+		return -EPERM;
+	if (size < m->size && (m->seals & F_SEAL_SHRINK))
+		return -EPERM;
+	if (size > m->size && (m->seals & F_SEAL_GROW))
+		return -EPERM;
+	return memobj_resize(m, size);
+}
+
+static i64 ctl_seal(struct memobj *m, u32 rights, u64 seals)
+{
+	if (seals & ~(u64)0x3f)
+		return -EINVAL;
+	if (!(rights & WEFT_RIGHT_WRITE) || (m->seals & F_SEAL_SEAL))
+		return -EPERM;
+	if ((seals & F_SEAL_WRITE) && m->nwritable)
+		return -EBUSY;
+	m->seals |= seals;
+	return 0;
+}
+
+static i64 ctl_name(struct memobj *m, u64 from, u64 len)
+{
+	char *name;
+
+	if (len > NAME_MAX)
+		return -EINVAL;
+	name = kzalloc(len + 1);
+	if (!name)
+		return -ENOMEM;
+	if (copy_from_user(name, from, len)) {
+		kfree(name);
+		return -EFAULT;
+	}
+	kfree(m->name);
+	m->name = name;
+	return 0;
+}
+
+static i64 ctl_evict(struct memobj *m, u64 off, u64 len)
+{
+	u64 idx = off >> PAGE_SHIFT, end = len > ~0ul - off ? ~0ul : off + len;
+	struct frame *f;
+
+	if (!m->pager)
+		return -EINVAL;
+	for (; (f = radix_next(&m->pages, &idx)) && idx << PAGE_SHIFT < end; idx++)
+		if (!(f->flags & (FRAME_DIRTY | FRAME_WRITEBACK | FRAME_PINNED)))
+			memobj_drop_page(m, idx);
+	return 0;
+}
+
+static i64 ctl_dirty(struct memobj *m, u64 to, u64 n)
+{
+	u64 *pairs, runs;
+	i64 r;
+
+	if (!m->pager || n > 65536)
+		return -EINVAL;
+	pairs = kmalloc(n * 16 + 16);
+	if (!pairs)
+		return -ENOMEM;
+	runs = pager_dirty_runs(m, pairs, n);
+	r = copy_to_user(to, pairs, runs * 16) ? -EFAULT : (i64)runs;
+	kfree(pairs);
+	return r;
+}
+
+i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b, u64 c)
+{
+	(void)c;
+	switch (op) {
+	case WEFT_MEM_INFO:
+		return ctl_info(m, a);
+	case WEFT_MEM_RESIZE:
+		return ctl_resize(m, rights, a);
+	case WEFT_MEM_GET_SEALS:
+		return m->seals;
+	case WEFT_MEM_ADD_SEALS:
+		return ctl_seal(m, rights, a);
+	case WEFT_MEM_SYNC:
+		return m->pager ? pager_sync(m, a, b) : 0;
+	case WEFT_MEM_PUNCH:
+		if (m->seals & F_SEAL_WRITE)
+			return -EPERM;
+		return rights & WEFT_RIGHT_WRITE ? memobj_punch(m, a, b) : -EPERM;
+	case WEFT_MEM_COMMIT:
+		return rights & WEFT_RIGHT_WRITE ? memobj_commit(m, a, b) : -EPERM;
+	case WEFT_MEM_SET_NAME:
+	case WEFT_MEM_SET_ID:
+	case WEFT_MEM_EVICT:
+	case WEFT_MEM_SET_TIMES:
+	case WEFT_MEM_DIRTY:
+	case WEFT_MEM_PHYS_ADDR:
+	case WEFT_MEM_RELEASE:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!(rights & WEFT_RIGHT_CONTROL))
+		return -EPERM;
+	switch (op) {
+	case WEFT_MEM_SET_NAME:
+		return ctl_name(m, a, b);
+	case WEFT_MEM_SET_ID:
+		m->dev = a;
+		m->ino = b;
+		return 0;
+	case WEFT_MEM_EVICT:
+		return ctl_evict(m, a, b);
+	case WEFT_MEM_SET_TIMES:
+		m->mtime = a;
+		m->ctime = b;
+		return 0;
+	case WEFT_MEM_DIRTY:
+		return ctl_dirty(m, a, b);
+	case WEFT_MEM_PHYS_ADDR:
+		return memobj_is_phys(m) && a < m->size ? (i64)(m->phys + a) : -EINVAL;
+	default:
+		return dma_release(&m->obj);
+	}
+}
+
+/* -EBADF; -ENODEV: no memory behind it; -EPERM: right missing or sealed; -EINVAL: operation or range; others as the operation's function says. */
+i64 sys_mem_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
+{
+	struct object *ref;
+	struct memobj *m;
+	u32 rights;
+	i64 r;
+
+	if (op == WEFT_MEM_RELEASE && !fd_get((i32)fd, WEFT_OBJ_PIN, WEFT_RIGHT_CONTROL, &ref)) {
+		r = dma_release(ref);
+		object_put(ref);
+		return r;
+	}
+	r = get_mem(fd, 0, &ref, &m, &rights);
+	if (r)
+		return r;
+	r = op > ~0u ? -EINVAL : memobj_ctl(m, rights, op, a, b, c);
+	object_put(ref);
+	return r;
+}
+
+/*
+ * bus[] gets one address for each page. -EINVAL: alignment, empty, beyond the end, n too small; -EPERM: rights, no DMA resource; -ENODEV: no memory
+ * behind the fd; -E2BIG: more than 256 MiB; -ENOMEM; -EFAULT; -EMFILE.
+ */
+i64 sys_mem_pin(u64 fd, u64 off, u64 len, u64 resfd, u64 bus, u64 n)
+{
+	u64 pages = (len + PAGE_SIZE - 1) >> PAGE_SHIFT, *list;
+	struct object *ref, *pin = NULL;
+	struct resource *res;
+	struct memobj *m;
+	u32 rights;
+	i64 r;
+
+	if ((off & (PAGE_SIZE - 1)) || !len || off + len < off || n < pages)
+		return -EINVAL;
+	if (pages > PIN_PAGES_MAX)
+		return -E2BIG;
+	r = get_mem(fd, WEFT_RIGHT_READ | WEFT_RIGHT_WRITE, &ref, &m, &rights);
+	if (r)
+		return r;
+	r = resource_require((i32)resfd, WEFT_RES_DMA, &res);
+	if (r)
+		goto put_mem;
+	list = kmalloc(pages * 8);
+	r = !list ? -ENOMEM : off + len > ALIGN_UP(m->size, PAGE_SIZE) ? -EINVAL : pin_create(m, off, len, res, list, pages, &pin);
+	if (!r && copy_to_user(bus, list, pages * 8))
+		r = -EFAULT;
+	if (!r)
+		r = fd_install(current_process(), pin, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	if (r < 0 && pin)
+		dma_release(pin); /* nobody has the addresses */
+	if (pin)
+		object_put(pin);
+	kfree(list);
+	object_put(&res->obj);
+put_mem:
+	object_put(ref);
+	return r;
+}
+
+/* -EBADF; -EINVAL: no pager-backed object, operation, alignment, length; -EPERM: no CONTROL; -ENODATA (FETCH): absent; -EFAULT; -ENOMEM. */
+i64 sys_pager_copy(u64 fd, u64 op, u64 off, u64 buf, u64 len, u64 flags)
+{
+	struct object *o;
+	struct memobj *m;
+	i64 r = fd_get((i32)fd, WEFT_OBJ_MEM, WEFT_RIGHT_CONTROL, &o);
+
+	if (r)
+		return r;
+	m = memobj_of(o);
+	r = m->pager && op <= WEFT_PAGER_FETCH ? pager_copy(m, op, off, buf, len, flags) : -EINVAL;
+	object_put(o);
+	return r;
+}
