@@ -64,21 +64,23 @@ struct object *as_object(struct as *a)
 	return &a->obj;
 }
 
+void mm_start(void)
+{
+	kernel_as = as_create_empty();
+	if (IS_ERR(kernel_as))
+		panic("no memory for the kernel's tables");
+	list_del(&kernel_as->all_link);
+	object_count[WEFT_OBJ_AS]--; /* nobody's */
+}
+
 /* NULL: the kernel's half only. */
 void as_switch(struct as *a)
 {
 	struct cpu *c = this_cpu();
 	struct as *old = c->as;
 
-	if (!a) {
-		if (!kernel_as) {
-			kernel_as = as_create_empty();
-			kassert(!IS_ERR(kernel_as));
-			list_del(&kernel_as->all_link);
-			object_count[WEFT_OBJ_AS]--; /* nobody's */
-		}
+	if (!a)
 		a = kernel_as;
-	}
 	if (a == old)
 		return;
 	a->loads++;

@@ -46,6 +46,7 @@ struct mm_stats {
 extern struct mm_stats mm_stats;
 /* Called by the idle loop with the BKL held: does a little work (zeroes a page for the pool, dropping the BKL meanwhile). false: nothing to do, halt. */
 bool mm_idle(void);
+void mm_start(void); /* once, before the first thread runs: makes the tables that as_switch(NULL) loads */
 /* The object behind WEFT_SYS_MEMORY_PRESSURE is notified through this, if set; called when free memory falls under its low mark. */
 extern void (*mm_pressure_hook)(void);
 
