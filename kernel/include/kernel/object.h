@@ -48,6 +48,7 @@ struct object {
 	u32 status;	/* O_* bits of the open description (APPEND, NONBLOCK ...) */
 	u64 id;		/* unique, never reused */
 	struct list watchers; /* struct watch: poll sets and blocked pollers */
+	struct object *defer; /* next on the list of objects to be closed or destroyed (object.c) */
 };
 
 /* sched/object.c. object_init: refs 1, fds 0, counted by type (object_count[]). */
@@ -107,5 +108,9 @@ struct fds *fds_create(void);
 int fds_copy(struct fds *from, struct fds **out); /* fork */
 void fds_put(struct fds *f);	/* closes all at the last one */
 void fds_close_exec(struct process *p);
+
+/* sched/counter.c */
+int counter_create(u64 initial, bool semaphore, struct object **out);
+void counter_add(struct object *o, u64 n); /* from the kernel: never waits */
 
 #endif

@@ -21,7 +21,8 @@ static inline void waitq_init(struct waitq *q) { list_init(&q->threads); }
 struct identity {
 	u32 refs, number;
 	struct weft_identity id;
-	struct list link;
+	struct list link;      /* by number */
+	struct list idle_link; /* while nobody holds it */
 };
 
 struct request; /* ipc/request.h */
@@ -45,7 +46,7 @@ struct thread {
 	int wake_result;	/* what thread_block returns */
 	u64 deadline;		/* WEFT_FOREVER: none */
 	struct ktimer *sleep_timer;
-	bool interruptible;
+	u8 block_mode;		/* enum block_mode */
 	struct weft_tp *tp;	/* the kernel's mapping of its thread page, or NULL */
 	struct frame *tp_frame;
 	u64 tp_addr;
@@ -106,6 +107,7 @@ struct process {
 	struct waitq exec_wait;
 	u64 max_resident;
 	u64 switches_voluntary, switches_forced; /* of dead threads */
+	bool shares_as;		/* its address space is another process's too */
 	u32 stop_code;		/* what proc_wait has to report: 0, CLD_STOPPED, CLD_CONTINUED */
 	char name[16];
 };

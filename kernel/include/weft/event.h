@@ -41,7 +41,7 @@ struct weft_time_page {
 	u32 ncpus, pad;
 };
 
-struct weft_timer_spec { /* absolute ns of the timer's clock; 0 disarms */
+struct weft_timer_spec { /* absolute ns of the timer's clock; 0 disarms. timer_set(fd, 0, old) only asks; old.value is what is left */
 	u64 value;
 	u64 interval;
 	u32 flags;	/* WEFT_TIMER_* */

@@ -26,8 +26,8 @@ enum weft_obj {
 	WEFT_OBJ_POLLSET,
 	WEFT_OBJ_COUNTER,   /* obj_create(COUNTER, initial, semaphore?): an eventfd: 8-byte reads and writes */
 	WEFT_OBJ_TIMER,	    /* obj_create(TIMER, clock, 0): a timerfd; with signal: see event.h */
-	WEFT_OBJ_SIGNALS,   /* obj_create(SIGNALS, mask, 0): readable while the *reader* has pending signals of mask; reads yield weft_siginfo[]; fd_ctl(0x100, new mask) */
-	WEFT_OBJ_FENCE,	    /* obj_create(FENCE, 0, 0): fds[0] waits (readable when signalled), fds[1] signals by write of i32 status */
+	WEFT_OBJ_SIGNALS,   /* obj_create(SIGNALS, mask, 0): readable while the *reader* has pending signals of mask; reads yield weft_siginfo[]; fd_ctl(WEFT_SIGNALS_SET_MASK, a: mask) */
+	WEFT_OBJ_FENCE,	    /* obj_create(FENCE, 0, 0): fds[0] waits (readable when signalled; read: i32 status, u32 0, u64 ns), fds[1] signals by write of i32 status; closed without: -ECANCELED */
 	WEFT_OBJ_IRQ,	    /* obj_create(IRQ, res fd, line or WEFT_IRQ_MSI): see sys.h */
 	WEFT_OBJ_RESOURCE,  /* authority over ports, memory ranges, interrupts, the system: see sys.h */
 	WEFT_OBJ_SYS,	    /* an open node of a built-in scheme */
@@ -92,6 +92,8 @@ struct weft_fd_info {
 };
 #define WEFT_INFO_HAS_MEM 0x1u	/* reads, writes and mappings go to a memory object */
 #define WEFT_INFO_ORPHAN  0x2u	/* the scheme has no server now */
+
+#define WEFT_SIGNALS_SET_MASK 0x100u /* fd_ctl on a SIGNALS object: a: the new mask */
 
 /* fd_read/fd_write: offset -1 uses and moves the shared offset (where the object has one). */
 #define WEFT_IO_VEC	 0x1u /* the buffer is struct weft_iov[len] (at most 1024) */

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec: all that can fail is made first (the pages in the new address space, the new thread, an own fd table); then the other threads die;
+ * then the process is swapped over. The calling thread is replaced by the new one, whose tid is the pid.
+ */
+#include "internal.h"
+
+bool runtime_valid(const struct weft_runtime *rt)
+{
+	const u64 in[] = {rt->entry, rt->upcall, rt->fault, rt->tail_start};
+
+	if (!rt->start && !rt->end)
+		return !rt->entry && !rt->upcall && !rt->fault;
+	if (rt->start >= rt->end || rt->end > WEFT_USER_MAX || rt->tail_end < rt->tail_start || rt->tail_end > rt->end)
+		return false;
+	for (u32 i = 0; i < ARRAY_SIZE(in); i++) {
+		if (in[i] && (in[i] < rt->start || in[i] >= rt->end))
+			return false;
+	}
+	return true;
+}
+
+/* Ends the other threads of the process. -EINTR: this one has to die too. */
+static int only_thread(struct thread *me)
+{
+	struct process *p = me->proc;
+	struct thread *t;
+
+	if (p->exec_thread || p->exiting)
+		return -EINTR;
+	p->exec_thread = me;
+	list_for_each(t, &p->threads, proc_link) {
+		if (t == me)
+			continue;
+		t->killed = true;
+		thread_poke(t);
+	}
+	while (p->nthreads > 1 && !me->killed)
+		thread_block(NULL, WEFT_FOREVER, BLOCK_KILLABLE);
+	p->exec_thread = NULL;
+	return me->killed ? -EINTR : 0;
+}
+
+struct exec {
+	struct as *as;
+	struct frame *pp_frame;
+	struct fds *fds; /* NULL: the process's own serve */
+	struct thread *t;
+};
+
+static void exec_undo(struct exec *e, u64 pp)
+{
+	if (e->t)
+		thread_discard(e->t, e->as);
+	fds_put(e->fds);
+	page_remove(e->as, pp, e->pp_frame, true);
+	as_put(e->as);
+}
+
+static int exec_prepare(struct exec *e, const struct weft_exec *x)
+{
+	struct thread *me = current_thread();
+	struct process *p = me->proc;
+	struct object *o;
+	int r;
+
+	r = fd_get(x->as, WEFT_OBJ_AS, WEFT_RIGHT_CONTROL, &o);
+	if (r)
+		return r;
+	e->as = as_of_object(o);
+	as_get(e->as);
+	object_put(o);
+	if (e->as == p->as)
+		r = -EINVAL;
+	if (!r && x->pp)
+		r = page_install(e->as, x->pp, NULL, &e->pp_frame);
+	if (!r && p->fds->refs > 1)
+		r = fds_copy(p->fds, &e->fds);
+	if (!r)
+		r = thread_new(p, e->as, &x->thread, p->pid, me, false, &e->t);
+	if (!r)
+		r = only_thread(me);
+	if (r)
+		exec_undo(e, x->pp);
+	return r;
+}
+
+i64 sys_proc_exec(u64 a0, u64 a1)
+{
+	struct thread *me = current_thread();
+	struct process *p = me->proc;
+	struct exec e = {0};
+	struct weft_exec x;
+	struct as *old;
+	u64 resident;
+	int r;
+
+	if (a1 != sizeof(x))
+		return -EINVAL;
+	if (copy_from_user(&x, a0, sizeof(x)))
+		return -EFAULT;
+	r = thread_check(&x.thread);
+	if (r)
+		return r;
+	if ((x.pp & (PAGE_SIZE - 1)) || x.pp >= WEFT_USER_MAX || x.flags || !runtime_valid(&x.runtime))
+		return -EINVAL;
+	r = exec_prepare(&e, &x);
+	if (r)
+		return r;
+
+	/* From here on nothing fails, and nothing blocks after the user side of the thread is gone. */
+	thread_release_user(me, !p->shares_as);
+	old = p->as;
+	resident = as_resident(old);
+	p->max_resident = MAX(p->max_resident, resident);
+	page_remove(old, p->pp_addr, p->pp_frame, p->shares_as);
+	p->as = e.as;
+	p->shares_as = false;
+	p->rt = x.runtime;
+	p->pp_frame = e.pp_frame;
+	p->pp_addr = x.pp;
+	p->pp = e.pp_frame ? frame_virt(e.pp_frame) : NULL;
+	if (p->pp) {
+		p->pp->self = x.pp;
+		p->pp->pid = p->pid;
+		p->pp->ppid = p->parent ? p->parent->pid : 0;
+		p->pp->identity = p->ident->number;
+	}
+	if (e.t->tp)
+		e.t->tp->proc_page = x.pp;
+	if (e.fds) {
+		fds_put(p->fds);
+		p->fds = e.fds;
+	}
+	fds_close_exec(p);
+	if (x.name[0]) {
+		memcpy(p->name, x.name, sizeof(p->name));
+		p->name[sizeof(p->name) - 1] = 0;
+		memcpy(e.t->name, p->name, sizeof(e.t->name));
+	}
+	vfork_release(p);
+	proc_event(2, p, 0);
+	thread_replace(e.t, old);
+}

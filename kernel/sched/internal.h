@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of sched/ share among themselves. */
+#ifndef SCHED_INTERNAL_H
+#define SCHED_INTERNAL_H
+
+#include <kernel/calls.h>
+#include <kernel/ipc.h>
+#include <kernel/mm.h>
+#include <kernel/thread.h>
+
+#define MAX_CPUS 64
+#define SIG_BIT(n) (1ul << ((n) - 1))
+#define SIGNO_KILL 9
+#define SIGNO_STOP 19
+#define SIGNO_CONT 18
+#define SIGNO_CHLD 17
+#define CLD_EXITED_ 1
+#define CLD_KILLED_ 2
+#define CLD_DUMPED_ 3
+#define CLD_STOPPED_ 5
+#define CLD_CONTINUED_ 6
+
+/* runq.c: the queues of one CPU, nothing but lists and the bit map. */
+void runq_init(struct cpu *c);
+void runq_push(struct cpu *c, struct thread *t, bool head);
+void runq_remove(struct cpu *c, struct thread *t);
+struct thread *runq_top(struct cpu *c); /* NULL: empty */
+/* The thread that another CPU (bit `cpu`) should take: ready since `before` or longer, highest first. */
+struct thread *runq_steal(struct cpu *c, u32 cpu, u64 before);
+
+/* timer.c: the heap. */
+struct ktimer *heap_top(void);
+void heap_insert(struct ktimer *t);
+void heap_remove(struct ktimer *t);
+void timer_program(struct cpu *c, u64 deadline_ns); /* this CPU, only if it is earlier */
+
+/* time.c */
+extern u64 slice_tsc, spread_tsc;
+u64 tsc_to_ns(u64 tsc);	      /* of the machine's clock */
+u64 tsc_delta_ns(u64 ticks); /* a difference */
+
+/* bkl.c */
+void acct_system(struct cpu *c, u64 tsc); /* charges the time since the stamp to the kernel side of the current thread */
+
+/* sched.c */
+void sched_tick(struct cpu *c, u64 tsc);
+void sched_switch_away(void); /* the current thread's state is set already */
+void sched_preempt(void);     /* gives way to who deserves it more; on the way to user mode */
+void thread_poke(struct thread *t); /* makes it pass through user_return_work soon */
+
+/* thread.c */
+u32 id_alloc(void);
+int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n, u32 tid, struct thread *from, bool copy_tp,
+	struct thread **out);
+void thread_discard(struct thread *t, struct as *as); /* one that never ran */
+void thread_start(struct thread *t);
+NORETURN void thread_replace(struct thread *new, struct as *dead_as);
+void thread_release_user(struct thread *t, bool as_dies); /* robust list, child-tid word, pages; the current thread in its own AS */
+NORETURN void thread_bury(struct thread *t, struct as *dead_as);
+int thread_check(const struct weft_thread_new *n);
+
+/* process.c */
+extern struct list process_list;
+extern struct process kernel_process;
+void process_attach(struct process *p, struct process *parent); /* now it can be found */
+extern struct process *init_process;
+i32 fd_install_from(struct process *p, struct object *o, u32 rights, u32 flags, u32 from);
+int fd_describe(struct process *p, i32 fd, struct weft_fd_info *out);
+i64 fd_list(struct process *p, u64 user, u64 n);
+bool runtime_valid(const struct weft_runtime *rt);
+struct as *process_finish(struct process *p); /* its last thread is dying; -> its address space, to be put later */
+void process_end(struct process *p);	      /* then: tells the parent; may free p */
+void vfork_release(struct process *p);
+void process_reap(struct process *p);
+void process_stop(struct process *p, u32 signo);
+void process_cont(struct process *p);
+void process_notify_parent(struct process *p, u32 code, u32 status);
+int process_get(i32 fd, u32 rights, struct process **out); /* -1: the current one; referenced */
+int page_install(struct as *as, u64 addr, const void *copy, struct frame **out);
+void page_remove(struct as *as, u64 addr, struct frame *f, bool unmap);
+
+/* futex.c */
+void futex_init(void);
+u32 futex_wake_addr(u64 addr, u32 n); /* private and shared, in the current address space */
+void robust_walk(struct thread *t);
+void futex_forget(struct thread *t);
+
+/* signal.c */
+void sigq_flush(struct list *q, u32 *n);
+i64 signal_take(struct thread *t, u64 mask, struct weft_siginfo *out); /* -> signal or 0 */
+void signal_retarget(struct process *p);
+u64 signal_blocked(const struct thread *t);
+void signal_set_page(struct thread *t); /* writes the mirror */
+void signal_drop(struct process *p, u64 mask);
+
+/* sigobj.c, timerfd.c, counter.c, fence.c */
+int signals_create(u64 mask, struct object **out);
+void signals_notify(u64 bit);
+int timer_create_object(u32 clock, struct object **out);
+void timers_clock_set(void);
+int fence_create(struct object *out[2]);
+
+/* identity.c */
+void identity_init(void);
+void identity_hold(struct identity *i);
+
+#endif

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Blocking, waking and choosing what runs. Everything here is under the BKL, which a switch hands from thread to thread.
+ *
+ * Placement: a woken thread goes to the waker's own CPU, where it runs as soon as the waker blocks: so that a ping-pong of two threads stays on
+ * one CPU without an interrupt. If it is still waiting there after `spread_tsc`, the tick offers it to an idle CPU, and CPUs that become
+ * idle take it. Ticks exist only while somebody is ready: at the end of a slice equals take turns; higher ones preempt at once.
+ * A thread that has waited long under higher ones gets one slice (starve_tsc).
+ */
+#include "internal.h"
+
+struct cpu *cpus[MAX_CPUS];
+u32 ncpus;
+u64 load_avg[3], first_user_ns;
+static struct thread idle_threads[MAX_CPUS];
+static u64 idle_cpus; /* bit map */
+static struct ktimer load_timer;
+
+static u64 cpu_bit(const struct cpu *c)
+{
+	return 1ul << c->id;
+}
+
+static void tick_by(struct cpu *c, u64 tsc)
+{
+	if (tsc >= c->tick_at)
+		return;
+	c->tick_at = tsc;
+	timer_program(c, tsc_to_ns(tsc));
+}
+
+static void kick(struct cpu *c)
+{
+	c->need_resched = true;
+	if (c != this_cpu())
+		arch_send_resched(c->id);
+}
+
+/* The CPU that t is put on: this one if it may run here, else an idle one that it may use, else its first. */
+static struct cpu *choose_cpu(struct thread *t)
+{
+	struct cpu *c = this_cpu();
+
+	if (t->affinity & cpu_bit(c))
+		return c;
+	u64 may = t->affinity & idle_cpus;
+	if (!may)
+		may = t->affinity & cpu_bit(cpus[t->cpu]);
+	if (!may)
+		may = t->affinity;
+	return cpus[__builtin_ctzl(may)];
+}
+
+static void enqueue(struct cpu *c, struct thread *t, bool head)
+{
+	struct cpu *here = this_cpu();
+
+	t->state = T_READY;
+	t->ready_since = here->acct_stamp;
+	runq_push(c, t, head);
+	if (c->current == c->idle || t->prio > c->current->prio) {
+		kick(c);
+	} else if (c != here) {
+		kick(c); /* it sets its own tick */
+	}
+	if (c == here && c->current != c->idle)
+		tick_by(c, t->ready_since + (t->affinity & idle_cpus ? spread_tsc : slice_tsc));
+}
+
+void sched_ready(struct thread *t)
+{
+	enqueue(choose_cpu(t), t, false);
+}
+
+/* Takes a thread from a busy CPU; true if there is something to run now. */
+static bool steal(struct cpu *c)
+{
+	struct thread *t;
+	bool later = false;
+	u64 now = c->acct_stamp;
+
+	for (u32 i = 0; i < ncpus; i++) {
+		struct cpu *v = cpus[i];
+		if (v == c || !v->online || !v->nready || v->current == v->idle)
+			continue;
+		t = runq_steal(v, c->id, now - spread_tsc / 2);
+		if (t) {
+			runq_remove(v, t);
+			runq_push(c, t, false);
+			return true;
+		}
+		later |= runq_steal(v, c->id, now) != NULL;
+	}
+	if (later)
+		tick_by(c, now + spread_tsc);
+	return false;
+}
+
+static struct thread *pick(struct cpu *c)
+{
+	struct thread *t = runq_top(c);
+
+	if (!t)
+		return c->idle;
+	if (c->direct && c->direct->prio >= t->prio)
+		t = c->direct;
+	runq_remove(c, t);
+	return t;
+}
+
+static void switch_to(struct cpu *c, struct thread *next)
+{
+	struct thread *prev = c->current;
+	u64 now;
+
+	c->need_resched = false;
+	c->direct = NULL;
+	if (next == prev) {
+		next->state = T_RUNNING;
+		return;
+	}
+	now = arch_tsc();
+	acct_system(c, now);
+	c->switches++;
+	next->state = T_RUNNING;
+	if (next == c->idle) {
+		idle_cpus |= cpu_bit(c);
+		as_switch(NULL);
+	} else {
+		idle_cpus &= ~cpu_bit(c);
+		next->slice_end = now + slice_tsc;
+		if (next->tp && next->tp->cpu != c->id)
+			next->tp->cpu = c->id;
+		if (c->as != next->proc->as)
+			as_switch(next->proc->as);
+		if (c->nready)
+			tick_by(c, idle_cpus ? now + spread_tsc : next->slice_end);
+	}
+	next->cpu = c->id;
+	arch_switch(prev, next);
+}
+
+void sched_switch_away(void)
+{
+	struct cpu *c = this_cpu();
+
+	switch_to(c, pick(c));
+}
+
+/* Whether the current thread should give way; *turn: to an equal, at the end of its slice. */
+static bool should_yield(struct cpu *c, u64 tsc, bool *turn)
+{
+	struct thread *top = runq_top(c), *t = c->current;
+
+	*turn = false;
+	if (!top)
+		return false;
+	if (top->prio > t->prio || !(t->affinity & cpu_bit(c)))
+		return true;
+	*turn = (i64)(tsc - t->slice_end) >= 0;
+	return *turn && top->prio == t->prio;
+}
+
+/* A thread below that has waited for half a second gets a slice, as if it were an equal. */
+static struct thread *starved(struct cpu *c, u64 tsc)
+{
+	u32 low = __builtin_ctz(c->run_bits);
+	struct thread *t = list_first(&c->runq[low], struct thread, run_link);
+
+	return tsc - t->ready_since > tsc_hz / 2 ? t : NULL;
+}
+
+void sched_preempt(void)
+{
+	struct cpu *c = this_cpu();
+	struct thread *t = c->current, *low = NULL;
+	bool turn;
+
+	c->need_resched = false;
+	if (!(t->affinity & cpu_bit(c))) {
+		t->switches_forced++;
+		sched_ready(t);
+		sched_switch_away();
+		return;
+	}
+	if (!c->nready)
+		return;
+	if (!should_yield(c, c->acct_stamp, &turn)) {
+		if (turn)
+			low = starved(c, c->acct_stamp);
+		if (!low) {
+			tick_by(c, turn ? c->acct_stamp + slice_tsc : t->slice_end);
+			return;
+		}
+	}
+	t->switches_forced++;
+	t->state = T_READY;
+	t->ready_since = c->acct_stamp;
+	if (low)
+		runq_remove(c, low);
+	runq_push(c, t, !turn);
+	switch_to(c, low ? low : pick(c));
+}
+
+/* In the timer interrupt: the slice is over, or ready threads have waited long enough for another CPU to help. */
+void sched_tick(struct cpu *c, u64 tsc)
+{
+	if (tsc < c->tick_at) {
+		if (c->tick_at != (u64)WEFT_FOREVER)
+			timer_program(c, tsc_to_ns(c->tick_at));
+		return;
+	}
+	c->tick_at = WEFT_FOREVER;
+	if (c->current == c->idle || !c->nready)
+		return; /* the idle loop looks for work */
+	for (u64 idle = idle_cpus; idle; idle &= idle - 1) {
+		u32 id = (u32)__builtin_ctzl(idle);
+		if (runq_steal(c, id, tsc - spread_tsc / 2)) {
+			kick(cpus[id]);
+			break;
+		}
+	}
+	if ((i64)(tsc - c->current->slice_end) >= 0)
+		c->need_resched = true;
+	else
+		tick_by(c, idle_cpus ? MIN(tsc + spread_tsc, c->current->slice_end) : c->current->slice_end);
+}
+
+void sched_yield(void)
+{
+	struct cpu *c = this_cpu();
+	struct thread *t = c->current, *top = runq_top(c);
+
+	if (!top || top->prio < t->prio)
+		return;
+	t->switches_voluntary++;
+	t->state = T_READY;
+	t->ready_since = c->acct_stamp;
+	runq_push(c, t, false);
+	switch_to(c, pick(c));
+}
+
+bool thread_interrupted(struct thread *t)
+{
+	return t->killed || t->stop_wanted || signal_deliverable(t);
+}
+
+struct sleep {
+	struct ktimer timer;
+	struct thread *t;
+};
+
+static void sleep_over(struct ktimer *timer)
+{
+	thread_wake(container_of(timer, struct sleep, timer)->t, -ETIMEDOUT);
+}
+
+int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
+{
+	struct thread *t = current_thread();
+	struct sleep s;
+
+	if (mode != BLOCK_UNKILLABLE && t->killed)
+		return -EINTR;
+	if (mode == BLOCK_INTERRUPTIBLE && thread_interrupted(t))
+		return -EINTR;
+	t->sleep_timer = NULL;
+	if (deadline < (u64)WEFT_FOREVER) {
+		if (deadline <= now_ns())
+			return -ETIMEDOUT;
+		s.t = t;
+		ktimer_init(&s.timer, sleep_over);
+		ktimer_arm(&s.timer, deadline);
+		t->sleep_timer = &s.timer;
+	}
+	t->block_mode = (u8)mode;
+	t->state = T_BLOCKED;
+	t->waiting_on = q;
+	if (q)
+		list_add_tail(&q->threads, &t->wait_link);
+	t->switches_voluntary++;
+	sched_switch_away();
+	if (t->sleep_timer) {
+		ktimer_cancel(t->sleep_timer);
+		t->sleep_timer = NULL;
+	}
+	return t->wake_result;
+}
+
+static bool unblock(struct thread *t, int result)
+{
+	if (t->state != T_BLOCKED)
+		return false;
+	if (t->waiting_on) {
+		list_del(&t->wait_link);
+		t->waiting_on = NULL;
+	}
+	t->wake_result = result;
+	return true;
+}
+
+void thread_wake(struct thread *t, int result)
+{
+	if (unblock(t, result))
+		sched_ready(t);
+}
+
+void thread_wake_direct(struct thread *t, int result)
+{
+	struct cpu *c = this_cpu();
+
+	if (!unblock(t, result))
+		return;
+	sched_ready(t);
+	if (t->cpu == c->id)
+		c->direct = t;
+}
+
+u32 waitq_wake(struct waitq *q, u32 n, int result)
+{
+	u32 woken = 0;
+
+	while (woken < n && !list_empty(&q->threads)) {
+		thread_wake(list_first(&q->threads, struct thread, wait_link), result);
+		woken++;
+	}
+	return woken;
+}
+
+void thread_poke(struct thread *t)
+{
+	if (t->state == T_BLOCKED) {
+		if ((t->block_mode == BLOCK_INTERRUPTIBLE && thread_interrupted(t)) ||
+			(t->block_mode == BLOCK_KILLABLE && t->killed))
+			thread_wake(t, -EINTR);
+	} else if (t->state == T_RUNNING && t != current_thread()) {
+		kick(cpus[t->cpu]);
+	} else if (t->state == T_STOPPED && (t->killed || !t->stop_wanted)) {
+		sched_ready(t);
+	}
+}
+
+void sched_set_prio(struct thread *t, u32 prio)
+{
+	struct cpu *c = cpus[t->cpu];
+	bool lower = prio < t->prio;
+
+	if (prio == t->prio)
+		return;
+	if (t->queued) {
+		bool direct = c->direct == t;
+		runq_remove(c, t);
+		t->prio = (u8)prio;
+		runq_push(c, t, false);
+		if (direct)
+			c->direct = t;
+		if (!lower && prio > c->current->prio)
+			kick(c);
+		return;
+	}
+	t->prio = (u8)prio;
+	if (lower && t->state == T_RUNNING && c->nready)
+		kick(c);
+}
+
+/* Load averages as Unix has them: every 5 seconds, exponentially damped, 16.16 fixed point. */
+static void load_sample(struct ktimer *timer)
+{
+	static const u64 factor[3] = {60283, 64453, 65173}; /* 65536 * exp(-5/60), exp(-5/300), exp(-5/900) */
+	u64 n = 0;
+
+	for (u32 i = 0; i < ncpus; i++)
+		n += cpus[i]->nready + (cpus[i]->online && cpus[i]->current != cpus[i]->idle);
+	for (u32 i = 0; i < 3; i++)
+		load_avg[i] = (load_avg[i] * factor[i] + (n << 16) * (65536 - factor[i])) >> 16;
+	ktimer_arm(timer, now_ns() + 5000000000ul);
+}
+
+static void cpu_init(struct cpu *c)
+{
+	struct thread *t = &idle_threads[c->id];
+
+	runq_init(c);
+	t->state = T_RUNNING;
+	t->affinity = cpu_bit(c);
+	t->proc = &kernel_process;
+	t->cpu = c->id;
+	list_init(&t->run_link);
+	list_init(&t->wait_link);
+	list_init(&t->sigq);
+	list_init(&t->obj.watchers);
+	t->ident = identity_system;
+	strlcpy(t->name, "idle", sizeof(t->name));
+	c->idle = c->current = t;
+	c->direct = NULL;
+	c->timer_at = c->tick_at = WEFT_FOREVER;
+	c->acct_stamp = c->hold_stamp = arch_tsc();
+	c->online = true;
+	idle_cpus |= cpu_bit(c);
+}
+
+void sched_init(void)
+{
+	identity_init();
+	kernel_process.ident = identity_system;
+	list_init(&kernel_process.threads);
+	list_init(&kernel_process.children);
+	list_init(&kernel_process.sigq);
+	list_init(&kernel_process.obj.watchers);
+	strlcpy(kernel_process.name, "kernel", sizeof(kernel_process.name));
+	cpu_init(this_cpu());
+	futex_init();
+	time_init();
+	ktimer_init(&load_timer, load_sample);
+	ktimer_arm(&load_timer, now_ns() + 5000000000ul);
+}
+
+/* The context that called this becomes the CPU's idle thread. */
+void sched_start_cpu(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (!c->idle)
+		cpu_init(c);
+	if (!c->lock_depth)
+		bkl_lock();
+	for (;;) {
+		sched_reap();
+		c->need_resched = false;
+		if (c->nready || steal(c)) {
+			if (unlikely(!first_user_ns))
+				first_user_ns = now_ns();
+			c->idle->state = T_READY;
+			sched_switch_away();
+			continue;
+		}
+		bkl_unlock();
+		arch_idle();
+		bkl_lock();
+	}
+}
+
+i64 sys_yield(void)
+{
+	sched_yield();
+	return 0;
+}
+
+i64 sys_null_call(void)
+{
+	return 0;
+}
+
+i64 sys_sleep(u64 a0, u64 a1)
+{
+	u64 deadline = a1;
+
+	if ((a0 != WEFT_CLOCK_REALTIME && a0 != WEFT_CLOCK_MONOTONIC && a0 != WEFT_CLOCK_BOOTTIME) || (i64)deadline < 0)
+		return -EINVAL;
+	if (a0 == WEFT_CLOCK_REALTIME && deadline != (u64)WEFT_FOREVER)
+		deadline = deadline > realtime_off ? deadline - realtime_off : 0;
+	int r = thread_block(NULL, deadline, BLOCK_INTERRUPTIBLE);
+	return r == -ETIMEDOUT ? 0 : r;
+}

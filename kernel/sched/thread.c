@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads: made, started, ended. A thread holds a reference to itself until it is reaped. Dying goes in steps: what belongs to its user
+ * memory, while its address space is loaded (thread_release_user); then what the kernel keeps for it, and off to the list of the dead
+ * (thread_bury); the next to run anywhere frees it and, after the last of a process, drops the address space (sched_reap).
+ */
+#include "internal.h"
+
+#define BUCKETS 4096u
+#define ID_MAX 4194304u
+#define SPARE_MAX 32u
+
+u64 thread_count;
+static struct thread *by_tid[BUCKETS];
+static u32 last_id;
+static struct list dead = {&dead, &dead}; /* thread.run_link */
+static struct thread *spare[SPARE_MAX];
+static u32 nspare;
+
+static void thread_destroy(struct object *o)
+{
+	struct thread *t = container_of(o, struct thread, obj);
+
+	if (nspare < SPARE_MAX)
+		spare[nspare++] = t;
+	else
+		kfree(t);
+}
+
+static const struct obj_ops thread_ops = {.name = "thread", .destroy = thread_destroy};
+
+struct thread *thread_find(struct process *p, u32 tid)
+{
+	struct thread *t = by_tid[tid % BUCKETS];
+
+	while (t && t->tid != tid)
+		t = t->hash_next;
+	return t && (!p || t->proc == p) ? t : NULL;
+}
+
+u32 id_alloc(void)
+{
+	do {
+		if (++last_id >= ID_MAX)
+			last_id = 300; /* as Linux: the first ones are for those that started with the system */
+	} while (thread_find(NULL, last_id) || process_find(last_id));
+	return last_id;
+}
+
+static void hash_add(struct thread *t)
+{
+	struct thread **b = &by_tid[t->tid % BUCKETS];
+
+	t->hash_next = *b;
+	*b = t;
+}
+
+static void hash_del(struct thread *t)
+{
+	struct thread **b = &by_tid[t->tid % BUCKETS];
+
+	while (*b != t)
+		b = &(*b)->hash_next;
+	*b = t->hash_next;
+}
+
+int page_install(struct as *as, u64 addr, const void *copy, struct frame **out)
+{
+	struct frame *f = copy ? frame_alloc(0, false) : frame_alloc_zero();
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	if (copy)
+		memcpy(frame_virt(f), copy, PAGE_SIZE);
+	r = as_map_frame(as, addr, f);
+	if (r) {
+		frame_put(f);
+		return r;
+	}
+	*out = f;
+	return 0;
+}
+
+void page_remove(struct as *as, u64 addr, struct frame *f, bool unmap)
+{
+	if (!f)
+		return;
+	if (unmap)
+		as_unmap_frame(as, addr);
+	frame_put(f);
+}
+
+static bool user_address(u64 a)
+{
+	return a < WEFT_USER_MAX;
+}
+
+int thread_check(const struct weft_thread_new *n)
+{
+	if ((n->tp & (PAGE_SIZE - 1)) || !user_address(n->tp) || !user_address(n->regs.rip) || !user_address(n->fs_base) ||
+		!user_address(n->clear_tid) || !user_address(n->robust) || (n->clear_tid & 3))
+		return -EINVAL;
+	if (n->prio > WEFT_PRIO_MAX || (n->flags & ~WEFT_THREAD_STOPPED))
+		return -EINVAL;
+	if (n->free_len && ((n->free_addr | n->free_len) & (PAGE_SIZE - 1) || !user_address(n->free_addr) ||
+				   n->free_len > WEFT_USER_MAX - n->free_addr))
+		return -EINVAL;
+	return n->prio > current_thread()->ceiling ? -EPERM : 0;
+}
+
+static int tp_install(struct thread *t, struct as *as, const struct weft_thread_new *n, const struct thread *copy)
+{
+	struct weft_tp *tp;
+	int r;
+
+	if (!n->tp)
+		return 0;
+	r = page_install(as, n->tp, copy ? copy->tp : NULL, &t->tp_frame);
+	if (r)
+		return r;
+	tp = t->tp = frame_virt(t->tp_frame);
+	t->tp_addr = n->tp;
+	tp->self = n->tp;
+	tp->pending = 0;
+	tp->blocked = n->blocked;
+	tp->proc_page = t->proc->pp_addr;
+	tp->pid = t->proc->pid;
+	tp->tid = t->tid;
+	tp->cpu = t->cpu;
+	if (n->rt_stack || !copy)
+		tp->rt_stack = n->rt_stack;
+	if (!copy)
+		memcpy(tp->rt, n->tp_rt, sizeof(n->tp_rt));
+	return 0;
+}
+
+/*
+ * Makes a thread that does not run yet. from: the one whose FPU state, identity, affinity and priority it gets. With copy_tp its thread page too.
+ */
+int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n, u32 tid, struct thread *from, bool copy_tp,
+	struct thread **out)
+{
+	struct thread *t = nspare ? spare[--nspare] : kmalloc(sizeof(*t));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	memset(t, 0, sizeof(*t));
+	t->proc = p;
+	t->tid = tid;
+	t->state = T_NEW;
+	t->cpu = this_cpu()->id;
+	t->affinity = from->affinity;
+	t->base_prio = t->prio = (u8)(n->prio ? n->prio : from->base_prio);
+	t->ceiling = from->ceiling;
+	t->clear_tid = n->clear_tid;
+	t->robust = n->robust;
+	t->free_addr = n->free_addr;
+	t->free_len = n->free_len;
+	t->sig_blocked = n->tp ? 0 : ~0ul;
+	t->deadline = WEFT_FOREVER;
+	t->stop_own = n->flags & WEFT_THREAD_STOPPED;
+	list_init(&t->run_link);
+	list_init(&t->wait_link);
+	list_init(&t->proc_link);
+	list_init(&t->futex_link);
+	list_init(&t->sigq);
+	r = arch_thread_init(t, &n->regs, n->fs_base);
+	if (r) {
+		kfree(t);
+		return r;
+	}
+	r = tp_install(t, as, n, copy_tp ? from : NULL);
+	if (r) {
+		arch_thread_free(t);
+		kfree(t);
+		return r;
+	}
+	object_init(&t->obj, WEFT_OBJ_NONE, &thread_ops);
+	t->ident = from->ident;
+	identity_hold(t->ident);
+	strlcpy(t->name, p->name, sizeof(t->name));
+	*out = t;
+	return 0;
+}
+
+void thread_discard(struct thread *t, struct as *as)
+{
+	page_remove(as, t->tp_addr, t->tp_frame, true);
+	arch_thread_free(t);
+	identity_put(t->ident);
+	object_put(&t->obj);
+}
+
+void thread_start(struct thread *t)
+{
+	struct process *p = t->proc;
+
+	list_add_tail(&p->threads, &t->proc_link);
+	p->nthreads++;
+	thread_count++;
+	hash_add(t);
+	if (p->pp)
+		p->pp->threads = p->nthreads;
+	t->stop_wanted = t->stop_own || p->stopped;
+	if (t->stop_wanted)
+		t->state = T_STOPPED;
+	else
+		sched_ready(t);
+}
+
+int thread_create(struct process *p, const struct weft_thread_new *n, struct thread **out)
+{
+	struct thread *me = current_thread(), *t;
+	int r;
+
+	if (p->nthreads >= p->limits[WEFT_LIMIT_THREADS])
+		return -EAGAIN;
+	if (p->exiting || p->exec_thread)
+		return -ESRCH;
+	r = thread_new(p, p->as, n, id_alloc(), me, false, &t);
+	if (r)
+		return r;
+	if (p == me->proc)
+		arch_thread_copy_fpu(t, me);
+	thread_start(t);
+	*out = t;
+	return 0;
+}
+
+i64 sys_thread_create(u64 a0, u64 a1)
+{
+	struct weft_thread_new n;
+	struct process *p;
+	struct thread *t;
+	u32 tid;
+	int r;
+
+	if (a1 != sizeof(n))
+		return -EINVAL;
+	if (copy_from_user(&n, a0, sizeof(n)))
+		return -EFAULT;
+	r = thread_check(&n);
+	if (r)
+		return r;
+	/* The word is touched before, so that nothing can fail or block once the thread exists. */
+	if (n.set_tid && copy_to_user(n.set_tid, &(u32){0}, sizeof(u32)))
+		return -EFAULT;
+	r = process_get(n.proc, WEFT_RIGHT_CONTROL, &p);
+	if (r)
+		return r;
+	r = p->as ? thread_create(p, &n, &t) : -ESRCH;
+	if (!r) {
+		tid = t->tid;
+		r = (int)tid;
+		if (n.set_tid)
+			(void)copy_to_user_nofault(n.set_tid, &tid, sizeof(tid));
+	}
+	object_put(&p->obj);
+	return r;
+}
+
+/* as_dies: nobody else uses the address space, so only what others can see is done. */
+void thread_release_user(struct thread *t, bool as_dies)
+{
+	const u32 zero = 0;
+
+	if (t->robust)
+		robust_walk(t);
+	if (t->clear_tid && !as_dies && !copy_to_user(t->clear_tid, &zero, sizeof(zero)))
+		futex_wake_addr(t->clear_tid, 1);
+	t->clear_tid = t->robust = 0;
+	if (t->tp_frame) {
+		t->tp = NULL;
+		this_cpu()->tp = NULL;
+		page_remove(t->proc->as, t->tp_addr, t->tp_frame, !as_dies);
+		t->tp_frame = NULL;
+	}
+	if (t->free_len && !as_dies)
+		as_unmap(t->proc->as, t->free_addr, t->free_len);
+}
+
+void thread_bury(struct thread *t, struct as *dead_as)
+{
+	sigq_flush(&t->sigq, &t->nsigq);
+	identity_put(t->ident);
+	t->ident = identity_system;
+	t->dead_as = dead_as;
+	t->state = T_DEAD;
+	list_add_tail(&dead, &t->run_link);
+	sched_switch_away();
+	panic("a dead thread runs");
+}
+
+/* Takes the thread off the lists by which others find it. */
+static void unlink_thread(struct thread *t)
+{
+	struct process *p = t->proc;
+
+	hash_del(t);
+	list_del(&t->proc_link);
+	thread_count--;
+	p->nthreads--;
+	p->user_ns += t->user_ns;
+	p->system_ns += t->system_ns;
+	p->switches_voluntary += t->switches_voluntary;
+	p->switches_forced += t->switches_forced;
+	if (p->pp)
+		p->pp->threads = p->nthreads;
+}
+
+void thread_exit_current(void)
+{
+	struct thread *t = current_thread();
+	struct process *p = t->proc;
+	struct as *as = NULL;
+
+	thread_release_user(t, (p->exiting || p->nthreads == 1) && !p->shares_as);
+	t->killed = true;
+	ipc_thread_dying(t);
+	acct_system(this_cpu(), arch_tsc());
+	unlink_thread(t);
+	if (!p->nthreads) {
+		as = process_finish(p);
+		t->proc = &kernel_process;
+		process_end(p);
+	} else {
+		if (p->exec_thread && p->nthreads == 1)
+			thread_wake(p->exec_thread, 0);
+		signal_retarget(p);
+	}
+	thread_bury(t, as);
+}
+
+/* exec: the new thread takes over; the current one, whose user side has been released, vanishes. */
+void thread_replace(struct thread *new, struct as *dead_as)
+{
+	struct thread *t = current_thread();
+
+	ipc_thread_dying(t);
+	acct_system(this_cpu(), arch_tsc());
+	unlink_thread(t);
+	new->sig_pending = t->sig_pending;
+	while (!list_empty(&t->sigq)) {
+		struct list *e = t->sigq.next;
+		list_del(e);
+		list_add_tail(&new->sigq, e);
+	}
+	new->nsigq = t->nsigq;
+	t->nsigq = 0;
+	signal_set_page(new);
+	thread_start(new);
+	thread_bury(t, dead_as);
+}
+
+void sched_reap(void)
+{
+	struct thread *t;
+
+	while (unlikely(!list_empty(&dead))) {
+		t = list_first(&dead, struct thread, run_link);
+		list_del(&t->run_link);
+		arch_thread_free(t);
+		as_put(t->dead_as);
+		object_put(&t->obj);
+	}
+}
+
+i64 sys_thread_exit(void)
+{
+	thread_exit_current();
+}

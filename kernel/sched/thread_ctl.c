@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* thread_ctl: operations on one thread of the caller's process, or of another whose process fd has CONTROL. */
+#include "internal.h"
+
+static i64 set_prio(struct thread *t, u64 prio)
+{
+	if (!prio || prio > WEFT_PRIO_MAX)
+		return -EINVAL;
+	if (prio > current_thread()->ceiling)
+		return -EPERM;
+	/* An inherited priority stays until the request that lent it is done. */
+	bool lent = t->prio > t->base_prio;
+	t->base_prio = (u8)prio;
+	if (!lent || prio > t->prio)
+		sched_set_prio(t, (u32)prio);
+	return 0;
+}
+
+static i64 set_affinity(struct thread *t, u64 mask)
+{
+	mask &= ncpus >= 64 ? ~0ul : (1ul << ncpus) - 1;
+	if (!mask)
+		return -EINVAL;
+	t->affinity = mask;
+	if (mask >> t->cpu & 1)
+		return 0;
+	if (t->queued) {
+		runq_remove(cpus[t->cpu], t);
+		sched_ready(t);
+	} else if (t == current_thread()) {
+		this_cpu()->need_resched = true;
+	} else {
+		thread_poke(t);
+	}
+	return 0;
+}
+
+static i64 info(struct thread *t, u64 out)
+{
+	struct weft_thread_info i = {.tid = t->tid, .pid = t->proc->pid, .cpu = t->cpu, .prio = t->prio, .identity = t->ident->number};
+	struct weft_regs *regs = arch_user_regs(t);
+
+	i.state = t->state == T_RUNNING || t->state == T_READY ? 'R' : t->state == T_STOPPED ? 'T' :
+								       t->block_mode == BLOCK_INTERRUPTIBLE ? 'S' :
+													      'D';
+	thread_cpu_ns(t, &i.user_ns, &i.system_ns);
+	i.switches_voluntary = t->switches_voluntary;
+	i.switches_forced = t->switches_forced;
+	i.pending = t->sig_pending;
+	i.blocked = signal_blocked(t);
+	i.affinity = t->affinity & (ncpus >= 64 ? ~0ul : (1ul << ncpus) - 1);
+	i.rip = regs->rip;
+	i.rsp = regs->rsp;
+	strlcpy(i.name, t->name, sizeof(i.name));
+	return copy_to_user(out, &i, sizeof(i));
+}
+
+static i64 set_name(struct thread *t, u64 from, u64 len)
+{
+	char name[sizeof(t->name)] = {0};
+
+	if (copy_from_user(name, from, MIN(len, sizeof(name) - 1)))
+		return -EFAULT;
+	memcpy(t->name, name, sizeof(name));
+	return 0;
+}
+
+static i64 regs(struct thread *t, u64 user, bool set)
+{
+	struct weft_regs r;
+
+	if (t == current_thread())
+		return -EINVAL;
+	if (t->state != T_STOPPED)
+		return -EBUSY;
+	if (!set)
+		return copy_to_user(user, arch_user_regs(t), sizeof(r));
+	if (copy_from_user(&r, user, sizeof(r)))
+		return -EFAULT;
+	if (r.rip >= WEFT_USER_MAX)
+		return -EINVAL;
+	if (t->state != T_STOPPED)
+		return -EBUSY;
+	*arch_user_regs(t) = r;
+	return 0;
+}
+
+static void stop(struct thread *t, bool on)
+{
+	t->stop_own = on;
+	t->stop_wanted = on || t->proc->stopped;
+	thread_poke(t);
+}
+
+static i64 apply(struct thread *t, u64 op, u64 a, u64 b)
+{
+	bool own = t == current_thread();
+
+	switch (op) {
+	case WEFT_THREAD_GET_REGS:
+		return regs(t, a, false);
+	case WEFT_THREAD_SET_REGS:
+		return regs(t, a, true);
+	case WEFT_THREAD_STOP:
+		stop(t, true);
+		return 0;
+	case WEFT_THREAD_START:
+		stop(t, false);
+		return 0;
+	case WEFT_THREAD_SET_FS:
+		if (!own || a >= WEFT_USER_MAX)
+			return -EINVAL;
+		arch_set_fs(t, a);
+		return 0;
+	case WEFT_THREAD_GET_FS:
+		return (i64)t->arch.fs_base;
+	case WEFT_THREAD_SET_CLEAR_TID:
+		if ((a & 3) || a >= WEFT_USER_MAX)
+			return -EINVAL;
+		t->clear_tid = a;
+		return t->tid;
+	case WEFT_THREAD_SET_ROBUST:
+		if (a >= WEFT_USER_MAX)
+			return -EINVAL;
+		t->robust = a;
+		return 0;
+	case WEFT_THREAD_SET_PRIO:
+		return set_prio(t, a);
+	case WEFT_THREAD_GET_PRIO:
+		return t->base_prio;
+	case WEFT_THREAD_SET_AFFINITY:
+		return set_affinity(t, a);
+	case WEFT_THREAD_GET_AFFINITY:
+		return (i64)(t->affinity & (ncpus >= 64 ? ~0ul : (1ul << ncpus) - 1));
+	case WEFT_THREAD_INFO:
+		return info(t, a);
+	case WEFT_THREAD_SET_NAME:
+		return set_name(t, a, b);
+	case WEFT_THREAD_SIGMASK_CHANGED:
+		signal_retarget(t->proc);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+i64 sys_thread_ctl(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
+{
+	struct thread *t = current_thread();
+	struct process *p;
+	i64 r;
+
+	if ((i32)a0 == -1 && (!a1 || (u32)a1 == t->tid))
+		return apply(t, a2, a3, a4);
+	r = process_get((i32)a0, WEFT_RIGHT_CONTROL, &p);
+	if (r)
+		return r;
+	/* Without a tid: the first thread of the process. */
+	t = a1 ? thread_find(p, (u32)a1) : list_empty(&p->threads) ? NULL : list_first(&p->threads, struct thread, proc_link);
+	if (t) {
+		object_get(&t->obj);
+		r = apply(t, a2, a3, a4);
+		object_put(&t->obj);
+	} else {
+		r = -ESRCH;
+	}
+	object_put(&p->obj);
+	return r;
+}

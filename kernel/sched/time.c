@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clocks. Monotonic time is the TSC's distance from kernel entry, scaled; real time is that plus realtime_off. The time page tells user
+ * mode the same under a sequence count.
+ */
+#include "internal.h"
+
+u64 realtime_off;
+u64 slice_tsc, spread_tsc;
+static struct weft_time_page *page;
+static struct memobj *page_object;
+
+u64 tsc_delta_ns(u64 ticks)
+{
+	return (u64)((unsigned __int128)ticks * tsc_mult >> tsc_shift);
+}
+
+u64 tsc_to_ns(u64 tsc)
+{
+	return tsc_delta_ns(tsc - boot_info.entry_tsc);
+}
+
+u64 now_ns(void)
+{
+	return tsc_to_ns(arch_tsc());
+}
+
+static void page_write(void)
+{
+	if (!page)
+		return;
+	u32 seq = page->seq;
+	__atomic_store_n(&page->seq, seq + 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	page->shift = tsc_shift;
+	page->mult = tsc_mult;
+	page->base_tsc = boot_info.entry_tsc;
+	page->base_ns = 0;
+	page->realtime_off = realtime_off;
+	page->boot_ns = realtime_off;
+	page->ncpus = ncpus;
+	__atomic_store_n(&page->seq, seq + 2, __ATOMIC_RELEASE);
+}
+
+void time_init(void)
+{
+	struct frame *f = frame_alloc_zero();
+
+	slice_tsc = tsc_hz / 200;    /* 5 ms */
+	spread_tsc = tsc_hz / 5000; /* 200 us */
+	realtime_off = arch_rtc_read() * 1000000000ul - now_ns();
+	if (!f || memobj_create_phys(frame_phys(f), PAGE_SIZE, WEFT_MEM_CACHE_WB, &page_object))
+		panic("time: no memory for the time page");
+	page = frame_virt(f);
+	page_write();
+}
+
+struct memobj *time_page_object(void)
+{
+	page_write(); /* the CPUs have been counted meanwhile */
+	return page_object;
+}
+
+void time_set_realtime(u64 ns)
+{
+	realtime_off = ns - now_ns();
+	page_write();
+	timers_clock_set();
+}
+
+/* What a running thread has used since its CPU's last stamp. */
+static u64 running_ns(const struct thread *t)
+{
+	if (t->state != T_RUNNING)
+		return 0;
+	struct cpu *c = cpus[t->cpu];
+	u64 now = arch_tsc();
+	return c->current == t && now > c->acct_stamp ? tsc_delta_ns(now - c->acct_stamp) : 0;
+}
+
+u64 thread_cpu_ns(struct thread *t, u64 *user, u64 *system)
+{
+	u64 u = t->user_ns, s = t->system_ns, extra = running_ns(t);
+
+	if (t == current_thread())
+		s += extra;
+	else
+		u += extra;
+	if (user)
+		*user = u;
+	if (system)
+		*system = s;
+	return u + s;
+}
+
+u64 process_cpu_ns(struct process *p, u64 *user, u64 *system)
+{
+	u64 u = p->user_ns, s = p->system_ns, tu, ts;
+	struct thread *t;
+
+	list_for_each(t, &p->threads, proc_link) {
+		thread_cpu_ns(t, &tu, &ts);
+		u += tu;
+		s += ts;
+	}
+	if (user)
+		*user = u;
+	if (system)
+		*system = s;
+	return u + s;
+}
+
+u64 clock_ns(u32 clock, struct thread *t)
+{
+	switch (clock) {
+	case WEFT_CLOCK_REALTIME:
+		return now_ns() + realtime_off;
+	case WEFT_CLOCK_PROCESS_CPU:
+		return process_cpu_ns(t->proc, NULL, NULL);
+	case WEFT_CLOCK_THREAD_CPU:
+		return thread_cpu_ns(t, NULL, NULL);
+	default:
+		return now_ns();
+	}
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * On the way to user mode. Outside its runtime a thread with a deliverable signal is sent to rt.upcall with its registers in tp->program;
+ * in the runtime's exit tail it is put back to the tail's start, which looks at the pending words again; elsewhere in the runtime
+ * nothing happens, as the runtime looks by itself before it leaves.
+ */
+#include "internal.h"
+
+#define FLAGS_CLEAN 0x202ul
+
+static bool within(u64 rip, u64 start, u64 end)
+{
+	return rip >= start && rip < end;
+}
+
+static void stop_here(struct thread *t)
+{
+	while (t->stop_wanted && !t->killed) {
+		t->state = T_STOPPED;
+		sched_switch_away();
+	}
+}
+
+static void deliver(struct thread *t, struct weft_regs *frame)
+{
+	struct weft_runtime *rt = &t->proc->rt;
+
+	if (!rt->upcall || !t->tp)
+		return;
+	if (within(frame->rip, rt->tail_start, rt->tail_end)) {
+		frame->rip = rt->tail_start;
+		return;
+	}
+	if (within(frame->rip, rt->start, rt->end))
+		return;
+	t->tp->program.regs = *frame;
+	t->tp->program.cause = WEFT_CAUSE_SIGNAL;
+	frame->rip = rt->upcall;
+	frame->rflags = FLAGS_CLEAN;
+}
+
+void user_return_work(struct weft_regs *frame)
+{
+	struct cpu *c = this_cpu();
+	struct thread *t = c->current;
+
+	for (;;) {
+		if (unlikely(t->killed))
+			thread_exit_current();
+		if (unlikely(t->stop_wanted)) {
+			stop_here(t);
+			continue;
+		}
+		if (unlikely(this_cpu()->need_resched)) {
+			sched_preempt();
+			continue;
+		}
+		break;
+	}
+	sched_reap();
+	if (unlikely(t->sig_pending | t->proc->sig_pending) && signal_deliverable(t))
+		deliver(t, frame);
+}
+
+static u32 fault_status(u32 cause, u32 vector)
+{
+	switch (cause) {
+	case WEFT_CAUSE_BEYOND:
+		return 7;
+	case WEFT_CAUSE_OOM:
+		return 9;
+	case WEFT_CAUSE_CPU:
+		break;
+	default:
+		return 11;
+	}
+	switch (vector) {
+	case 0:
+	case 16:
+	case 19:
+		return 8;
+	case 1:
+	case 3:
+		return 5;
+	case 6:
+		return 4;
+	case 17:
+		return 7;
+	default:
+		return 11;
+	}
+}
+
+void user_fault(struct weft_regs *frame, u32 cause, u32 vector, u64 error, u64 address)
+{
+	struct thread *t = current_thread();
+	struct weft_runtime *rt = &t->proc->rt;
+	struct weft_upcall *u = NULL;
+	u64 to = 0;
+
+	if (t->killed)
+		return; /* user_return_work ends it */
+	if (t->tp && within(frame->rip, rt->start, rt->end)) {
+		u = &t->tp->runtime;
+		to = rt->fault;
+	} else if (t->tp) {
+		u = &t->tp->program;
+		to = rt->upcall;
+	}
+	if (!to) {
+		u32 signo = fault_status(cause, vector);
+		klog("%s[%u:%u]: killed by signal %u: cause %u vector %u error %lx address %lx rip %lx rsp %lx", t->proc->name,
+			t->proc->pid, t->tid, signo, cause, vector, error, address, frame->rip, frame->rsp);
+		process_kill(t->proc, signo);
+		return;
+	}
+	u->regs = *frame;
+	u->cause = cause;
+	u->vector = vector;
+	u->error = error;
+	u->address = address;
+	frame->rip = to;
+	frame->rflags = FLAGS_CLEAN;
+}

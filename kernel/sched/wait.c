@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* proc_wait: waitid's semantics over the children of the calling process, whichever of its threads made them. */
+#include "internal.h"
+
+#define W_NOHANG 1u
+#define W_STOPPED 2u
+#define W_EXITED 4u
+#define W_CONTINUED 8u
+#define W_NOWAIT 0x1000000u
+#define P_ALL 0u
+#define P_PID 1u
+#define P_PGID 2u
+#define P_PIDFD 3u
+
+struct wait {
+	u32 which, options;
+	u32 id;
+	struct process *target;
+};
+
+static bool matches(const struct wait *w, const struct process *c)
+{
+	switch (w->which) {
+	case P_PID:
+		return c->pid == w->id;
+	case P_PGID:
+		return c->ident->id.pgid == (w->id ? w->id : current_thread()->ident->id.pgid);
+	case P_PIDFD:
+		return c == w->target;
+	default:
+		return true;
+	}
+}
+
+static void fill(struct process *c, u32 code, u32 status, struct weft_exit *out)
+{
+	struct thread *t;
+
+	*out = (struct weft_exit){.pid = c->pid, .status = status, .uid = c->ident->id.uid, .code = code};
+	process_cpu_ns(c, &out->user_ns, &out->system_ns);
+	out->user_ns += c->child_user_ns;
+	out->system_ns += c->child_system_ns;
+	out->max_resident = c->max_resident;
+	out->faults_minor = c->faults_minor;
+	out->faults_major = c->faults_major;
+	out->switches_voluntary = c->switches_voluntary;
+	out->switches_forced = c->switches_forced;
+	list_for_each(t, &c->threads, proc_link) {
+		out->switches_voluntary += t->switches_voluntary;
+		out->switches_forced += t->switches_forced;
+	}
+}
+
+/* True if this child has something to report; takes it unless WNOWAIT. */
+static bool report(const struct wait *w, struct process *c, struct weft_exit *out)
+{
+	bool take = !(w->options & W_NOWAIT);
+	u32 s = c->exit_status;
+
+	if (c->exited && (w->options & W_EXITED)) {
+		fill(c, !(s & 0x7f) ? CLD_EXITED_ : s & 0x80 ? CLD_DUMPED_ : CLD_KILLED_, s, out);
+		if (take) {
+			c->parent->child_user_ns += out->user_ns;
+			c->parent->child_system_ns += out->system_ns;
+			process_reap(c);
+		}
+		return true;
+	}
+	if (c->exited)
+		return false;
+	if (c->stop_code == CLD_STOPPED_ && (w->options & W_STOPPED)) {
+		fill(c, CLD_STOPPED_, c->stop_signal << 8 | 0x7f, out);
+	} else if (c->stop_code == CLD_CONTINUED_ && (w->options & W_CONTINUED)) {
+		fill(c, CLD_CONTINUED_, 0xffff, out);
+	} else {
+		return false;
+	}
+	if (take)
+		c->stop_code = 0;
+	return true;
+}
+
+static i64 wait_for(const struct wait *w, struct weft_exit *out)
+{
+	struct process *me = current_process(), *c;
+	bool any;
+	int r;
+
+	for (;;) {
+		any = false;
+		list_for_each(c, &me->children, sibling) {
+			if (!matches(w, c))
+				continue;
+			any = true;
+			if (report(w, c, out))
+				return out->pid;
+		}
+		if (!any)
+			return -ECHILD;
+		if (w->options & W_NOHANG)
+			return 0;
+		r = thread_block(&me->wait_children, WEFT_FOREVER, BLOCK_INTERRUPTIBLE);
+		if (r)
+			return r;
+	}
+}
+
+i64 sys_proc_wait(u64 a0, u64 a1, u64 a2, u64 a3)
+{
+	struct wait w = {.which = (u32)a0, .options = (u32)a2, .id = (u32)a1};
+	struct weft_exit e = {0};
+	i64 r;
+
+	if (a0 > P_PIDFD || (a2 & ~(u64)(W_NOHANG | W_STOPPED | W_EXITED | W_CONTINUED | W_NOWAIT)) ||
+		!(a2 & (W_STOPPED | W_EXITED | W_CONTINUED)))
+		return -EINVAL;
+	if (w.which == P_PIDFD) {
+		r = process_get((i32)a1, 0, &w.target);
+		if (r)
+			return r;
+		if (w.target == current_process()) {
+			object_put(&w.target->obj);
+			return (i32)a1 == -1 ? -EBADF : -ECHILD;
+		}
+	}
+	r = wait_for(&w, &e);
+	if (w.target)
+		object_put(&w.target->obj);
+	if (r > 0)
+		sched_reap();
+	if (r >= 0 && a3 && copy_to_user(a3, &e, sizeof(e)))
+		return -EFAULT;
+	return r;
+}
