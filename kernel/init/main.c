@@ -13,7 +13,6 @@ void kernel_main(void)
 	bkl_lock();
 	sched_init();
 	mm_start();
-	builtin_init(ns_create_root());
 	first_process_start();
 	bkl_unlock();
 	klog("%lu MiB, %u CPUs, TSC %lu kHz", frames_total >> 8, ncpus, tsc_hz / 1000);

@@ -87,7 +87,13 @@ void object_fd_put(struct object *o)
 	if (!o)
 		return;
 	kassert(o->fds);
-	if (--o->fds || !o->ops->closed) {
+	if (--o->fds) {
+		object_put(o);
+		return;
+	}
+	if (!list_empty(&o->watchers))
+		watch_closed(o);
+	if (!o->ops->closed) {
 		object_put(o);
 		return;
 	}

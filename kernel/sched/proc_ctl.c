@@ -136,7 +136,7 @@ static i64 set_name(struct process *p, u64 from, u64 len)
 	return 0;
 }
 
-/* io_bitmap has the processor's form, kept in bytes of ports: a clear bit lets the port through. */
+/* io_bitmap: a bit per port, set where it is granted. */
 static i64 grant_ports(struct process *p, i32 fd)
 {
 	struct resource *res;
@@ -149,14 +149,12 @@ static i64 grant_ports(struct process *p, i32 fd)
 	if (res->r.base >= 65536 || end < res->r.base) {
 		r = -EINVAL;
 	} else if (!p->io_bitmap) {
-		p->io_bitmap = kmalloc(65536 / 8);
-		if (p->io_bitmap)
-			memset(p->io_bitmap, 0xff, 65536 / 8);
-		else
+		p->io_bitmap = kzalloc(65536 / 8);
+		if (!p->io_bitmap)
 			r = -ENOMEM;
 	}
 	for (u64 port = res->r.base; !r && port < end; port++)
-		p->io_bitmap[port / 64] &= ~(1ul << port % 64);
+		p->io_bitmap[port / 64] |= 1ul << port % 64;
 	if (!r && p == current_process())
 		arch_runtime_changed();
 	object_put(&res->obj);

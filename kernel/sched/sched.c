@@ -280,6 +280,7 @@ int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 		list_add_tail(&q->threads, &t->wait_link);
 	t->switches_voluntary++;
 	sched_switch_away();
+	sched_reap();
 	if (t->sleep_timer) {
 		ktimer_cancel(t->sleep_timer);
 		t->sleep_timer = NULL;
@@ -420,10 +421,13 @@ void sched_start_cpu(void)
 {
 	struct cpu *c = this_cpu();
 
+	if (!c->lock_depth) {
+		if (!c->idle)
+			c->acct_stamp = arch_tsc();
+		bkl_lock();
+	}
 	if (!c->idle)
 		cpu_init(c);
-	if (!c->lock_depth)
-		bkl_lock();
 	for (;;) {
 		sched_reap();
 		c->need_resched = false;

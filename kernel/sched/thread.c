@@ -13,7 +13,7 @@
 u64 thread_count;
 static struct thread *by_tid[BUCKETS];
 static u32 last_id;
-static struct list dead = {&dead, &dead}; /* thread.run_link */
+struct list sched_dead = {&sched_dead, &sched_dead}; /* thread.run_link */
 static struct thread *spare[SPARE_MAX];
 static u32 nspare;
 
@@ -219,6 +219,7 @@ int thread_create(struct process *p, const struct weft_thread_new *n, struct thr
 		return -EAGAIN;
 	if (p->exiting || p->exec_thread)
 		return -ESRCH;
+	sched_reap();
 	r = thread_new(p, p->as, n, id_alloc(), me, false, &t);
 	if (r)
 		return r;
@@ -288,7 +289,7 @@ void thread_bury(struct thread *t, struct as *dead_as)
 	t->ident = identity_system;
 	t->dead_as = dead_as;
 	t->state = T_DEAD;
-	list_add_tail(&dead, &t->run_link);
+	list_add_tail(&sched_dead, &t->run_link);
 	sched_switch_away();
 	panic("a dead thread runs");
 }
@@ -354,12 +355,12 @@ void thread_replace(struct thread *new, struct as *dead_as)
 	thread_bury(t, dead_as);
 }
 
-void sched_reap(void)
+void sched_reap_all(void)
 {
 	struct thread *t;
 
-	while (unlikely(!list_empty(&dead))) {
-		t = list_first(&dead, struct thread, run_link);
+	while (!list_empty(&sched_dead)) {
+		t = list_first(&sched_dead, struct thread, run_link);
 		list_del(&t->run_link);
 		arch_thread_free(t);
 		as_put(t->dead_as);

@@ -171,7 +171,14 @@ void sched_start_cpu(void) NORETURN; /* idle loop of each CPU */
 /* Threads and processes (sched/thread.c, sched/process.c). Created threads hold a ref to themselves until dead. */
 int thread_create(struct process *p, const struct weft_thread_new *n, struct thread **out);
 NORETURN void thread_exit_current(void);
-void sched_reap(void); /* frees dead threads and their address spaces; not on their own stacks */
+/* Frees dead threads and their address spaces; not on their own stacks. */
+extern struct list sched_dead;
+void sched_reap_all(void);
+static inline void sched_reap(void)
+{
+	if (unlikely(!list_empty(&sched_dead)))
+		sched_reap_all();
+}
 struct thread *thread_find(struct process *p, u32 tid); /* no ref; p NULL: any */
 int process_create(const char *name, struct as *as, struct fds *fds, struct namespace *ns, struct identity *id, struct process **out);
 void process_kill(struct process *p, u32 status);
