@@ -297,12 +297,14 @@ int arch_kernel_map(u64 vaddr, u64 phys, u32 flags)
 	return 0;
 }
 
-void arch_kernel_unmap(u64 vaddr)
+u64 arch_kernel_unmap(u64 vaddr)
 {
 	pte_t *e = kernel_pte(vaddr);
+	u64 phys = e ? arch_pte_phys(*e) : 0;
 
 	if (e)
 		*e = 0;
+	return phys;
 }
 
 static void *map_device(u64 phys, u64 len, u32 flags)
