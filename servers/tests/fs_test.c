@@ -59,9 +59,9 @@ int fsreq_out(struct fsreq *r, u32 b, u64 off, const void *from, u64 len)
 	memcpy((char *)c->buf[b] + off, from, len);
 	return 0;
 }
-i64 fsreq_spread(struct fsreq *r, const void *from, u64 len)
+i64 fsreq_spread(struct fsreq *r, u64 offset, const void *from, u64 len)
 {
-	int e = fsreq_out(r, 0, 0, from, len);
+	int e = fsreq_out(r, 0, offset, from, len);
 	return e ? e : (i64)len;
 }
 i64 fsreq_gather(struct fsreq *r, void *to, u64 len)

@@ -64,6 +64,6 @@ void handle_close(struct fs *fs, struct handle *h)
 void handle_attr(const struct handle *h, struct weft_attr *a)
 {
 	const struct node *n = h->node;
-	*a = (struct weft_attr){.mode = n->mode & S_IFMT, .fs_magic = n->fs->magic, .dev = n->fs->dev,
-		.ino = n->ino, .rdev = n->rdev, .mount = n->fs->mount};
+	*a = (struct weft_attr){.mode = n->mode & S_IFMT, .fs_magic = n->magic, .dev = n->dev,
+		.ino = n->ino, .rdev = n->rdev, .mount = n->dev};
 }

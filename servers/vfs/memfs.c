@@ -16,6 +16,8 @@ static int mem_create(struct node *dir, const char *name, u32 len, u32 mode, u64
 	if (!n)
 		return -ENOMEM;
 	n->rdev = rdev;
+	n->dev = dir->dev;
+	n->magic = dir->magic;
 	if (link) {
 		n->link = strdup(link);
 		if (!n->link) {

@@ -23,6 +23,8 @@ struct node *node_new(struct fs *fs, u64 ino, u32 mode, u32 uid, u32 gid)
 		return NULL;
 	n->fs = fs;
 	n->ino = ino;
+	n->dev = fs->dev;
+	n->magic = fs->magic;
 	n->mode = mode;
 	n->uid = uid;
 	n->gid = gid;

@@ -281,10 +281,10 @@ out:
 void fs_stat(struct node *n, struct fsp_stat *st)
 {
 	struct weft_mem_info info;
-	*st = (struct fsp_stat){.dev = n->fs->dev, .ino = n->ino, .nlink = n->nlink, .mode = n->mode,
+	*st = (struct fsp_stat){.dev = n->dev, .ino = n->ino, .nlink = n->nlink, .mode = n->mode,
 		.uid = n->uid, .gid = n->gid, .blksize = 4096, .rdev = n->rdev, .size = n->size,
 		.atime_ns = n->atime, .mtime_ns = n->mtime, .ctime_ns = n->ctime, .btime_ns = n->btime,
-		.mount = n->fs->mount};
+		.mount = n->dev};
 	st->blocks = (n->size + 511) / 512;
 	if (S_ISREG(n->mode) && n->mem >= 0 && fs_mem_info(n->mem, &info) == 0) {
 		st->size = info.size;
@@ -674,8 +674,10 @@ static i64 op_statfs(struct fsreq *r)
 	i64 e = begin_node(r, &p);
 	if (e)
 		return e;
-	walk_end(&p.w);
 	e = r->fs->ops->statfs(r->fs, &st);
+	st.type = p.w.at->node->magic;
+	st.fsid = p.w.at->node->dev;
+	walk_end(&p.w);
 	return e ? e : fsreq_out(r, 2, 0, &st, sizeof(st));
 }
 
@@ -939,7 +941,7 @@ i64 vfs_read_text(struct fsreq *r, char *(*make)(struct node *n, const struct fs
 	if (at >= h->text_len)
 		return 0;
 	u64 n = h->text_len - at < r->sqe->args[1] ? h->text_len - at : r->sqe->args[1];
-	i64 done = fsreq_spread(r, h->text + at, n);
+	i64 done = fsreq_spread(r, 0, h->text + at, n);
 	if (done > 0 && shared)
 		h->pos = at + (u64)done;
 	return done;

@@ -51,9 +51,9 @@ struct node *fs_kept_node(void *kept)
 	return ((struct request *)kept)->data;
 }
 
-i64 fsreq_spread(struct fsreq *r, const void *from, u64 len)
+i64 fsreq_spread(struct fsreq *r, u64 offset, const void *from, u64 len)
 {
-	return request_out_spread(r->rq, 0, 0, from, len);
+	return request_out_spread(r->rq, 0, offset, from, len);
 }
 
 i64 fsreq_gather(struct fsreq *r, void *to, u64 len)

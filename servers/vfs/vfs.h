@@ -62,6 +62,8 @@ static inline void fsl_remove(struct fs_list *n)
 struct node {
 	struct fs *fs;
 	u64 ino;
+	u64 dev; /* the tree's, or of the part that is mounted by itself (/sys in servers/dev) */
+	u32 magic;
 	u32 mode, uid, gid, nlink;
 	u64 rdev;
 	i64 atime, mtime, ctime, btime;
@@ -187,7 +189,7 @@ struct fsreq {
 /* main.c (and the tests' stand-in): copies between the client's declared buffers and here. 0, -WEFT_EREDELIVER (return it at once), -EFAULT, -EINVAL. */
 int fsreq_in(struct fsreq *r, u32 buffer, u64 offset, void *to, u64 len);
 int fsreq_out(struct fsreq *r, u32 buffer, u64 offset, const void *from, u64 len);
-i64 fsreq_spread(struct fsreq *r, const void *from, u64 len); /* answers a read: over all buffers; -> bytes */
+i64 fsreq_spread(struct fsreq *r, u64 offset, const void *from, u64 len); /* answers a read: over all buffers; -> bytes */
 i64 fsreq_gather(struct fsreq *r, void *to, u64 len); /* takes a write's bytes */
 void *fs_keep(struct fsreq *r); /* the answer comes later; NULL: no memory */
 void fs_finish(void *kept, i64 result);
