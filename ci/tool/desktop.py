@@ -98,7 +98,7 @@ def pieces(args, folder, overlay=b""):
     if args.kernel == "linux":
         kernel = linux.tree() / "vmlinuz"
         archives.append(linux.archive([*linux.DISK_MODULES, *linux.DEVICE_MODULES]))
-        append += " console=ttyS1 quiet loglevel=4 panic=-1 rdinit=/init"
+        append += f" {linux.APPEND}"
     else:
         kernel = build.kernel()
         archives.append(build.ARCHIVE)

@@ -98,7 +98,7 @@ def command_line(job, nonce, folder):
             devices += qemu.disk(disk.image(job.config, job.packages))
         extra = overlay(job, nonce, "/dev/vda3" if on_disk else None)
         kernel = linux.tree() / "vmlinuz"
-        append = f"console=ttyS1 quiet loglevel=4 panic=-1 rdinit=/init {job.append}"
+        append = f"{linux.APPEND} {job.append}"
     elif job.kernel == "weft":
         parts.append(build.programs())
         kernel = build.kernel()
