@@ -274,7 +274,7 @@ static void touches(void *arg, long n)
 /* Long programs: a few runs each, the median counts. */
 static void programs(const char *name, char *const argv[], int runs)
 {
-	double times[16];
+	double times[16] = {0};
 
 	spawn(argv, 1); /* brings the program into memory */
 	for (int i = 0; i < runs; i++) {
