@@ -37,7 +37,7 @@ struct weft_msg {
 enum weft_chan_op {
 	WEFT_CHAN_SHUTDOWN = 0x100, /* a: 1 read, 2 write, 3 both */
 	WEFT_CHAN_PEER,		    /* a: struct { u32 pid, identity; } * captured at creation, or set by SET_PEER */
-	WEFT_CHAN_SET_PEER,	    /* a: pid, b: identity: needs WEFT_RES_IDENT authority in c (servers/ipc) */
+	WEFT_CHAN_SET_PEER,	    /* a: pid | (u64)authority fd << 32, b: identity: needs WEFT_RES_IDENT (servers/ipc) */
 	WEFT_CHAN_BUFFER,	    /* a: new send buffer size or 0 -> size */
 	WEFT_CHAN_TYPE,		    /* -> enum weft_chan_type */
 	WEFT_CHAN_OPEN_PEER,	    /* an end made with obj_create(CHANNEL, type, 1), whose peer is not open: makes a new peer end -> fd (private, cloexec). Before it, reads and

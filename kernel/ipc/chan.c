@@ -1,0 +1,820 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Channels: two connected ends (stream, datagram, seqpacket), and unconnected datagram endpoints (a receiver, and a sender's
+ * capability that can be handed out). A message is built completely, copy and fds, before the receiver's queue is looked at for good; a
+ * receiver holds its queue (rbusy) while it copies, since that may drop the BKL.
+ *
+ * Half-closes follow Linux's unix sockets: shut_rcv: nothing more will come (RDHUP), shut_snd: nothing more may be sent (EPIPE).
+ */
+#include "chan_impl.h"
+
+#define LIMIT_DEFAULT 212992u
+#define LIMIT_MIN 4096u
+#define LIMIT_MAX (8u << 20)
+#define CHUNK 65536u
+#define FDS_MAX 253u
+#define NAME_MAX 108u
+#define INFLIGHT_MAX 65536u
+#define COLLECT_AT 256u
+
+struct chan_end {
+	struct object obj; /* WEFT_OBJ_CHANNEL */
+	struct rxq rx;
+	struct chan *chan;
+	u8 index;
+	bool shut_rcv, shut_snd, closed;
+	int err; /* reported once, when the queue is empty */
+	u32 peer_pid;
+	struct identity *peer_ident;
+};
+
+struct chan {
+	struct chan_end end[2];
+	u8 type, alive;
+};
+
+struct dgram {
+	struct object obj; /* WEFT_OBJ_DGRAM: the receiver */
+	struct object snd; /* the sender's capability */
+	struct rxq rx;
+	u8 alive;
+	bool closed;
+};
+
+static const struct obj_ops chan_ops, dgram_ops, sender_ops;
+
+static struct chan_end *end_of(struct object *o)
+{
+	return container_of(o, struct chan_end, obj);
+}
+
+static struct chan_end *peer_of(struct chan_end *e)
+{
+	return &e->chan->end[!e->index];
+}
+
+struct rxq *rxq_of(struct object *o)
+{
+	if (o->ops == &chan_ops)
+		return &end_of(o)->rx;
+	if (o->ops == &dgram_ops)
+		return &container_of(o, struct dgram, obj)->rx;
+	return NULL;
+}
+
+static bool nonblock(struct object *o, u32 flags)
+{
+	return flags & WEFT_CHAN_NONBLOCK || o->status & K_O_NONBLOCK;
+}
+
+static int wait(struct waitq *q)
+{
+	return thread_block(q, (u64)WEFT_FOREVER, BLOCK_INTERRUPTIBLE) == -EINTR ? -EINTR : 0;
+}
+
+static void wake_reader(struct object *o, struct rxq *q)
+{
+	if (!list_empty(&q->readers.threads))
+		waitq_wake(&q->readers, 1, 0);
+	if (!list_empty(&o->watchers))
+		object_notify(o, WEFT_POLLIN);
+}
+
+/* The object that polls POLLOUT for room in e's receive queue. */
+static void wake_writers(struct rxq *q)
+{
+	struct object *o = q->owner->ops == &chan_ops ? &peer_of(end_of(q->owner))->obj : &container_of(q->owner, struct dgram, obj)->snd;
+
+	waitq_wake(&q->writers, ~0u, 0);
+	if (!list_empty(&o->watchers))
+		object_notify(o, WEFT_POLLOUT);
+}
+
+/* Where a send goes, and why it cannot. */
+struct target {
+	struct rxq *q;
+	struct chan_end *from; /* NULL: datagram endpoint */
+	struct dgram *to;
+};
+
+static int target_check(const struct target *t)
+{
+	if (!t->from)
+		return t->to->closed ? -ECONNREFUSED : 0;
+	if (t->from->shut_snd)
+		return peer_of(t->from)->closed && t->from->chan->type == WEFT_CHAN_DGRAM ? -ECONNREFUSED : -EPIPE;
+	return 0;
+}
+
+struct send {
+	struct uio *u;
+	u64 ufds;
+	u32 nfds;
+	u64 uname;
+	u32 name_len;
+	u32 flags;
+};
+
+static int attach(struct msg *m, const struct send *s)
+{
+	int err;
+
+	if (s->name_len) {
+		m->name = kmalloc(s->name_len);
+		if (!m->name)
+			return -ENOBUFS;
+		if (copy_from_user(m->name, s->uname, s->name_len))
+			return -EFAULT;
+		m->name_len = s->name_len;
+	}
+	if (!s->nfds)
+		return 0;
+	if (inflight_total > COLLECT_AT)
+		chan_collect();
+	if (inflight_total >= INFLIGHT_MAX)
+		return -ETOOMANYREFS;
+	err = msg_take_fds(m, s->ufds, s->nfds);
+	return err;
+}
+
+/* One message of len bytes from s->u. May block. */
+static int send_one(struct object *o, const struct target *t, struct send *s, u64 len, u32 need)
+{
+	struct msg *m;
+	int err;
+
+	for (;;) {
+		err = target_check(t);
+		if (err)
+			return err;
+		if (rxq_room(t->q) >= need || list_empty(&t->q->msgs))
+			break;
+		if (nonblock(o, s->flags))
+			return -EAGAIN;
+		err = wait(&t->q->writers);
+		if (err)
+			return err;
+	}
+	err = msg_create(s->u, len, &m);
+	if (err)
+		return err;
+	err = attach(m, s);
+	if (!err)
+		err = target_check(t);
+	if (err) {
+		msg_bury(m);
+		return err;
+	}
+	rxq_append(t->q, m);
+	wake_reader(t->q->owner, t->q);
+	return 0;
+}
+
+static i64 send_all(struct object *o, const struct target *t, struct send *s, bool stream)
+{
+	u64 total = s->u->left, room, len;
+	i64 done = 0;
+	int err;
+
+	if (!stream) {
+		if (total > t->q->limit)
+			return -EMSGSIZE;
+		err = send_one(o, t, s, total, (u32)total + 1);
+		return err ? err : (i64)total;
+	}
+	while (s->u->left) {
+		room = MAX(rxq_room(t->q), (u64)LIMIT_MIN);
+		len = MIN(MIN(s->u->left, room), CHUNK);
+		err = send_one(o, t, s, len, (u32)MIN(len, LIMIT_MIN));
+		if (err)
+			return done ? done : err;
+		done += (i64)len;
+		s->nfds = 0; /* they went with the first byte */
+	}
+	return done ? done : target_check(t);
+}
+
+/* What a receive brings besides bytes. */
+struct receipt {
+	struct passed *fds;
+	u32 nfds;
+	u32 pid;
+	struct identity *ident;
+	u32 flags;
+	u64 full_len;
+	char name[NAME_MAX];
+	u32 name_len;
+};
+
+/* Takes the message's fds into the receipt: moved, or duplicated for a peek. */
+static int receipt_fds(struct receipt *r, struct msg *m, bool peek)
+{
+	if (!m->nfds)
+		return 0;
+	if (!peek) {
+		msg_fds_left(m);
+		r->fds = m->fds;
+		r->nfds = m->nfds;
+		m->fds = NULL;
+		m->nfds = 0;
+		return 0;
+	}
+	r->fds = kmalloc(m->nfds * sizeof(*r->fds));
+	if (!r->fds)
+		return -ENOBUFS;
+	for (u32 i = 0; i < m->nfds; i++) {
+		r->fds[i] = m->fds[i];
+		object_fd_get(r->fds[i].o);
+	}
+	r->nfds = m->nfds;
+	return 0;
+}
+
+static void receipt_drop(struct receipt *r)
+{
+	while (r->nfds)
+		object_fd_put(r->fds[--r->nfds].o);
+	kfree(r->fds);
+	if (r->ident)
+		identity_put(r->ident);
+}
+
+static void receipt_sender(struct receipt *r, struct msg *m)
+{
+	r->pid = m->pid;
+	r->ident = m->ident;
+	if (r->ident)
+		r->ident->refs++;
+}
+
+static i64 take_stream(struct rxq *q, struct uio *u, u32 flags, struct receipt *r, i64 got, bool *stop)
+{
+	struct list *p = q->msgs.next;
+	bool peek = flags & WEFT_CHAN_PEEK, had_fds;
+	struct msg *m;
+	u64 want;
+	i64 n;
+
+	while (p != &q->msgs && u->left && !*stop) {
+		m = list_entry(p, struct msg, link);
+		p = p->next;
+		/* Bytes of different senders, or on the two sides of fds, are not joined. */
+		*stop = got && (m->nfds || m->pid != r->pid || m->ident != r->ident);
+		if (*stop)
+			break;
+		want = MIN(u->left, (u64)m->len - m->off);
+		n = msg_copy_out(m, m->off, u, want);
+		if (n < 0) {
+			*stop = true;
+			return got ? got : n;
+		}
+		if (!got)
+			receipt_sender(r, m);
+		got += n;
+		had_fds = m->nfds;
+		if (receipt_fds(r, m, peek))
+			r->flags |= WEFT_MSG_CTRUNC;
+		*stop = had_fds || (u64)n < want;
+		if (peek)
+			continue;
+		m->off += (u32)n;
+		if (m->off == m->len) {
+			rxq_unlink(q, m);
+			msg_bury(m);
+		}
+	}
+	return got;
+}
+
+static i64 take_message(struct rxq *q, struct uio *u, u32 flags, struct receipt *r)
+{
+	struct msg *m = list_first(&q->msgs, struct msg, link);
+	i64 n = m->len ? msg_copy_out(m, 0, u, u->left) : 0;
+
+	if (n < 0)
+		return n;
+	if (n < m->len)
+		r->flags |= WEFT_MSG_TRUNC;
+	r->full_len = m->len;
+	receipt_sender(r, m);
+	r->name_len = m->name_len;
+	if (m->name_len)
+		memcpy(r->name, m->name, m->name_len);
+	if (receipt_fds(r, m, flags & WEFT_CHAN_PEEK))
+		r->flags |= WEFT_MSG_CTRUNC;
+	if (!(flags & WEFT_CHAN_PEEK)) {
+		rxq_unlink(q, m);
+		msg_bury(m);
+	}
+	return n;
+}
+
+/* May block. -> bytes; 0 with WEFT_MSG_EOF in r->flags at the end. */
+static i64 receive(struct object *o, struct rxq *q, struct chan_end *e, struct uio *u, u32 flags, struct receipt *r)
+{
+	bool stream = e && e->chan->type == WEFT_CHAN_STREAM, stop = false;
+	u32 before;
+	i64 got = 0, n;
+
+	if (stream && !u->left)
+		return 0;
+	for (;;) {
+		while (q->rbusy || list_empty(&q->msgs)) {
+			if (!q->rbusy && e && e->err && !got) {
+				n = e->err;
+				e->err = 0;
+				return n;
+			}
+			if (!q->rbusy && e && e->shut_rcv) {
+				if (!got)
+					r->flags |= WEFT_MSG_EOF;
+				return got;
+			}
+			if (nonblock(o, flags))
+				return got ? got : -EAGAIN;
+			n = wait(&q->readers);
+			if (n)
+				return got ? got : n;
+		}
+		q->rbusy = true;
+		before = q->bytes;
+		n = stream ? take_stream(q, u, flags, r, got, &stop) : take_message(q, u, flags, r);
+		q->rbusy = false;
+		if (q->dead)
+			rxq_kill(q);
+		else if (q->bytes < before)
+			wake_writers(q);
+		if (!list_empty(&q->readers.threads) && !list_empty(&q->msgs))
+			waitq_wake(&q->readers, 1, 0);
+		if (n < 0)
+			return n;
+		got = n;
+		if (!stream || !(flags & WEFT_CHAN_WAITALL) || flags & WEFT_CHAN_PEEK || stop || !u->left)
+			return got;
+	}
+}
+
+static i64 chan_read(struct object *o, struct uio *u, i64 off, u32 flags)
+{
+	struct receipt r = {0};
+	i64 n;
+
+	if (off != -1)
+		return -ESPIPE;
+	n = receive(o, rxq_of(o), o->ops == &chan_ops ? end_of(o) : NULL, u,
+		(flags & WEFT_IO_NONBLOCK ? WEFT_CHAN_NONBLOCK : 0) | (flags & WEFT_IO_PEEK ? WEFT_CHAN_PEEK : 0), &r);
+	receipt_drop(&r);
+	return n;
+}
+
+static i64 chan_write(struct object *o, struct uio *u, i64 off, u32 flags)
+{
+	struct chan_end *e = end_of(o);
+	struct target t = {&peer_of(e)->rx, e, NULL};
+	struct send s = {.u = u, .flags = flags & WEFT_IO_NONBLOCK ? WEFT_CHAN_NONBLOCK : 0};
+
+	if (off != -1)
+		return -ESPIPE;
+	return send_all(o, &t, &s, e->chan->type == WEFT_CHAN_STREAM);
+}
+
+static i64 sender_write(struct object *o, struct uio *u, i64 off, u32 flags)
+{
+	struct dgram *d = container_of(o, struct dgram, snd);
+	struct target t = {&d->rx, NULL, d};
+	struct send s = {.u = u, .flags = flags & WEFT_IO_NONBLOCK ? WEFT_CHAN_NONBLOCK : 0};
+
+	if (off != -1)
+		return -ESPIPE;
+	return send_all(o, &t, &s, false);
+}
+
+/* Finds where chan_send(fd) goes. *own: the object whose O_NONBLOCK counts; *dest: a reference to keep, or NULL. */
+static int send_target(struct object *o, const struct weft_msg *m, struct target *t, struct object **dest)
+{
+	u32 rights;
+	int err;
+
+	*dest = NULL;
+	if (o->ops == &chan_ops) {
+		*t = (struct target){&peer_of(end_of(o))->rx, end_of(o), NULL};
+		return 0;
+	}
+	if (o->ops == &dgram_ops) {
+		if (m->dest < 0)
+			return -EDESTADDRREQ;
+		err = fd_get_in(current_process(), m->dest, WEFT_OBJ_DGRAM, WEFT_RIGHT_WRITE, dest, &rights);
+		if (err)
+			return err;
+		o = *dest;
+	}
+	if (o->ops != &sender_ops) {
+		object_put(*dest);
+		return o->type == WEFT_OBJ_DGRAM ? -EINVAL : -ENOTSOCK;
+	}
+	*t = (struct target){&container_of(o, struct dgram, snd)->rx, NULL, container_of(o, struct dgram, snd)};
+	return 0;
+}
+
+static bool creds_ok(const struct weft_msg *m)
+{
+	return m->pid == current_process()->pid && m->identity == thread_identity(current_thread())->number;
+}
+
+i64 sys_chan_send(u64 fd, u64 umsg, u64 flags)
+{
+	struct object *o, *dest = NULL;
+	struct weft_iov iov[8];
+	struct target t;
+	struct weft_msg m;
+	struct uio u;
+	struct send s;
+	i64 n;
+
+	if (flags & ~(u64)(WEFT_CHAN_NONBLOCK | WEFT_CHAN_CREDS))
+		return -EINVAL;
+	if (copy_from_user(&m, umsg, sizeof(m)))
+		return -EFAULT;
+	if (m.nfds > FDS_MAX || m.name_len > NAME_MAX)
+		return -EINVAL;
+	if (flags & WEFT_CHAN_CREDS && !creds_ok(&m))
+		return -EPERM;
+	n = fd_get((i32)fd, 0, WEFT_RIGHT_WRITE, &o);
+	if (n)
+		return n;
+	n = send_target(o, &m, &t, &dest);
+	if (n)
+		goto out;
+	n = uio_init(&u, iov, ARRAY_SIZE(iov), m.iov, m.niov, true);
+	if (n)
+		goto out_dest;
+	s = (struct send){.u = &u, .ufds = m.fds, .nfds = m.nfds, .uname = m.name, .name_len = t.from ? 0 : m.name_len, .flags = (u32)flags};
+	n = send_all(o, &t, &s, t.from && t.from->chan->type == WEFT_CHAN_STREAM);
+	uio_free(&u, iov);
+out_dest:
+	object_put(dest);
+out:
+	object_put(o);
+	return n;
+}
+
+/* Installs up to m->nfds of the receipt's fds; the rest is closed with CTRUNC. */
+static int give_fds(struct receipt *r, struct weft_msg *m, u32 flags)
+{
+	u32 how = (flags & WEFT_CHAN_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) | (flags & WEFT_CHAN_PRIVATE ? WEFT_DUP_PRIVATE : 0);
+	u32 n = 0;
+	i32 fd;
+
+	if (r->nfds > m->nfds)
+		r->flags |= WEFT_MSG_CTRUNC;
+	while (n < r->nfds && n < m->nfds) {
+		fd = fd_install(current_process(), r->fds[n].o, r->fds[n].rights, how);
+		if (fd < 0) {
+			r->flags |= WEFT_MSG_CTRUNC;
+			break;
+		}
+		if (copy_to_user(m->fds + n * sizeof(fd), &fd, sizeof(fd))) {
+			fd_close(current_process(), fd);
+			return -EFAULT;
+		}
+		n++;
+	}
+	m->nfds = n;
+	return 0;
+}
+
+static i64 give_receipt(struct receipt *r, struct weft_msg *m, u64 umsg, u32 flags, i64 n)
+{
+	u32 k = MIN(r->name_len, m->name_len);
+
+	if (give_fds(r, m, flags))
+		return -EFAULT;
+	m->pid = r->pid;
+	m->identity = r->ident ? r->ident->number : 0;
+	m->flags = r->flags;
+	m->full_len = r->full_len ? r->full_len : (u64)n;
+	if (k && copy_to_user(m->name, r->name, k))
+		return -EFAULT;
+	m->name_len = r->name_len;
+	return copy_to_user(umsg, m, sizeof(*m)) ? -EFAULT : n;
+}
+
+i64 sys_chan_recv(u64 fd, u64 umsg, u64 flags)
+{
+	struct receipt r = {0};
+	struct weft_iov iov[8];
+	struct object *o;
+	struct weft_msg m;
+	struct uio u;
+	i64 n;
+
+	if (flags & ~(u64)(WEFT_CHAN_NONBLOCK | WEFT_CHAN_PEEK | WEFT_CHAN_WAITALL | WEFT_CHAN_CLOEXEC | WEFT_CHAN_PRIVATE))
+		return -EINVAL;
+	if (copy_from_user(&m, umsg, sizeof(m)))
+		return -EFAULT;
+	n = fd_get((i32)fd, 0, WEFT_RIGHT_READ, &o);
+	if (n)
+		return n;
+	n = -ENOTSOCK;
+	if (!rxq_of(o))
+		goto out;
+	n = uio_init(&u, iov, ARRAY_SIZE(iov), m.iov, m.niov, true);
+	if (n)
+		goto out;
+	n = receive(o, rxq_of(o), o->ops == &chan_ops ? end_of(o) : NULL, &u, (u32)flags, &r);
+	uio_free(&u, iov);
+	if (n >= 0)
+		n = give_receipt(&r, &m, umsg, (u32)flags, n);
+	receipt_drop(&r);
+out:
+	object_put(o);
+	return n;
+}
+
+static u32 chan_ready(struct object *o)
+{
+	struct chan_end *e = end_of(o);
+	struct rxq *out = &peer_of(e)->rx;
+	u32 bits = 0;
+
+	if (!list_empty(&e->rx.msgs))
+		bits |= WEFT_POLLIN;
+	if (e->shut_rcv)
+		bits |= WEFT_POLLIN | WEFT_POLLRDHUP;
+	if (e->shut_rcv && e->shut_snd)
+		bits |= WEFT_POLLHUP;
+	if (e->err)
+		bits |= WEFT_POLLERR;
+	if (e->shut_snd || rxq_room(out) >= LIMIT_MIN || list_empty(&out->msgs))
+		bits |= WEFT_POLLOUT;
+	return bits;
+}
+
+static u32 dgram_ready(struct object *o)
+{
+	/* Sending goes to other endpoints: as far as this one knows, it can. */
+	return (list_empty(&container_of(o, struct dgram, obj)->rx.msgs) ? 0 : WEFT_POLLIN) | WEFT_POLLOUT;
+}
+
+static u32 sender_ready(struct object *o)
+{
+	struct dgram *d = container_of(o, struct dgram, snd);
+
+	if (d->closed)
+		return WEFT_POLLOUT | WEFT_POLLERR | WEFT_POLLHUP;
+	return rxq_room(&d->rx) >= LIMIT_MIN || list_empty(&d->rx.msgs) ? WEFT_POLLOUT : 0;
+}
+
+static void tell_end(struct chan_end *e)
+{
+	waitq_wake(&e->rx.readers, ~0u, 0);
+	waitq_wake(&peer_of(e)->rx.writers, ~0u, 0);
+	object_notify(&e->obj, chan_ready(&e->obj));
+}
+
+static i64 chan_shutdown(struct chan_end *e, u64 how)
+{
+	struct chan_end *p = peer_of(e);
+
+	if (!how || how > 3)
+		return -EINVAL;
+	if (how & 1)
+		e->shut_rcv = p->shut_snd = true;
+	if (how & 2)
+		e->shut_snd = p->shut_rcv = true;
+	tell_end(e);
+	tell_end(p);
+	return 0;
+}
+
+static i64 avail(const struct rxq *q, bool stream)
+{
+	struct msg *m;
+	i64 n = 0;
+
+	list_for_each(m, &q->msgs, link) {
+		n += m->len - m->off;
+		if (!stream)
+			break;
+	}
+	return n;
+}
+
+static i64 set_peer(struct chan_end *e, u64 a, u64 b)
+{
+	struct identity *id;
+	struct resource *auth;
+	int err = resource_require((i32)(a >> 32), WEFT_RES_IDENT, &auth);
+
+	if (err)
+		return err;
+	object_put(&auth->obj);
+	id = identity_get((u32)b);
+	if (!id)
+		return -EINVAL;
+	identity_put(e->peer_ident);
+	e->peer_ident = id;
+	e->peer_pid = (u32)a;
+	return 0;
+}
+
+static i64 set_limit(struct rxq *q, u64 a)
+{
+	if (a > LIMIT_MAX)
+		a = LIMIT_MAX;
+	if (a) {
+		q->limit = MAX((u32)a, LIMIT_MIN);
+		wake_writers(q);
+	}
+	return q->limit;
+}
+
+static i64 chan_ctl(struct object *o, u32 op, u64 a, u64 b)
+{
+	struct chan_end *e = end_of(o);
+	u32 who[2];
+
+	switch (op) {
+	case WEFT_FD_SET_STATUS:
+		o->status = (o->status & ~K_O_SETTABLE) | ((u32)a & K_O_SETTABLE);
+		return 0;
+	case WEFT_FD_AVAIL:
+		return avail(&e->rx, e->chan->type == WEFT_CHAN_STREAM);
+	case WEFT_FD_SEEK:
+		return -ESPIPE;
+	case WEFT_CHAN_SHUTDOWN:
+		return chan_shutdown(e, a);
+	case WEFT_CHAN_PEER:
+		who[0] = e->peer_pid;
+		who[1] = e->peer_ident->number;
+		return copy_to_user(a, who, sizeof(who)) ? -EFAULT : 0;
+	case WEFT_CHAN_SET_PEER:
+		return set_peer(e, a, b);
+	case WEFT_CHAN_BUFFER:
+		return set_limit(&peer_of(e)->rx, a);
+	case WEFT_CHAN_TYPE:
+		return e->chan->type;
+	}
+	return -EINVAL;
+}
+
+static i64 dgram_ctl(struct object *o, u32 op, u64 a, u64 b)
+{
+	struct dgram *d = o->ops == &dgram_ops ? container_of(o, struct dgram, obj) : container_of(o, struct dgram, snd);
+
+	(void)b;
+	switch (op) {
+	case WEFT_FD_SET_STATUS:
+		o->status = (o->status & ~K_O_SETTABLE) | ((u32)a & K_O_SETTABLE);
+		return 0;
+	case WEFT_FD_AVAIL:
+		return o->ops == &dgram_ops ? avail(&d->rx, false) : -EINVAL;
+	case WEFT_FD_SEEK:
+		return -ESPIPE;
+	case WEFT_CHAN_BUFFER:
+		return o->ops == &dgram_ops ? set_limit(&d->rx, a) : (i64)d->rx.limit;
+	case WEFT_CHAN_TYPE:
+		return WEFT_CHAN_DGRAM;
+	}
+	return -EINVAL;
+}
+
+static void chan_info(struct object *o, struct weft_fd_info *out)
+{
+	out->koid2 = peer_of(end_of(o))->obj.id;
+}
+
+static void chan_closed(struct object *o)
+{
+	struct chan_end *e = end_of(o), *p = peer_of(e);
+
+	e->closed = true;
+	if (!list_empty(&e->rx.msgs) && e->chan->type != WEFT_CHAN_DGRAM && !p->closed)
+		p->err = -ECONNRESET;
+	e->shut_rcv = e->shut_snd = true;
+	p->shut_snd = true;
+	p->shut_rcv = true;
+	rxq_kill(&e->rx);
+	tell_end(e);
+	tell_end(p);
+	chan_collect();
+}
+
+static void chan_destroy(struct object *o)
+{
+	struct chan_end *e = end_of(o);
+
+	rxq_kill(&e->rx);
+	identity_put(e->peer_ident);
+	if (!--e->chan->alive)
+		kfree(e->chan);
+}
+
+static void dgram_closed(struct object *o)
+{
+	struct dgram *d = container_of(o, struct dgram, obj);
+
+	d->closed = true;
+	rxq_kill(&d->rx);
+	waitq_wake(&d->rx.readers, ~0u, 0);
+	waitq_wake(&d->rx.writers, ~0u, 0);
+	object_notify(&d->snd, sender_ready(&d->snd));
+	chan_collect();
+}
+
+static void dgram_destroy(struct object *o)
+{
+	struct dgram *d = container_of(o, struct dgram, obj);
+
+	rxq_kill(&d->rx);
+	if (!--d->alive)
+		kfree(d);
+}
+
+static void sender_destroy(struct object *o)
+{
+	struct dgram *d = container_of(o, struct dgram, snd);
+
+	if (!--d->alive)
+		kfree(d);
+}
+
+static void sender_info(struct object *o, struct weft_fd_info *out)
+{
+	out->koid2 = container_of(o, struct dgram, snd)->obj.id;
+}
+
+static const struct obj_ops chan_ops = {
+	.name = "channel", .read = chan_read, .write = chan_write, .ready = chan_ready, .ctl = chan_ctl, .info = chan_info,
+	.closed = chan_closed, .destroy = chan_destroy,
+};
+static const struct obj_ops dgram_ops = {
+	.name = "dgram", .read = chan_read, .ready = dgram_ready, .ctl = dgram_ctl, .closed = dgram_closed, .destroy = dgram_destroy,
+};
+static const struct obj_ops sender_ops = {
+	.name = "dgram-sender", .write = sender_write, .ready = sender_ready, .ctl = dgram_ctl, .info = sender_info, .destroy = sender_destroy,
+};
+
+int channel_create(u32 type, struct object *out[2])
+{
+	struct thread *t = current_thread();
+	struct chan *c;
+
+	if (type != WEFT_CHAN_STREAM && type != WEFT_CHAN_DGRAM && type != WEFT_CHAN_SEQPACKET)
+		return -EINVAL;
+	c = kzalloc(sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->type = (u8)type;
+	c->alive = 2;
+	for (u8 i = 0; i < 2; i++) {
+		struct chan_end *e = &c->end[i];
+
+		e->chan = c;
+		e->index = i;
+		object_init(&e->obj, WEFT_OBJ_CHANNEL, &chan_ops);
+		e->obj.status = 2; /* O_RDWR */
+		rxq_init(&e->rx, &e->obj);
+		e->rx.limit = LIMIT_DEFAULT;
+		e->peer_pid = t->proc->pid;
+		e->peer_ident = thread_identity(t);
+		e->peer_ident->refs++;
+		out[i] = &e->obj;
+	}
+	return 0;
+}
+
+int dgram_create(struct object *out[2])
+{
+	struct dgram *d = kzalloc(sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->alive = 2;
+	object_init(&d->obj, WEFT_OBJ_DGRAM, &dgram_ops);
+	object_init(&d->snd, WEFT_OBJ_DGRAM, &sender_ops);
+	d->obj.status = 2;
+	d->snd.status = 1;
+	rxq_init(&d->rx, &d->obj);
+	d->rx.limit = LIMIT_DEFAULT;
+	out[0] = &d->obj;
+	out[1] = &d->snd;
+	return 0;
+}
+
+/* The kernel's own message on the channel of which `to` is the receiving end; never waits for room. */
+int chan_post(struct object *to, const void *data, u32 len)
+{
+	struct chan_end *e = end_of(to);
+	struct msg *m;
+	int err;
+
+	if (e->shut_rcv)
+		return -EPIPE;
+	err = msg_create_kernel(data, len, &m);
+	if (err)
+		return err;
+	rxq_append(&e->rx, m);
+	wake_reader(to, &e->rx);
+	return 0;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Receive queues, and the collection of channels that can be reached only through queues.
+ *
+ * An owner all of whose capabilities are in flight (fds == inflight) is a candidate. It is garbage unless one of those capabilities lies
+ * in the queue of an owner that is alive. So: take from each candidate what candidates' own queues hold of it; those with
+ * something left are alive, and so is, again and again, all that the living hold in their queues. The rest is emptied.
+ * It runs when a channel closes, when many fds are in flight, when a process ends and before the objects are counted.
+ */
+#include "chan_impl.h"
+
+static struct list inflight_list = {&inflight_list, &inflight_list};
+u64 inflight_total;
+
+void rxq_init(struct rxq *q, struct object *owner)
+{
+	q->owner = owner;
+	list_init(&q->msgs);
+	waitq_init(&q->readers);
+	waitq_init(&q->writers);
+	list_init(&q->inflight_link);
+	list_init(&q->gc_link);
+}
+
+u32 rxq_room(const struct rxq *q)
+{
+	return q->bytes < q->limit ? q->limit - q->bytes : 0;
+}
+
+void rxq_append(struct rxq *q, struct msg *m)
+{
+	list_add_tail(&q->msgs, &m->link);
+	q->bytes += m->cost;
+	for (u32 i = 0; i < m->nfds; i++)
+		inflight_add(m->fds[i].o);
+}
+
+void rxq_unlink(struct rxq *q, struct msg *m)
+{
+	list_del(&m->link);
+	q->bytes -= m->cost;
+	msg_fds_left(m);
+}
+
+void rxq_kill(struct rxq *q)
+{
+	struct msg *m;
+
+	q->dead = true;
+	if (q->rbusy)
+		return;
+	while (!list_empty(&q->msgs)) {
+		m = list_first(&q->msgs, struct msg, link);
+		rxq_unlink(q, m);
+		msg_bury(m);
+	}
+}
+
+void inflight_add(struct object *o)
+{
+	struct rxq *q = rxq_of(o);
+
+	if (!q)
+		return;
+	if (!q->inflight++)
+		list_add_tail(&inflight_list, &q->inflight_link);
+	inflight_total++;
+}
+
+void inflight_del(struct object *o)
+{
+	struct rxq *q = rxq_of(o);
+
+	if (!q)
+		return;
+	if (!--q->inflight)
+		list_del(&q->inflight_link);
+	inflight_total--;
+}
+
+static void each_passed(struct rxq *q, void (*fn)(struct rxq *to, struct list *work), struct list *work)
+{
+	struct msg *m;
+	struct rxq *to;
+
+	list_for_each(m, &q->msgs, link) {
+		for (u32 i = 0; i < m->nfds; i++) {
+			to = rxq_of(m->fds[i].o);
+			if (to && to->gc_candidate)
+				fn(to, work);
+		}
+	}
+}
+
+static void found_inside(struct rxq *to, struct list *work)
+{
+	(void)work;
+	to->gc_out--;
+}
+
+static void found_alive(struct rxq *to, struct list *work)
+{
+	to->gc_candidate = false;
+	list_add_tail(work, &to->gc_link);
+}
+
+void chan_collect(void)
+{
+	static bool running;
+	struct list work, garbage;
+	struct rxq *q;
+
+	if (running || !inflight_total)
+		return;
+	running = true;
+	list_init(&work);
+	list_init(&garbage);
+	list_for_each(q, &inflight_list, inflight_link) {
+		q->gc_candidate = q->owner->fds == q->inflight && !q->rbusy;
+		q->gc_out = q->inflight;
+	}
+	list_for_each(q, &inflight_list, inflight_link)
+		if (q->gc_candidate)
+			each_passed(q, found_inside, NULL);
+	list_for_each(q, &inflight_list, inflight_link)
+		if (q->gc_candidate && q->gc_out)
+			found_alive(q, &work);
+	while (!list_empty(&work)) {
+		q = list_first(&work, struct rxq, gc_link);
+		list_del(&q->gc_link);
+		each_passed(q, found_alive, &work);
+	}
+	list_for_each(q, &inflight_list, inflight_link) {
+		if (!q->gc_candidate)
+			continue;
+		q->gc_candidate = false;
+		object_get(q->owner);
+		list_add_tail(&garbage, &q->gc_link);
+	}
+	while (!list_empty(&garbage)) {
+		q = list_first(&garbage, struct rxq, gc_link);
+		list_del(&q->gc_link);
+		rxq_kill(q);
+		object_put(q->owner);
+	}
+	running = false;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fd_poll: one-time waiting on an array of fds. The objects are watched only while the caller sleeps; a watch that fires only
+ * wakes the thread, which then asks every object again.
+ */
+#include "scheme_impl.h"
+
+#define ON_STACK 16u
+#define FDS_MAX 65536u
+
+struct poller {
+	struct watch w;
+	struct thread *t;
+	u32 want;
+};
+
+static void poller_fire(struct watch *w, u32 bits)
+{
+	struct poller *p = container_of(w, struct poller, w);
+
+	if (bits & (p->want | WATCH_CLOSED))
+		thread_wake(p->t, 0);
+}
+
+static u32 scan(struct weft_pollfd *f, u32 n)
+{
+	struct fd_entry *e;
+	u32 ready = 0, want;
+
+	for (u32 i = 0; i < n; i++) {
+		f[i].revents = 0;
+		if (f[i].fd < 0)
+			continue;
+		e = fd_peek(f[i].fd);
+		want = ((u32)f[i].events & 0xffff) | WEFT_POLLERR | WEFT_POLLHUP;
+		f[i].revents = (i16)(e ? object_ready(e->o) & want : WEFT_POLLNVAL);
+		ready += f[i].revents != 0;
+	}
+	return ready;
+}
+
+static int block(struct weft_pollfd *f, u32 n, struct poller *p, u64 deadline)
+{
+	struct fd_entry *e;
+	int err;
+
+	for (u32 i = 0; i < n; i++) {
+		p[i].w.o = NULL;
+		p[i].w.exclusive = false;
+		e = f[i].fd < 0 ? NULL : fd_peek(f[i].fd);
+		if (!e)
+			continue;
+		p[i].t = current_thread();
+		p[i].want = ((u32)f[i].events & 0xffff) | WEFT_POLLERR | WEFT_POLLHUP;
+		watch_add(&p[i].w, e->o, poller_fire);
+	}
+	err = thread_block(NULL, deadline, BLOCK_INTERRUPTIBLE);
+	for (u32 i = 0; i < n; i++)
+		watch_del(&p[i].w);
+	return err;
+}
+
+/* Only revents is written back, as others may read the array. */
+static int give(u64 ufds, const struct weft_pollfd *f, u32 n)
+{
+	return n && copy_to_user(ufds, f, n * sizeof(*f)) ? -EFAULT : 0;
+}
+
+i64 sys_fd_poll(u64 ufds, u64 n, u64 deadline)
+{
+	struct weft_pollfd few[ON_STACK], *f = few;
+	struct poller few_p[ON_STACK], *p = few_p;
+	i64 got;
+	int err;
+
+	if (n > FDS_MAX)
+		return -EINVAL;
+	if (n > ON_STACK) {
+		f = kmalloc(n * sizeof(*f));
+		p = kmalloc(n * sizeof(*p));
+		got = -ENOMEM;
+		if (!f || !p)
+			goto out;
+	}
+	got = -EFAULT;
+	if (n && copy_from_user(f, ufds, n * sizeof(*f)))
+		goto out;
+	for (;;) {
+		got = scan(f, (u32)n);
+		if (got || deadline == WEFT_NOW)
+			break;
+		err = block(f, (u32)n, p, deadline);
+		if (err == -EINTR || err == -ETIMEDOUT) {
+			got = scan(f, (u32)n);
+			if (!got && err == -EINTR)
+				got = -EINTR;
+			break;
+		}
+	}
+	if (got >= 0 && give(ufds, f, (u32)n))
+		got = -EFAULT;
+out:
+	if (f != few) {
+		kfree(f);
+		kfree(p);
+	}
+	return got;
+}

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Handles: open nodes of a scheme. Reading and writing go straight to the attached memory object, or become requests. The
+ * shared offset belongs to the handle and is held busy while an operation that moves it is under way.
+ *
+ * `notice` tells the server about the handle: REATTACH while it is live (withdrawn if it is closed before it was received), and
+ * CLOSE once, after which nothing refers to the handle but that notice.
+ */
+#include "scheme_impl.h"
+
+#define IO_MAX 0x7ffff000ul
+#define SEEK_SET_ 0
+#define SEEK_CUR_ 1
+#define SEEK_END_ 2
+#define SEEK_DATA_ 3
+#define SEEK_HOLE_ 4
+
+static u32 hash_of(const struct scheme *s, u64 id)
+{
+	return (id * 0x9e3779b97f4a7c15ul >> 32) & (s->nhash - 1);
+}
+
+struct handle *scheme_find(struct scheme *s, u64 id)
+{
+	struct handle *h = s->hash[hash_of(s, id)];
+
+	while (h && h->id != id)
+		h = h->hash_next;
+	return h;
+}
+
+static void hash_grow(struct scheme *s)
+{
+	u32 old = s->nhash;
+	struct handle **hash, **from = s->hash, *h, *next;
+
+	hash = kzalloc(2 * old * sizeof(*hash));
+	if (!hash)
+		return; /* the chains get longer */
+	s->nhash = 2 * old;
+	s->hash = hash;
+	for (u32 i = 0; i < old; i++) {
+		for (h = from[i]; h; h = next) {
+			u32 b = hash_of(s, h->id);
+
+			next = h->hash_next;
+			h->hash_next = hash[b];
+			hash[b] = h;
+		}
+	}
+	kfree(from);
+}
+
+static void handle_unhash(struct handle *h)
+{
+	struct handle **p = &h->s->hash[hash_of(h->s, h->id)];
+
+	if (!h->hashed)
+		return;
+	while (*p != h)
+		p = &(*p)->hash_next;
+	*p = h->hash_next;
+	h->hashed = false;
+	h->s->nhandles--;
+}
+
+void handle_set_ready(struct handle *h, u32 mask, bool edge)
+{
+	u32 risen = mask & ~h->ready;
+
+	h->ready = mask;
+	if ((edge || risen) && !list_empty(&h->obj.watchers))
+		object_notify(&h->obj, edge ? mask : risen);
+}
+
+void handle_abandon(struct handle *h)
+{
+	if (h->abandoned)
+		return;
+	h->abandoned = true;
+	if (h->reattaching && oneway_queued(&h->notice)) {
+		list_del(&h->notice.q.link);
+		h->reattaching = false;
+	}
+	object_notify(&h->obj, WEFT_POLLERR | WEFT_POLLHUP);
+}
+
+static u32 handle_ready(struct object *o)
+{
+	struct handle *h = container_of(o, struct handle, obj);
+
+	if (h->abandoned)
+		return h->ready | WEFT_POLLERR | WEFT_POLLHUP;
+	return h->mem ? WEFT_POLLIN | WEFT_POLLOUT : h->ready;
+}
+
+static void notice_done(struct oneway *w)
+{
+	struct handle *h = container_of(w, struct handle, notice);
+
+	if (w->op == WEFT_OP_CLOSE)
+		object_put(&h->obj);
+	else
+		h->reattaching = false;
+}
+
+static bool reattach_emit(struct oneway *w, u64 args[2])
+{
+	struct handle *h = container_of(w, struct handle, notice);
+
+	if (w->op == WEFT_OP_REATTACH) {
+		args[0] = h->attr.ino;
+		args[1] = h->obj.status;
+		h->attr_open = true;
+	}
+	return false;
+}
+
+void handle_reattach(struct handle *h)
+{
+	h->notice.op = WEFT_OP_REATTACH;
+	h->reattaching = true;
+	scheme_queue_oneway_first(h->s, &h->notice);
+}
+
+static void detach_mem(struct handle *h)
+{
+	if (!h->mem)
+		return;
+	memobj_detach(h->mem);
+	object_put(memobj_object(h->mem));
+	h->mem = NULL;
+}
+
+static void handle_closed(struct object *o)
+{
+	struct handle *h = container_of(o, struct handle, obj);
+	bool known = !h->abandoned;
+
+	if (h->reattaching && oneway_queued(&h->notice)) {
+		list_del(&h->notice.q.link);
+		known = false; /* the new server never heard of it */
+	}
+	h->reattaching = false;
+	if (h->flags & WEFT_HANDLE_WATCH_OWNER) {
+		h->flags &= ~WEFT_HANDLE_WATCH_OWNER;
+		h->s->nwatch--;
+	}
+	if (oneway_queued(&h->gone))
+		list_del(&h->gone.q.link);
+	handle_unhash(h);
+	list_del(&h->link);
+	detach_mem(h);
+	if (!h->id || !known || h->s->gone)
+		return;
+	h->notice.op = WEFT_OP_CLOSE;
+	object_get(o);
+	scheme_queue_oneway(h->s, &h->notice);
+}
+
+static void handle_destroy(struct object *o)
+{
+	struct handle *h = container_of(o, struct handle, obj);
+
+	/* It may never have had an fd: then closed() did not run, and its server has not heard of it. */
+	if (h->flags & WEFT_HANDLE_WATCH_OWNER)
+		h->s->nwatch--;
+	handle_unhash(h);
+	list_del(&h->link);
+	detach_mem(h);
+	scheme_put(h->s);
+	kfree(h);
+}
+
+static int offset_lock(struct handle *h)
+{
+	while (h->off_busy)
+		if (thread_block(&h->offq, (u64)WEFT_FOREVER, BLOCK_KILLABLE) == -EINTR)
+			return -EINTR;
+	h->off_busy = true;
+	return 0;
+}
+
+static void offset_unlock(struct handle *h)
+{
+	h->off_busy = false;
+	if (!list_empty(&h->offq.threads))
+		waitq_wake(&h->offq, 1, 0);
+}
+
+/* A read or write that the server does. */
+static i64 remote_io(struct handle *h, struct uio *u, i64 off, u32 flags, bool write)
+{
+	struct request *r = request_own(current_thread());
+	u64 total = 0, at = u->at;
+
+	if (!r)
+		return -ENOMEM;
+	if (u->kernel)
+		return -EINVAL;
+	r->op = write ? WEFT_OP_WRITE : WEFT_OP_READ;
+	r->flags = 0;
+	r->nfds = r->max_fds = r->nbufs = 0;
+	/* What does not fit into one request is a short count. */
+	for (u32 i = u->idx; i < u->niov && r->nbufs < WEFT_REQ_BUFS && total < IO_MAX; i++, at = 0) {
+		u64 n = MIN(u->iov[i].len - at, IO_MAX - total);
+
+		if (!n)
+			continue;
+		r->bufs[r->nbufs++] = (struct weft_buf){u->iov[i].base + at, (u32)n, write ? WEFT_BUF_IN : WEFT_BUF_OUT};
+		total += n;
+	}
+	r->args[0] = (u64)off;
+	r->args[1] = total;
+	r->args[2] = flags;
+	r->args[3] = h->obj.status;
+	r->args[4] = r->args[5] = 0;
+	if (h->obj.status & K_O_NONBLOCK)
+		r->args[2] |= WEFT_IO_NONBLOCK;
+	return request_run(r, h);
+}
+
+static i64 local_io(struct handle *h, struct memobj *m, struct uio *u, i64 off, u32 flags, bool write)
+{
+	if (!write)
+		return memobj_read(m, u, (u64)off, flags);
+	if (h->flags & WEFT_HANDLE_TRAP_WRITE)
+		return remote_io(h, u, off, flags, true);
+	return memobj_write(m, u, (u64)off, flags);
+}
+
+static i64 handle_io(struct object *o, struct uio *u, i64 off, u32 flags, bool write)
+{
+	struct handle *h = container_of(o, struct handle, obj);
+	struct memobj *m = h->mem;
+	i64 n;
+
+	if (h->abandoned)
+		return -EIO;
+	if (!m)
+		return remote_io(h, u, off, flags, write);
+	if (off < -1)
+		return -EINVAL;
+	if (write && o->status & K_O_APPEND)
+		flags |= WEFT_IO_APPEND;
+	object_get(memobj_object(m));
+	if (off >= 0) {
+		n = local_io(h, m, u, off, flags, write);
+	} else {
+		n = offset_lock(h);
+		if (!n) {
+			n = local_io(h, m, u, (i64)h->offset, flags, write);
+			if (n > 0)
+				h->offset = flags & WEFT_IO_APPEND && write ? memobj_size(m) : h->offset + (u64)n;
+			offset_unlock(h);
+		}
+	}
+	object_put(memobj_object(m));
+	return n;
+}
+
+static i64 handle_read(struct object *o, struct uio *u, i64 off, u32 flags)
+{
+	return handle_io(o, u, off, flags, false);
+}
+
+static i64 handle_write(struct object *o, struct uio *u, i64 off, u32 flags)
+{
+	return handle_io(o, u, off, flags, true);
+}
+
+static i64 seek_remote(struct handle *h, u64 off, u64 whence)
+{
+	struct request *r = request_own(current_thread());
+
+	if (!r)
+		return -ENOMEM;
+	r->op = WEFT_OP_SEEK;
+	r->flags = 0;
+	r->nfds = r->max_fds = r->nbufs = 0;
+	memset(r->args, 0, sizeof(r->args));
+	r->args[0] = off;
+	r->args[1] = whence;
+	return request_run(r, h);
+}
+
+static i64 handle_seek(struct handle *h, i64 off, u64 whence)
+{
+	u64 size;
+	i64 base;
+	int err;
+
+	if (h->flags & WEFT_HANDLE_NO_OFFSET)
+		return -ESPIPE;
+	if (h->abandoned)
+		return -EIO;
+	if (!h->mem)
+		return whence > SEEK_HOLE_ ? -EINVAL : seek_remote(h, (u64)off, whence);
+	err = offset_lock(h);
+	if (err)
+		return err;
+	size = h->mem ? memobj_size(h->mem) : 0;
+	switch (whence) {
+	case SEEK_SET_:
+		base = 0;
+		break;
+	case SEEK_CUR_:
+		base = (i64)h->offset;
+		break;
+	case SEEK_END_:
+		base = (i64)size;
+		break;
+	case SEEK_DATA_:
+	case SEEK_HOLE_:
+		/* Without extents known here the whole file is data, with the one hole at its end. */
+		base = whence == SEEK_DATA_ ? 0 : (i64)size - off;
+		if (off < 0 || (u64)off >= size)
+			base = INT64_MIN;
+		break;
+	default:
+		base = -1;
+		off = 0;
+	}
+	if (base == INT64_MIN)
+		off = -ENXIO;
+	else if (base < 0 || __builtin_add_overflow(base, off, &off) || off < 0)
+		off = -EINVAL;
+	else
+		h->offset = (u64)off;
+	offset_unlock(h);
+	return off;
+}
+
+static i64 handle_ctl(struct object *o, u32 op, u64 a, u64 b)
+{
+	struct handle *h = container_of(o, struct handle, obj);
+
+	switch (op) {
+	case WEFT_FD_SEEK:
+		return handle_seek(h, (i64)a, b);
+	case WEFT_FD_SET_STATUS:
+		o->status = (o->status & ~K_O_SETTABLE) | ((u32)a & K_O_SETTABLE);
+		return 0;
+	case WEFT_FD_AVAIL:
+		if (!h->mem)
+			return -EINVAL;
+		return memobj_size(h->mem) > h->offset ? (i64)(memobj_size(h->mem) - h->offset) : 0;
+	}
+	return -EINVAL;
+}
+
+void handle_info(struct object *o, struct weft_fd_info *out)
+{
+	struct handle *h = container_of(o, struct handle, obj);
+
+	out->scheme = h->s->obj.id;
+	out->handle = h->s->server && h->s->server_pid == current_process()->pid ? h->id : 0;
+	out->attr = h->attr;
+	if (h->mem) {
+		out->flags |= WEFT_INFO_HAS_MEM;
+		out->koid2 = memobj_object(h->mem)->id;
+	}
+	if (!h->s->server)
+		out->flags |= WEFT_INFO_ORPHAN;
+}
+
+static struct memobj *handle_mem(struct object *o)
+{
+	return container_of(o, struct handle, obj)->mem;
+}
+
+static const struct obj_ops handle_ops = {
+	.name = "handle", .read = handle_read, .write = handle_write, .ready = handle_ready, .ctl = handle_ctl,
+	.info = handle_info, .mem = handle_mem, .closed = handle_closed, .destroy = handle_destroy,
+};
+
+/* OWNER_GONE: one message for each pid that has gone; args[0] 0: too many to tell, ask for each owner known. */
+static bool gone_emit(struct oneway *w, u64 args[2])
+{
+	struct handle *h = container_of(w, struct handle, gone);
+	bool found = false;
+
+	args[0] = 0;
+	for (u32 i = 0; i < 4; i++) {
+		if (!h->owner_gone[i])
+			continue;
+		if (found)
+			return true;
+		found = true;
+		args[0] = h->owner[i];
+		h->owner[i] = 0;
+		h->owner_gone[i] = false;
+	}
+	if (found)
+		return h->many_gone;
+	h->many_gone = false;
+	return false;
+}
+
+void handle_note_owner(struct handle *h, u32 pid)
+{
+	u32 free = 4;
+
+	for (u32 i = 0; i < 4; i++) {
+		if (h->owner[i] == pid && !h->owner_gone[i])
+			return;
+		if (!h->owner[i])
+			free = i;
+	}
+	if (free < 4)
+		h->owner[free] = pid;
+	else
+		h->owners_many = true;
+}
+
+void handle_owner_exited(struct handle *h, u32 pid)
+{
+	bool found = false;
+
+	for (u32 i = 0; i < 4; i++) {
+		if (h->owner[i] != pid || h->owner_gone[i])
+			continue;
+		h->owner_gone[i] = true;
+		found = true;
+	}
+	if (!found && h->owners_many)
+		h->many_gone = found = true;
+	if (found && !oneway_queued(&h->gone))
+		scheme_queue_oneway(h->s, &h->gone);
+}
+
+int handle_create(struct scheme *s, u64 id, struct handle **out)
+{
+	struct handle *h;
+
+	if (s->gone)
+		return -EIO;
+	if (id && scheme_find(s, id))
+		return -EEXIST;
+	h = kzalloc(sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	object_init(&h->obj, WEFT_OBJ_HANDLE, &handle_ops);
+	h->s = s;
+	h->id = id;
+	waitq_init(&h->offq);
+	list_init(&h->link);
+	list_init(&h->notice.q.link);
+	h->notice.handle = id;
+	h->notice.emit = reattach_emit;
+	h->notice.done = notice_done;
+	list_init(&h->gone.q.link);
+	h->gone.op = WEFT_OP_OWNER_GONE;
+	h->gone.handle = id;
+	h->gone.emit = gone_emit;
+	scheme_get(s);
+	if (id) {
+		u32 b;
+
+		if (s->nhandles >= 2 * s->nhash)
+			hash_grow(s);
+		b = hash_of(s, id);
+		h->hash_next = s->hash[b];
+		s->hash[b] = h;
+		h->hashed = true;
+		s->nhandles++;
+		list_add_tail(&s->handles, &h->link);
+	}
+	*out = h;
+	return 0;
+}
+
+static void set_flags(struct handle *h, u32 flags)
+{
+	bool was = h->flags & WEFT_HANDLE_WATCH_OWNER, is = flags & WEFT_HANDLE_WATCH_OWNER;
+
+	if (is && !was)
+		h->s->nwatch++;
+	if (was && !is)
+		h->s->nwatch--;
+	h->flags = flags;
+}
+
+#define HANDLE_FLAGS (WEFT_HANDLE_TRAP_WRITE | WEFT_HANDLE_WATCH_OWNER | WEFT_HANDLE_NO_OFFSET)
+
+int handle_attach_mem(struct handle *h, i32 fd, u32 flags)
+{
+	struct memobj *m = NULL;
+	struct object *o;
+	int err;
+
+	if (flags & ~HANDLE_FLAGS)
+		return -EINVAL;
+	if (fd >= 0) {
+		err = fd_get(fd, 0, 0, &o);
+		if (err)
+			return err;
+		m = memobj_of(o);
+		if (!m) {
+			object_put(o);
+			return -EINVAL;
+		}
+		object_get(memobj_object(m));
+		memobj_attach(m);
+		object_put(o);
+	}
+	detach_mem(h);
+	h->mem = m;
+	set_flags(h, flags);
+	return 0;
+}
+
+int handle_mint(struct scheme *s, const struct weft_reply_fd *f, struct handle **out)
+{
+	struct handle *h;
+	int err;
+
+	if (f->kind != WEFT_REPLY_NEW || !f->handle)
+		return -EINVAL;
+	err = handle_create(s, f->handle, &h);
+	if (err)
+		return err;
+	h->obj.status = f->status;
+	h->attr = f->attr;
+	h->ready = f->ready;
+	err = handle_attach_mem(h, f->fd, f->flags & HANDLE_FLAGS);
+	if (err) {
+		/* The server knows no such handle yet: no CLOSE for it. */
+		h->abandoned = true;
+		object_put(&h->obj);
+		return err;
+	}
+	*out = h;
+	return 0;
+}

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Schemes: making them, the life and death of servers, the queue. See scheme_impl.h for the protocol.
+ *
+ * Death of a server (its server end's last fd is gone) happens inside some fd close: nothing here may block.
+ */
+#include "scheme_impl.h"
+
+#define ORPHAN_NS_DEFAULT 2000000000ul
+#define REQUESTS_DEFAULT 1024u
+#define REQUESTS_MAX 32768u
+#define RESERVE 32u
+
+/* A notice without a home of its own (PAGE_IDLE): from the scheme's reserve, or allocated. */
+struct pool_oneway {
+	struct oneway w;
+	struct scheme *s;
+	bool reserved;
+};
+
+struct list schemes = {&schemes, &schemes};
+
+static const struct obj_ops endpoint_ops, server_ops;
+
+void scheme_get(struct scheme *s)
+{
+	object_get(&s->obj);
+}
+
+void scheme_put(struct scheme *s)
+{
+	if (s)
+		object_put(&s->obj);
+}
+
+int user_touch(u64 addr, u64 len, bool write)
+{
+	struct as *as = current_process()->as;
+	u64 end;
+
+	if (addr < WEFT_USER_MIN || addr >= WEFT_USER_MAX || len > WEFT_USER_MAX - addr)
+		return -EFAULT;
+	end = addr + MAX(len, 1ul);
+	for (u64 a = ALIGN_DOWN(addr, PAGE_SIZE); a < end; a += PAGE_SIZE)
+		if (as_fault(as, MAX(a, addr), write, false))
+			return -EFAULT;
+	return 0;
+}
+
+static u32 server_ready(struct object *o)
+{
+	struct server *sv = container_of(o, struct server, obj);
+
+	if (sv->s->server != sv)
+		return WEFT_POLLERR | WEFT_POLLHUP;
+	return list_empty(&sv->s->queue) ? 0 : WEFT_POLLIN;
+}
+
+static void fail_queued(struct scheme *s)
+{
+	struct qnode *q;
+	struct list todo;
+
+	list_init(&todo);
+	/* Take the whole queue first: what completes may queue again (and is refused). */
+	while (!list_empty(&s->queue)) {
+		q = list_first(&s->queue, struct qnode, link);
+		list_del(&q->link);
+		list_add_tail(&todo, &q->link);
+	}
+	while (!list_empty(&todo)) {
+		q = list_first(&todo, struct qnode, link);
+		list_del(&q->link);
+		if (q->kind == Q_REQUEST) {
+			request_finish(container_of(q, struct request, q), -EIO, false);
+		} else {
+			struct oneway *w = container_of(q, struct oneway, q);
+
+			if (w->done)
+				w->done(w);
+		}
+	}
+	waitq_wake(&s->room, ~0u, 0);
+}
+
+/* No server, and none can come any more. */
+static void scheme_gone(struct scheme *s)
+{
+	struct handle *h;
+
+	if (s->gone)
+		return;
+	s->gone = s->expired = true;
+	ktimer_cancel(&s->orphan_timer);
+	scheme_get(s);
+	fail_queued(s);
+	list_for_each(h, &s->handles, link)
+		handle_abandon(h);
+	pager_scheme_died(s, true);
+	scheme_put(s);
+}
+
+static void orphan_expired(struct ktimer *t)
+{
+	struct scheme *s = container_of(t, struct scheme, orphan_timer);
+
+	s->expired = true;
+	scheme_get(s);
+	fail_queued(s);
+	scheme_put(s);
+}
+
+static void drop_threads(struct scheme *s)
+{
+	while (!list_empty(&s->threads))
+		scheme_unserve(list_first(&s->threads, struct request, serve_link));
+	waitq_wake(&s->servers, ~0u, 0);
+}
+
+/* The server end's last fd is closed: the server is dead. */
+static void server_closed(struct object *o)
+{
+	struct server *sv = container_of(o, struct server, obj);
+	struct scheme *s = sv->s;
+	struct handle *h;
+	struct qnode *q;
+	struct list todo;
+
+	if (s->server != sv)
+		return;
+	s->server = NULL;
+	scheme_get(s);
+	drop_threads(s);
+	list_init(&todo);
+	while (!list_empty(&s->delivered)) {
+		q = list_first(&s->delivered, struct qnode, link);
+		list_del(&q->link);
+		list_add_tail(&todo, &q->link);
+	}
+	/* Notices were for the dead one: a successor learns of live handles by REATTACH. */
+	list_for_each(q, &s->queue, link) {
+		struct oneway *w = container_of(q, struct oneway, q);
+
+		if (q->kind != Q_ONEWAY || w->op == WEFT_OP_PAGE_IDLE)
+			continue;
+		list_del(&q->link);
+		if (w->done)
+			w->done(w);
+	}
+	list_for_each(h, &s->handles, link)
+		h->reattaching = false;
+	/* Last received, first queued again: their order stays. */
+	while (!list_empty(&todo)) {
+		q = list_entry(todo.prev, struct qnode, link);
+		list_del(&q->link);
+		request_server_died(container_of(q, struct request, q));
+	}
+	if (!s->obj.fds) {
+		scheme_gone(s);
+	} else {
+		pager_scheme_died(s, false);
+		if (s->orphan_ns < (u64)WEFT_FOREVER - now_ns())
+			ktimer_arm(&s->orphan_timer, now_ns() + s->orphan_ns);
+	}
+	scheme_put(s);
+}
+
+static void server_destroy(struct object *o)
+{
+	struct server *sv = container_of(o, struct server, obj);
+
+	scheme_put(sv->s);
+	kfree(sv);
+}
+
+static void endpoint_closed(struct object *o)
+{
+	struct scheme *s = container_of(o, struct scheme, obj);
+
+	if (!s->server)
+		scheme_gone(s);
+}
+
+static void endpoint_destroy(struct object *o)
+{
+	struct scheme *s = container_of(o, struct scheme, obj);
+	struct pool_oneway *p;
+
+	ktimer_cancel(&s->orphan_timer);
+	kassert(list_empty(&s->delivered) && list_empty(&s->handles) && list_empty(&s->queue));
+	list_for_each(p, &s->reserve, w.q.link)
+		kfree(p);
+	list_del(&s->all_link);
+	tags_finish(&s->tags);
+	kfree(s->hash);
+	kfree(s);
+}
+
+static u32 endpoint_ready(struct object *o)
+{
+	struct scheme *s = container_of(o, struct scheme, obj);
+
+	/* Readable while it wants a server: init polls it to restart what has died. */
+	return s->server ? WEFT_POLLOUT : WEFT_POLLIN;
+}
+
+static void endpoint_info(struct object *o, struct weft_fd_info *out)
+{
+	struct scheme *s = container_of(o, struct scheme, obj);
+
+	out->scheme = o->id;
+	if (!s->server)
+		out->flags |= WEFT_INFO_ORPHAN;
+}
+
+static void server_info(struct object *o, struct weft_fd_info *out)
+{
+	out->scheme = container_of(o, struct server, obj)->s->obj.id;
+}
+
+static const struct obj_ops endpoint_ops = {
+	.name = "endpoint", .ready = endpoint_ready, .info = endpoint_info, .closed = endpoint_closed, .destroy = endpoint_destroy,
+};
+static const struct obj_ops server_ops = {
+	.name = "scheme", .ready = server_ready, .info = server_info, .closed = server_closed, .destroy = server_destroy,
+};
+
+static struct server *server_new(struct scheme *s)
+{
+	struct server *sv = kzalloc(sizeof(*sv));
+
+	if (!sv)
+		return NULL;
+	object_init(&sv->obj, WEFT_OBJ_SCHEME, &server_ops);
+	sv->s = s;
+	scheme_get(s);
+	return sv;
+}
+
+static int scheme_new(u64 orphan_ns, u32 max, u32 rank, struct scheme **out)
+{
+	struct scheme *s = kzalloc(sizeof(*s));
+	struct pool_oneway *p;
+
+	if (!s)
+		return -ENOMEM;
+	list_init(&s->queue);
+	list_init(&s->delivered);
+	list_init(&s->threads);
+	list_init(&s->handles);
+	list_init(&s->reserve);
+	waitq_init(&s->servers);
+	waitq_init(&s->room);
+	ktimer_init(&s->orphan_timer, orphan_expired);
+	object_init(&s->obj, WEFT_OBJ_ENDPOINT, &endpoint_ops);
+	list_add_tail(&schemes, &s->all_link);
+	s->orphan_ns = orphan_ns ? orphan_ns : ORPHAN_NS_DEFAULT;
+	s->max = MIN(max ? max : REQUESTS_DEFAULT, REQUESTS_MAX);
+	s->rank = rank;
+	s->nhash = 16;
+	s->hash = kzalloc(s->nhash * sizeof(*s->hash));
+	for (u32 i = 0; i < RESERVE; i++) {
+		p = kzalloc(sizeof(*p));
+		if (!p)
+			break;
+		p->reserved = true;
+		p->s = s;
+		list_add_tail(&s->reserve, &p->w.q.link);
+	}
+	if (!s->hash || tags_reserve(&s->tags, 16) || list_empty(&s->reserve)) {
+		object_put(&s->obj);
+		return -ENOMEM;
+	}
+	*out = s;
+	return 0;
+}
+
+i64 sys_scheme_create(u64 flags, u64 ufds, u64 ulimits)
+{
+	struct weft_scheme_limits l;
+	struct resource *auth;
+	struct scheme *s;
+	struct server *sv;
+	i32 fds[2];
+	int err;
+
+	if (flags)
+		return -EINVAL;
+	if (!ulimits)
+		return -EPERM;
+	if (copy_from_user(&l, ulimits, sizeof(l)))
+		return -EFAULT;
+	err = resource_require(l.authority, WEFT_RES_SCHEME, &auth);
+	if (err)
+		return err;
+	object_put(&auth->obj);
+	err = scheme_new(l.orphan_ns, l.max_requests, l.rank, &s);
+	if (err)
+		return err;
+	sv = server_new(s);
+	if (!sv) {
+		object_put(&s->obj);
+		return -ENOMEM;
+	}
+	s->server = sv;
+	fds[1] = fd_install(current_process(), &s->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	fds[0] = fds[1] < 0 ? fds[1] : fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	err = fds[0] < 0 ? fds[0] : copy_to_user(ufds, fds, sizeof(fds));
+	if (err) {
+		if (fds[0] >= 0)
+			fd_close(current_process(), fds[0]);
+		else
+			s->server = NULL;
+		if (fds[1] >= 0)
+			fd_close(current_process(), fds[1]);
+		else
+			s->gone = true;
+	}
+	object_put(&sv->obj);
+	object_put(&s->obj);
+	return err;
+}
+
+/* endpoint: SUCCEED. A new server end; REATTACH for each handle goes before all requests that wait. */
+i64 scheme_succeed(struct scheme *s)
+{
+	struct server *sv;
+	struct handle *h;
+	struct list *p;
+	i32 fd;
+
+	if (s->server)
+		return -EBUSY;
+	if (s->gone)
+		return -EIO;
+	sv = server_new(s);
+	if (!sv)
+		return -ENOMEM;
+	fd = fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	if (fd >= 0) {
+		ktimer_cancel(&s->orphan_timer);
+		s->expired = false;
+		s->server = sv;
+		/* Backwards, each to the front: the oldest handle comes first. */
+		for (p = s->handles.prev; p != &s->handles; p = p->prev) {
+			h = list_entry(p, struct handle, link);
+			if (!h->abandoned && h->obj.fds)
+				handle_reattach(h);
+		}
+	}
+	object_put(&sv->obj);
+	return fd;
+}
+
+void scheme_wake_server(struct scheme *s, u32 prio, bool direct)
+{
+	struct request *r;
+
+	if (!list_empty(&s->servers.threads)) {
+		struct thread *t = list_first(&s->servers.threads, struct thread, wait_link);
+
+		if (direct)
+			thread_wake_direct(t, 0);
+		else
+			thread_wake(t, 0);
+		return;
+	}
+	if (!s->server)
+		return;
+	if (!list_empty(&s->server->obj.watchers))
+		object_notify(&s->server->obj, WEFT_POLLIN);
+	/* All of its threads are busy: they go on with the priority of who waits for them. */
+	if (prio <= s->boost)
+		return;
+	s->boost = prio;
+	list_for_each(r, &s->threads, serve_link)
+		if (r->thread->prio < prio)
+			sched_set_prio(r->thread, prio);
+}
+
+void scheme_unserve(struct request *r)
+{
+	if (!r->serving)
+		return;
+	r->serving = NULL;
+	list_del(&r->serve_link);
+	if (r->thread->prio != r->thread->base_prio)
+		sched_set_prio(r->thread, r->thread->base_prio);
+}
+
+static void queue_oneway(struct scheme *s, struct oneway *w, bool first)
+{
+	kassert(!oneway_queued(w));
+	if (!s->server && w->op != WEFT_OP_PAGE_IDLE) {
+		if (w->done)
+			w->done(w);
+		return;
+	}
+	w->q.kind = Q_ONEWAY;
+	if (first)
+		list_add_after(&s->queue, &w->q.link);
+	else
+		list_add_tail(&s->queue, &w->q.link);
+	scheme_wake_server(s, 0, false);
+}
+
+void scheme_queue_oneway(struct scheme *s, struct oneway *w)
+{
+	queue_oneway(s, w, false);
+}
+
+void scheme_queue_oneway_first(struct scheme *s, struct oneway *w)
+{
+	queue_oneway(s, w, true);
+}
+
+static void pool_done(struct oneway *w)
+{
+	struct pool_oneway *p = container_of(w, struct pool_oneway, w);
+
+	if (p->reserved)
+		list_add_tail(&p->s->reserve, &w->q.link);
+	else
+		kfree(p);
+}
+
+void scheme_one_way(struct scheme *s, u16 op, u64 handle, u64 a0, u64 a1)
+{
+	struct pool_oneway *p;
+
+	if (s->gone)
+		return;
+	p = kzalloc(sizeof(*p));
+	if (!p) {
+		if (list_empty(&s->reserve)) {
+			klog("scheme %lu: notice %u of %lx lost: no memory", s->obj.id, op, handle);
+			return;
+		}
+		p = list_first(&s->reserve, struct pool_oneway, w.q.link);
+		list_del(&p->w.q.link);
+	}
+	p->s = s;
+	list_init(&p->w.q.link);
+	p->w.op = op;
+	p->w.handle = handle;
+	p->w.args[0] = a0;
+	p->w.args[1] = a1;
+	p->w.emit = NULL;
+	p->w.done = pool_done;
+	scheme_queue_oneway(s, &p->w);
+}
+
+struct scheme *scheme_of_server_fd(i32 fd)
+{
+	struct server *sv;
+	int err = scheme_of_fd(fd, &sv);
+
+	if (err)
+		return ERR_PTR(err);
+	scheme_get(sv->s);
+	object_put(&sv->obj);
+	return sv->s;
+}
+
+int scheme_of_fd(i32 fd, struct server **out)
+{
+	struct fd_entry *e = fd_peek(fd);
+
+	if (!e)
+		return -EBADF;
+	if (e->o->type != WEFT_OBJ_SCHEME)
+		return -EINVAL;
+	if (!(e->rights & WEFT_RIGHT_CONTROL))
+		return -EPERM;
+	*out = container_of(e->o, struct server, obj);
+	if ((*out)->s->server != *out)
+		return -EBADF;
+	object_get(e->o);
+	return 0;
+}
+
+void ipc_process_exited(struct process *p)
+{
+	struct scheme *s;
+	struct handle *h;
+
+	list_for_each(s, &schemes, all_link) {
+		if (!s->nwatch)
+			continue;
+		list_for_each(h, &s->handles, link)
+			if (h->flags & WEFT_HANDLE_WATCH_OWNER)
+				handle_owner_exited(h, p->pid);
+	}
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* scheme_ctl: what a server says about its handles outside replies, and how init gives an orphaned endpoint a new server. */
+#include "scheme_impl.h"
+
+i64 scheme_succeed(struct scheme *s);
+
+static i64 endpoint_ctl(i32 fd, u64 op)
+{
+	struct object *o;
+	i64 n;
+	int err = fd_get(fd, WEFT_OBJ_ENDPOINT, WEFT_RIGHT_CONTROL, &o);
+
+	if (err)
+		return err;
+	n = op == WEFT_SCHEME_SUCCEED ? scheme_succeed(container_of(o, struct scheme, obj)) : -EINVAL;
+	object_put(o);
+	return n;
+}
+
+static i64 new_handle(struct scheme *s, u64 urfd)
+{
+	struct weft_reply_fd f;
+	struct handle *h;
+	i32 fd;
+	int err;
+
+	if (copy_from_user(&f, urfd, sizeof(f)))
+		return -EFAULT;
+	err = handle_mint(s, &f, &h);
+	if (err)
+		return err;
+	fd = fd_install(current_process(), &h->obj, f.rights & WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	if (fd < 0)
+		h->abandoned = true; /* the call fails: no CLOSE for what the server does not have */
+	object_put(&h->obj);
+	return fd;
+}
+
+static i64 identify(struct scheme *s, i32 fd)
+{
+	struct fd_entry *e = fd_peek(fd);
+	struct handle *h;
+
+	if (!e)
+		return -EBADF;
+	if (e->o->type != WEFT_OBJ_HANDLE)
+		return -EXDEV;
+	h = container_of(e->o, struct handle, obj);
+	return h->s == s ? (i64)h->id : -EXDEV;
+}
+
+static i64 info(struct handle *h, u64 to)
+{
+	struct weft_fd_info i;
+
+	memset(&i, 0, sizeof(i));
+	i.type = WEFT_OBJ_HANDLE;
+	i.object = h->obj.id;
+	i.status = h->obj.status;
+	handle_info(&h->obj, &i);
+	i.handle = h->id;
+	return copy_to_user(to, &i, sizeof(i)) ? -EFAULT : 0;
+}
+
+static i64 set_attr(struct handle *h, u64 uattr)
+{
+	struct weft_attr a;
+
+	if (!h->attr_open)
+		return -EPERM;
+	if (copy_from_user(&a, uattr, sizeof(a)))
+		return -EFAULT;
+	h->attr = a;
+	h->attr_open = false;
+	return 0;
+}
+
+i64 sys_scheme_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
+{
+	struct fd_entry *e = fd_peek((i32)fd);
+	struct server *sv;
+	struct scheme *s;
+	struct handle *h = NULL;
+	i64 n = 0;
+	int err;
+
+	if (e && e->o->type == WEFT_OBJ_ENDPOINT)
+		return endpoint_ctl((i32)fd, op);
+	err = scheme_of_fd((i32)fd, &sv);
+	if (err)
+		return err;
+	s = sv->s;
+	switch (op) {
+	case WEFT_SCHEME_READY:
+	case WEFT_SCHEME_ATTACH_MEM:
+	case WEFT_SCHEME_HANDLE_INFO:
+	case WEFT_SCHEME_ABANDON:
+	case WEFT_SCHEME_SET_ATTR:
+		h = scheme_find(s, a);
+		if (!h) {
+			object_put(&sv->obj);
+			return -ENOENT;
+		}
+		object_get(&h->obj);
+	}
+	switch (op) {
+	case WEFT_SCHEME_READY:
+		handle_set_ready(h, (u32)b, c == 1);
+		break;
+	case WEFT_SCHEME_ATTACH_MEM:
+		n = handle_attach_mem(h, (i32)b, (u32)c);
+		break;
+	case WEFT_SCHEME_HANDLE_INFO:
+		n = info(h, b);
+		break;
+	case WEFT_SCHEME_ABANDON:
+		handle_abandon(h);
+		break;
+	case WEFT_SCHEME_SET_ATTR:
+		n = set_attr(h, b);
+		break;
+	case WEFT_SCHEME_NEW_HANDLE:
+		n = new_handle(s, a);
+		break;
+	case WEFT_SCHEME_IDENTIFY:
+		n = identify(s, (i32)a);
+		break;
+	case WEFT_SCHEME_LOOKUP_REQ:
+		n = tags_find(&s->tags, a) != NULL;
+		break;
+	default:
+		n = -EINVAL;
+	}
+	if (h)
+		object_put(&h->obj);
+	object_put(&sv->obj);
+	return n;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside schemes. Everything here is guarded by the BKL.
+ *
+ * A scheme is its endpoint object; it outlives its servers. Each life of a server is a struct server (the server end).
+ * What waits for the server is one queue of nodes, requests and one-way notices, in order. A one-way node is embedded in
+ * whatever it tells about (a handle's CLOSE in the handle, a CANCEL in the request), so that sending it cannot fail.
+ *
+ * A request belongs to its client's thread, which sleeps in request_run until the state is DONE:
+ *   IDLE -> QUEUED -> DELIVERED (has a tag) -> DONE
+ *                  <- (server died, safe to repeat)
+ *                        DELIVERED -> ABSENT (tag dead; the client faults its page in) -> QUEUED
+ * A request of the kernel has no client, but a function that is called in place of DONE.
+ */
+#ifndef KERNEL_IPC_SCHEME_IMPL_H
+#define KERNEL_IPC_SCHEME_IMPL_H
+
+#include <kernel/ipc.h>
+#include <kernel/mm.h>
+
+#define K_O_APPEND 0x400u
+#define K_O_NONBLOCK 0x800u
+#define K_O_SETTABLE (0x400u | 0x800u | 0x2000u | 0x4000u | 0x40000u) /* APPEND NONBLOCK ASYNC DIRECT NOATIME */
+
+enum qkind { Q_REQUEST, Q_ONEWAY };
+struct qnode {
+	struct list link;
+	u8 kind;
+};
+
+struct oneway {
+	struct qnode q;
+	u16 op;
+	u64 handle, args[2];
+	/* Fills in what is to be sent; true: stay queued, there is more. NULL: send as it is. */
+	bool (*emit)(struct oneway *w, u64 args[2]);
+	void (*done)(struct oneway *w); /* delivered or dropped; may free what it is embedded in; may be NULL */
+};
+static inline bool oneway_queued(const struct oneway *w) { return !list_empty(&w->q.link); }
+
+enum req_state { REQ_IDLE, REQ_QUEUED, REQ_DELIVERED, REQ_ABSENT, REQ_DONE };
+
+struct handle;
+struct request {
+	struct qnode q;		/* in scheme.queue or scheme.delivered */
+	u8 state;
+	u8 nbufs, nfds, max_fds;
+	u16 op, flags;		/* WEFT_REQ_* */
+	u16 sqe_flags;
+	bool cancelled, has_out;
+	u8 prio;
+	u32 pid, tid, identity;
+	struct scheme *s;
+	u64 tag, id;		/* id: the server's for the handle */
+	struct handle *h;
+	struct thread *client;	/* NULL: the kernel's */
+	u64 args[6];
+	i64 result;
+	u64 out[4];
+	struct thread *thread;	/* whose this is */
+	struct scheme *serving; /* the thread is one of this scheme's server threads */
+	struct list serve_link; /* in scheme.threads */
+	u64 fault_addr, fault_end;
+	bool fault_write;
+	u32 tries;
+	void (*fn)(void *arg, i64 result);
+	void *arg;
+	struct oneway cancel;
+	/* The kernel's requests end here. */
+	struct weft_buf bufs[WEFT_REQ_BUFS];
+	struct object *objs[WEFT_REQ_FDS]; /* sent, then received: each with a capability */
+	u32 rights[WEFT_REQ_FDS];
+};
+#define REQUEST_KERNEL_SIZE offsetof(struct request, bufs)
+
+struct tag_slot {
+	struct request *r;
+	u64 gen;
+	u32 next;
+};
+struct tags {
+	struct tag_slot *slot;
+	u32 n, free, used;
+};
+/* tags.c: tag = generation << 16 | slot. A tag is never given twice. */
+int tags_reserve(struct tags *t, u32 n); /* room for n in all: 0 or -ENOMEM */
+u64 tags_add(struct tags *t, struct request *r); /* room was reserved */
+struct request *tags_find(const struct tags *t, u64 tag);
+void tags_del(struct tags *t, u64 tag);
+void tags_finish(struct tags *t);
+#define TAGS_MAX 65536u
+
+struct server {
+	struct object obj; /* WEFT_OBJ_SCHEME */
+	struct scheme *s;
+};
+
+struct scheme {
+	struct object obj; /* WEFT_OBJ_ENDPOINT */
+	struct server *server;
+	struct list queue, delivered;
+	struct waitq servers; /* threads that wait in scheme_serve */
+	struct tags tags;
+	u32 nreq;	      /* live requests of clients */
+	u32 nkernel;	      /* and of the kernel */
+	u32 max, rank;
+	u32 server_pid;	      /* whose thread served last */
+	u8 boost;	      /* no server thread is known to have less than this */
+	bool expired, gone;
+	struct waitq room;
+	struct list threads;
+	u64 orphan_ns;
+	struct ktimer orphan_timer;
+	struct handle **hash;
+	u32 nhash, nhandles;
+	struct list handles;	/* all but root handles */
+	u32 nwatch;
+	struct list reserve;	/* struct pool_oneway: for notices that have no home */
+	u64 served, dead_replies, bad_replies;
+	struct list all_link;
+};
+extern struct list schemes; /* all, by all_link */
+
+struct handle {
+	struct object obj; /* WEFT_OBJ_HANDLE */
+	struct scheme *s;
+	u64 id;
+	u32 ready, edge;
+	u32 flags; /* WEFT_HANDLE_* */
+	bool abandoned, hashed, reattaching, attr_open;
+	bool off_busy;
+	struct memobj *mem;
+	u64 offset;
+	struct waitq offq;
+	struct weft_attr attr;
+	struct handle *hash_next;
+	struct list link;	/* scheme.handles */
+	struct oneway notice;	/* REATTACH or CLOSE */
+	struct oneway gone;	/* OWNER_GONE */
+	u32 owner[4];		/* pids that used it while it was watched */
+	bool owner_gone[4];
+	bool owners_many, many_gone;
+};
+
+/* scheme.c */
+void scheme_queue_oneway(struct scheme *s, struct oneway *w);
+void scheme_queue_oneway_first(struct scheme *s, struct oneway *w);
+void scheme_wake_server(struct scheme *s, u32 prio, bool direct);
+void scheme_unserve(struct request *r); /* the thread stops being one of its scheme's servers */
+struct handle *scheme_find(struct scheme *s, u64 id);
+int scheme_of_fd(i32 fd, struct server **out); /* referenced server end that is its scheme's server; -EBADF ... */
+
+/* request.c */
+struct request *request_own(struct thread *t); /* NULL: no memory */
+int request_enqueue(struct request *r, bool first);
+void request_finish(struct request *r, i64 result, bool direct);
+void request_drop_objs(struct request *r);
+i64 request_run(struct request *r, struct handle *h);
+void request_server_died(struct request *r);
+
+/* handle.c */
+int handle_create(struct scheme *s, u64 id, struct handle **out); /* refs 1 */
+int handle_mint(struct scheme *s, const struct weft_reply_fd *f, struct handle **out);
+void handle_set_ready(struct handle *h, u32 mask, bool edge);
+void handle_abandon(struct handle *h);
+void handle_reattach(struct handle *h);
+int handle_attach_mem(struct handle *h, i32 fd, u32 flags);
+void handle_note_owner(struct handle *h, u32 pid);
+void handle_owner_exited(struct handle *h, u32 pid);
+void handle_info(struct object *o, struct weft_fd_info *out);
+
+/* Makes user memory of the current process present and writable or readable. May block. 0 or -EFAULT. */
+int user_touch(u64 addr, u64 len, bool write);
+
+static inline struct identity *thread_identity(struct thread *t) { return t->ident ? t->ident : t->proc->ident; }
+struct object *builtin_root(struct object *o);
+i64 builtin_call(struct object *o, u64 ureq); /* fd_call on WEFT_OBJ_SYS */
+
+#endif

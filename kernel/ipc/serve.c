@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server's side: scheme_serve (reply and receive), req_copy.
+ *
+ * Nothing is trusted of a server but its own memory: results are checked against what was asked, tags against the table. What
+ * blocks (a fault in the server's own memory) happens only while no node is half delivered: a copy that must not
+ * block is tried first, and where it fails the page is brought in and the step is done again.
+ */
+#include "scheme_impl.h"
+
+#define BATCH_MAX 64u
+#define COPY_SLICE (64ul << 10) /* how much req_copy moves before it lets others have the lock */
+
+/* Reads the fds of a reply into r->objs. What was read when it fails is dropped by the caller. */
+static int reply_fds(struct server *sv, struct request *r, u64 ufds, u32 n, bool *stale)
+{
+	struct weft_reply_fd f;
+	struct object *o;
+	struct handle *h;
+	u64 tag = r ? r->tag : 0;
+	u32 rights;
+	int err;
+
+	*stale = false;
+	for (u32 i = 0; i < n; i++) {
+		if (copy_from_user(&f, ufds + i * sizeof(f), sizeof(f)))
+			return -EFAULT;
+		/* The copy may have blocked: is the client still there? Go on without it, so that moved fds are closed. */
+		if (r && tags_find(&sv->s->tags, tag) != r) {
+			r = NULL;
+			*stale = true;
+		}
+		if (f.kind == WEFT_REPLY_FD) {
+			err = fd_get_in(current_process(), f.fd, 0, 0, &o, &rights);
+			if (err)
+				return err;
+			if (r && !(rights & WEFT_RIGHT_DUP)) {
+				object_put(o);
+				return -EPERM;
+			}
+			object_fd_get(o);
+			object_put(o);
+			rights &= f.rights;
+			if (f.flags & WEFT_REPLY_MOVE)
+				fd_close(current_process(), f.fd);
+		} else if (f.kind == WEFT_REPLY_NEW) {
+			err = handle_mint(sv->s, &f, &h);
+			if (err)
+				return err;
+			o = &h->obj;
+			object_fd_get(o);
+			object_put(o);
+			rights = f.rights & WEFT_RIGHT_ALL;
+		} else {
+			return -EINVAL;
+		}
+		if (r && r->nfds < r->max_fds) {
+			r->objs[r->nfds] = o;
+			r->rights[r->nfds++] = rights;
+		} else {
+			object_fd_put(o); /* nobody to take it: a new handle gets its CLOSE */
+		}
+	}
+	return 0;
+}
+
+static int serve_reply(struct server *sv, u64 ucqe)
+{
+	struct scheme *s = sv->s;
+	struct weft_cqe c;
+	struct request *r;
+	bool stale;
+	int err;
+
+	if (unlikely(copy_from_user_nofault(&c, ucqe, sizeof(c)) && copy_from_user(&c, ucqe, sizeof(c))))
+		return -EFAULT;
+	r = tags_find(&s->tags, c.tag);
+	if (unlikely(!r))
+		s->dead_replies++;
+	if (r && r->client)
+		request_drop_objs(r);
+	if (unlikely(c.nfds)) {
+		err = c.nfds > WEFT_REQ_FDS ? -EINVAL : reply_fds(sv, r && r->client ? r : NULL, c.fds, c.nfds, &stale);
+		if (r && tags_find(&s->tags, c.tag) != r)
+			r = NULL;
+		if (err) {
+			s->bad_replies++;
+			if (r && r->client)
+				request_drop_objs(r);
+			c.result = -EPROTO;
+			c.flags &= ~WEFT_CQE_OUT;
+		}
+	}
+	if (unlikely(!r))
+		return 0;
+	if ((r->op == WEFT_OP_READ || r->op == WEFT_OP_WRITE) && r->client && (c.result > (i64)r->args[1] || c.result < -4095)) {
+		s->bad_replies++;
+		c.result = -EPROTO;
+	}
+	if (c.flags & WEFT_CQE_READY && r->h) {
+		handle_set_ready(r->h, c.ready, c.edge != r->h->edge);
+		r->h->edge = c.edge;
+	}
+	if (c.flags & WEFT_CQE_OUT) {
+		r->has_out = true;
+		for (u32 i = 0; i < 4; i++)
+			r->out[i] = c.out[i];
+	}
+	request_finish(r, c.result, true);
+	return 0;
+}
+
+static int copy_sqe(u64 to, const struct weft_sqe *q)
+{
+	if (copy_to_user_nofault(to, q, offsetof(struct weft_sqe, len) + q->nbufs * sizeof(q->len[0])))
+		return -EFAULT;
+	if (unlikely(q->nfds) && copy_to_user_nofault(to + offsetof(struct weft_sqe, fds), q->fds, q->nfds * sizeof(q->fds[0])))
+		return -EFAULT;
+	return 0;
+}
+
+static int deliver_oneway(struct scheme *s, struct oneway *w, u64 to)
+{
+	struct weft_sqe q;
+	u64 args[2] = {w->args[0], w->args[1]};
+	bool more;
+
+	memset(&q, 0, offsetof(struct weft_sqe, len));
+	q.op = w->op;
+	q.handle = w->handle;
+	/* Probe first: emit changes state. */
+	if (copy_sqe(to, &q))
+		return -EFAULT;
+	more = w->emit && w->emit(w, args);
+	q.args[0] = args[0];
+	q.args[1] = args[1];
+	copy_sqe(to, &q);
+	if (!more) {
+		list_del(&w->q.link);
+		if (w->done)
+			w->done(w);
+	}
+	s->served++;
+	return 0;
+}
+
+/* 0: delivered; -EFAULT: the server's memory is absent; 1: completed with an error for want of room for its fds. */
+static int deliver_request(struct scheme *s, struct request *r, u64 to)
+{
+	struct process *p = current_process();
+	struct weft_sqe q;
+	u32 i;
+
+	r->tag = tags_add(&s->tags, r);
+	q.tag = r->tag;
+	q.op = r->op;
+	q.flags = r->sqe_flags;
+	q.nbufs = r->nbufs;
+	q.nfds = r->nfds;
+	q.max_fds = r->max_fds;
+	q.pad = 0;
+	q.handle = r->id;
+	for (i = 0; i < 6; i++)
+		q.args[i] = r->args[i];
+	q.pid = r->pid;
+	q.tid = r->tid;
+	q.identity = r->identity;
+	q.prio = r->prio;
+	for (i = 0; i < r->nbufs; i++)
+		q.len[i] = r->bufs[i].len;
+	for (i = 0; i < r->nfds; i++) {
+		q.fds[i] = fd_install(p, r->objs[i], r->rights[i], WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK);
+		if (unlikely(q.fds[i] < 0)) {
+			while (i--)
+				fd_close(p, q.fds[i]);
+			r->state = REQ_DELIVERED;
+			request_finish(r, -ENFILE, false);
+			return 1;
+		}
+	}
+	if (unlikely(copy_sqe(to, &q))) {
+		for (i = 0; i < r->nfds; i++)
+			fd_close(p, q.fds[i]);
+		tags_del(&s->tags, r->tag);
+		return -EFAULT;
+	}
+	r->state = REQ_DELIVERED;
+	list_del(&r->q.link);
+	list_add_tail(&s->delivered, &r->q.link);
+	s->served++;
+	return 0;
+}
+
+/* Fills sqes from the queue. -> how many, or -EFAULT. May block on the server's own memory. */
+static i64 deliver(struct server *sv, u64 sqes, u32 max)
+{
+	struct scheme *s = sv->s;
+	struct thread *t = current_thread();
+	u32 n = 0, prio = t->base_prio;
+	struct qnode *q;
+	int err;
+
+	while (n < max && s->server == sv && !list_empty(&s->queue)) {
+		u64 to = sqes + n * sizeof(struct weft_sqe);
+
+		q = list_first(&s->queue, struct qnode, link);
+		if (likely(q->kind == Q_REQUEST)) {
+			struct request *r = container_of(q, struct request, q);
+
+			if (r->prio > prio)
+				prio = r->prio;
+			err = deliver_request(s, r, to);
+		} else {
+			err = deliver_oneway(s, container_of(q, struct oneway, q), to);
+		}
+		if (likely(!err))
+			n++;
+		else if (err < 0 && user_touch(to, sizeof(struct weft_sqe), true))
+			return n ? (i64)n : -EFAULT;
+	}
+	if (n && t->prio != prio)
+		sched_set_prio(t, prio);
+	return n;
+}
+
+i64 sys_scheme_serve(u64 fd, u64 cqes, u64 ncqe, u64 sqes, u64 nsqe, u64 deadline)
+{
+	struct thread *t = current_thread();
+	struct request *own;
+	struct server *sv;
+	struct scheme *s;
+	i64 n;
+	int err;
+
+	if (unlikely(ncqe > BATCH_MAX || nsqe > BATCH_MAX))
+		return -EINVAL;
+	err = scheme_of_fd((i32)fd, &sv);
+	if (unlikely(err))
+		return err;
+	s = sv->s;
+	own = request_own(t);
+	n = -ENOMEM;
+	if (unlikely(!own))
+		goto out;
+	if (unlikely(own->serving != s)) {
+		scheme_unserve(own);
+		own->serving = s;
+		list_add_tail(&s->threads, &own->serve_link);
+		s->server_pid = t->proc->pid;
+	}
+	s->boost = 0;
+	for (u32 i = 0; i < ncqe; i++) {
+		n = serve_reply(sv, cqes + i * sizeof(struct weft_cqe));
+		if (unlikely(n))
+			goto out;
+	}
+	n = 0;
+	if (!nsqe)
+		goto out;
+	for (;;) {
+		n = deliver(sv, sqes, nsqe);
+		if (n || deadline == WEFT_NOW)
+			break;
+		if (unlikely(s->server != sv)) {
+			n = -EBADF;
+			break;
+		}
+		err = thread_block(&s->servers, deadline, BLOCK_INTERRUPTIBLE);
+		if (unlikely(err == -EINTR || err == -ETIMEDOUT)) {
+			n = err == -EINTR ? -EINTR : deliver(sv, sqes, nsqe);
+			break;
+		}
+	}
+	/* More than one thread can take: let another one have the rest. */
+	if (n > 0 && unlikely(!list_empty(&s->queue)) && !list_empty(&s->servers.threads))
+		scheme_wake_server(s, 0, false);
+out:
+	object_put(&sv->obj);
+	return n;
+}
+
+/* The client's page is absent: the tag dies, the client's own thread is woken to bring it in and to ask again. */
+static i64 redeliver(struct scheme *s, struct request *r, u64 addr, u64 end, bool write)
+{
+	tags_del(&s->tags, r->tag);
+	list_del(&r->q.link);
+	r->state = REQ_ABSENT;
+	r->fault_addr = addr;
+	r->fault_end = end;
+	r->fault_write = write;
+	thread_wake(r->client, 0);
+	return -WEFT_EREDELIVER;
+}
+
+i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
+{
+	bool out = which & WEFT_COPY_OUT;
+	u32 idx = which & 0xff;
+	struct request *r;
+	struct server *sv;
+	struct scheme *s;
+	struct weft_buf b;
+	u64 done = 0, slice = 0;
+	i64 result;
+	int err = scheme_of_fd((i32)fd, &sv);
+
+	if (unlikely(err))
+		return err;
+	s = sv->s;
+	r = tags_find(&s->tags, tag);
+	result = -ESTALE;
+	if (unlikely(!r || !r->client))
+		goto out;
+	result = -EINVAL;
+	if (unlikely(which & ~0x1fful || idx >= r->nbufs))
+		goto out;
+	b = r->bufs[idx];
+	if (unlikely(offset > b.len))
+		goto out;
+	result = -EACCES;
+	if (unlikely(!(b.flags & (out ? WEFT_BUF_OUT : WEFT_BUF_IN))))
+		goto out;
+	len = MIN(len, b.len - offset);
+	result = -EFAULT;
+	if (unlikely(len && (local < WEFT_USER_MIN || local >= WEFT_USER_MAX || len > WEFT_USER_MAX - local)))
+		goto out;
+	while (done < len) {
+		u64 addr = b.addr + offset + done;
+		u64 n = MIN(PAGE_SIZE - (addr & (PAGE_SIZE - 1)), len - done);
+		char *p = as_peek(r->client->proc->as, addr, out);
+
+		if (unlikely(!p)) {
+			result = redeliver(s, r, addr, b.addr + offset + len, out);
+			goto out;
+		}
+		err = out ? copy_from_user_nofault(p, local + done, n) : copy_to_user_nofault(local + done, p, n);
+		if (likely(!err)) {
+			done += n;
+			slice += n;
+			if (likely(slice < COPY_SLICE || done == len))
+				continue;
+			slice = 0;
+			bkl_drop();
+			bkl_retake();
+		} else if (user_touch(local + done, n, !out)) {
+			goto out;
+		}
+		if (s->server != sv || tags_find(&s->tags, tag) != r) {
+			result = -ESTALE;
+			goto out;
+		}
+	}
+	result = (i64)done;
+out:
+	object_put(&sv->obj);
+	return result;
+}
