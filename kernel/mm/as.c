@@ -64,6 +64,11 @@ struct object *as_object(struct as *a)
 	return &a->obj;
 }
 
+struct as *as_of_object(struct object *o)
+{
+	return container_of(o, struct as, obj);
+}
+
 void mm_start(void)
 {
 	kernel_as = as_create_empty();

@@ -75,7 +75,7 @@ static struct process *victim(void)
 	struct process *p, *worst = NULL;
 	u64 most = 0;
 
-	list_for_each(p, &processes, all_link) {
+	list_for_each(p, &process_list, all_link) {
 		u64 n = p->as && !p->exiting ? p->as->resident - p->as->shared : 0;
 
 		if (p->pid != 1 && p->ident != identity_system && n > most) {

@@ -59,7 +59,7 @@ static void show_proc(struct text *t)
 	struct process *p;
 
 	text_add(t, "pid ppid threads resident minor major user_ns system_ns fds name\n");
-	list_for_each(p, &processes, all_link) {
+	list_for_each(p, &process_list, all_link) {
 		u64 user = 0, system = 0;
 
 		process_cpu_ns(p, &user, &system);

@@ -183,7 +183,7 @@ struct thread *thread_find(struct process *p, u32 tid); /* no ref; p NULL: any *
 int process_create(const char *name, struct as *as, struct fds *fds, struct namespace *ns, struct identity *id, struct process **out);
 void process_kill(struct process *p, u32 status);
 struct process *process_find(u32 pid); /* no ref */
-extern struct list processes;		/* all of them, by process.all_link */
+extern struct list process_list;	/* all of them, by process.all_link */
 void first_process_start(void);	/* from boot data */
 /* On the way to user mode with the BKL held: dies if killed, stops if wanted, prepares a signal upcall. frame = the user's registers. */
 void user_return_work(struct weft_regs *frame);
