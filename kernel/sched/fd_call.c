@@ -247,6 +247,12 @@ static int create(u64 kind, u64 a, u64 b, struct object *o[2], u32 rights[2])
 		r = pipe_create(a, o);
 		return r ? r : 2;
 	case WEFT_OBJ_CHANNEL:
+		if (b > 1)
+			return -EINVAL;
+		if (b) {
+			r = channel_create_half ? channel_create_half((u32)a, &o[0]) : -ENOSYS;
+			break;
+		}
 		r = channel_create((u32)a, o);
 		return r ? r : 2;
 	case WEFT_OBJ_DGRAM:
