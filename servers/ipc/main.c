@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/* servers/ipc: bind, listen, connect of unix sockets (native/ipcproto.h). Connected data never comes here. */
+#include "names.h"
+
+#include <native/call.h>
+#include <native/ipcproto.h>
+#include <native/loop.h>
+#include <native/server.h>
+#include <native/start.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AF_UNIX_LEN 2
+#define MAX_BINDINGS 16384
+#define BACKLOG_MAX 4096
+
+static struct server server;
+static struct loop loop;
+static i32 authority;
+
+/* A connect that waits for room in the listener's queue. */
+struct waiting {
+	struct waiting *next;
+	struct request *req;
+	struct binding *to;
+	i32 end;
+	u64 socket;
+};
+static struct waiting *waiting;
+
+struct watch {
+	struct loop_source source;
+	struct binding *b;
+};
+
+static void drain(struct binding *b);
+
+static void free_binding(struct binding *b)
+{
+	struct watch *w = b->watch;
+	if (w) {
+		loop_remove(&loop, &w->source);
+		free(w);
+	}
+	if (b->fd >= 0)
+		weft_fd_close((u64)b->fd);
+	for (struct waiting **at = &waiting; *at;) {
+		struct waiting *x = *at;
+		if (x->to != b) {
+			at = &x->next;
+			continue;
+		}
+		*at = x->next;
+		weft_fd_close((u64)x->end);
+		request_reply(x->req, -ECONNREFUSED);
+		free(x);
+	}
+	binding_remove(b);
+}
+
+static void end_event(struct loop_source *s, u32 ready)
+{
+	struct watch *w = s->ctx;
+	if (ready & (WEFT_POLLHUP | WEFT_POLLERR))
+		free_binding(w->b);
+	else if (ready & WEFT_POLLOUT)
+		drain(w->b);
+}
+
+static int watch_end(struct binding *b)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	w->b = b;
+	w->source = (struct loop_source){.fn = end_event, .ctx = w, .fd = b->fd, .events = 0};
+	int e = loop_add(&loop, &w->source);
+	if (e)
+		free(w);
+	else
+		b->watch = w;
+	return e;
+}
+
+static int object_of(struct request *r, u32 i, u64 *object)
+{
+	struct weft_fd_info info;
+	if (i >= r->sqe->nfds)
+		return -EINVAL;
+	i64 e = weft_fd_ctl((u64)r->sqe->fds[i], WEFT_FD_INFO, PTR(&info), 0);
+	if (e < 0)
+		return (int)e;
+	if (info.type != WEFT_OBJ_CHANNEL && info.type != WEFT_OBJ_DGRAM)
+		return -ENOTSOCK;
+	*object = info.object;
+	return 0;
+}
+
+/* The address in buffer 0 and the key it means; the inode's handle is fds[inode_at]. */
+static int name_of(struct request *r, bool has_inode, u32 inode_at, struct addr *a, struct key *k)
+{
+	memset(a, 0, sizeof(*a));
+	memset(k, 0, sizeof(*k));
+	if (r->sqe->nbufs < 1 || r->sqe->len[0] < AF_UNIX_LEN || r->sqe->len[0] > ADDR_MAX)
+		return -EINVAL;
+	a->len = r->sqe->len[0];
+	int e = request_in_all(r, 0, 0, a->bytes, a->len);
+	if (e)
+		return e;
+	if (has_inode) {
+		struct weft_fd_info info;
+		if (inode_at >= r->sqe->nfds)
+			return -EINVAL;
+		i64 x = weft_fd_ctl((u64)r->sqe->fds[inode_at], WEFT_FD_INFO, PTR(&info), 0);
+		if (x < 0)
+			return (int)x;
+		if (info.type != WEFT_OBJ_HANDLE || (info.attr.mode & 0170000) != 0140000)
+			return -ECONNREFUSED;
+		k->scheme = info.scheme;
+		k->node = info.attr.ino;
+		return 0;
+	}
+	if (a->len > AF_UNIX_LEN && a->bytes[2] != 0)
+		return -EINVAL; /* a path without its inode */
+	k->len = a->len - AF_UNIX_LEN;
+	memcpy(k->bytes, a->bytes + AF_UNIX_LEN, k->len);
+	return 0;
+}
+
+/* A free abstract name: five hexadecimal digits, as unix(7) says of autobind. */
+static int autobind(struct addr *a, struct key *k)
+{
+	static u32 serial;
+	for (u32 tries = 0; tries < 1u << 20; tries++) {
+		char digits[8];
+		snprintf(digits, sizeof(digits), "%05x", ++serial & 0xfffffu);
+		a->len = AF_UNIX_LEN + 6;
+		a->bytes[0] = 1; /* AF_UNIX */
+		a->bytes[1] = 0;
+		a->bytes[2] = 0;
+		memcpy(a->bytes + 3, digits, 5);
+		k->len = 6;
+		memcpy(k->bytes, a->bytes + AF_UNIX_LEN, 6);
+		if (!binding_find(k))
+			return 0;
+	}
+	return -ENOSPC;
+}
+
+static bool process_lives(u32 pid)
+{
+	i32 procs = native_fd("res:procs");
+	if (procs < 0)
+		return true;
+	i64 fd = weft_proc_ctl((u64)procs, WEFT_PROC_OPEN, pid, 0, 0);
+	if (fd < 0)
+		return fd != -ESRCH;
+	i64 ready = weft_fd_ctl((u64)fd, WEFT_FD_READY, 0, 0);
+	weft_fd_close((u64)fd);
+	return ready < 0 || !(ready & WEFT_POLLIN);
+}
+
+/* A name can be taken over from a socket that was bound, never listened, and whose process is gone. */
+static int claim(const struct key *k)
+{
+	struct binding *b = binding_find(k);
+	if (!b)
+		return binding_count() < MAX_BINDINGS ? 0 : -ENOBUFS;
+	if (b->fd >= 0 || process_lives(b->pid))
+		return -EADDRINUSE;
+	free_binding(b);
+	return 0;
+}
+
+static i64 op_bind(struct request *r)
+{
+	struct addr a;
+	struct key k;
+	u64 socket = 0;
+	bool inode = r->sqe->args[1];
+	int e = object_of(r, 0, &socket);
+	if (!e)
+		e = name_of(r, inode, 1, &a, &k);
+	if (!e && binding_of(socket))
+		e = -EINVAL;
+	if (!e && !inode && k.len == 0)
+		e = autobind(&a, &k);
+	if (!e)
+		e = claim(&k);
+	if (!e && r->sqe->nbufs > 1)
+		e = request_out_all(r, 1, 0, a.bytes, a.len);
+	if (e)
+		return e;
+	struct binding *b = binding_add(&k, &a, socket);
+	if (!b)
+		return -ENOMEM;
+	b->pid = r->sqe->pid;
+	b->identity = r->sqe->identity;
+	b->type = (u32)r->sqe->args[0];
+	name_remember(socket, &a, NULL);
+	r->out[0] = a.len;
+	r->has_out = true;
+	return 0;
+}
+
+static void set_backlog(struct binding *b, u64 backlog)
+{
+	u64 n = backlog < BACKLOG_MAX ? backlog + 1 : BACKLOG_MAX;
+	weft_fd_ctl((u64)b->fd, WEFT_CHAN_BUFFER, n * sizeof(struct ipcp_incoming), 0);
+}
+
+static i64 op_listen(struct request *r)
+{
+	u64 socket = 0;
+	int e = object_of(r, 0, &socket);
+	if (e)
+		return e;
+	struct binding *b = binding_of(socket);
+	if (!b)
+		return -EINVAL;
+	if (r->sqe->nfds < 2 && !b->listening)
+		return -EINVAL;
+	if (!b->listening) {
+		b->fd = request_take_fd(r, 1);
+		e = b->fd < 0 ? b->fd : watch_end(b);
+		if (e) {
+			if (b->fd >= 0)
+				weft_fd_close((u64)b->fd);
+			b->fd = -1;
+			return e;
+		}
+		b->listening = true;
+	}
+	b->pid = r->sqe->pid;
+	b->identity = r->sqe->identity;
+	set_backlog(b, r->sqe->args[0]);
+	return 0;
+}
+
+/* Gives `end` to the listener. -EAGAIN: its queue is full. */
+static i64 deliver(struct binding *b, u64 socket, i32 end, u32 pid, u32 identity)
+{
+	struct weft_fd_info info;
+	struct addr own = {0};
+	struct ipcp_incoming in = {.len = AF_UNIX_LEN};
+	in.addr[0] = 1;
+	if (name_recall(socket, false, &own)) {
+		in.len = own.len;
+		memcpy(in.addr, own.bytes, own.len);
+	}
+	i64 e = weft_fd_ctl((u64)end, WEFT_FD_INFO, PTR(&info), 0);
+	if (e < 0)
+		return e;
+	e = weft_fd_ctl((u64)end, WEFT_CHAN_SET_PEER, (u64)pid | (u64)(u32)authority << 32, identity);
+	if (e < 0)
+		return e;
+	struct weft_iov iov = {PTR(&in), sizeof(in)};
+	struct weft_msg m = {.iov = PTR(&iov), .niov = 1, .fds = PTR(&end), .nfds = 1, .dest = -1};
+	e = weft_chan_send((u64)b->fd, PTR(&m), WEFT_CHAN_NONBLOCK);
+	if (e < 0)
+		return e == -EPIPE ? -ECONNREFUSED : e;
+	name_remember(info.object, &b->addr, own.len ? &own : NULL);
+	name_remember(socket, NULL, &b->addr);
+	weft_fd_close((u64)end);
+	return 0;
+}
+
+static i64 op_connect(struct request *r)
+{
+	struct addr a;
+	struct key k;
+	u64 socket = 0, end = 0;
+	bool inode = r->sqe->args[1];
+	int e = object_of(r, 0, &socket);
+	if (!e)
+		e = object_of(r, 1, &end);
+	if (!e)
+		e = name_of(r, inode, 2, &a, &k);
+	if (e)
+		return e;
+	struct binding *b = binding_find(&k);
+	if (!b || !b->listening)
+		return -ECONNREFUSED;
+	if (b->type != (u32)r->sqe->args[0])
+		return -EPROTOTYPE;
+	i64 x = weft_fd_ctl((u64)r->sqe->fds[0], WEFT_CHAN_SET_PEER, (u64)b->pid | (u64)(u32)authority << 32,
+		b->identity);
+	if (x < 0)
+		return x;
+	i32 fd = request_take_fd(r, 1);
+	if (fd < 0)
+		return fd;
+	x = deliver(b, socket, fd, r->sqe->pid, r->sqe->identity);
+	if (x != -EAGAIN || r->sqe->args[2]) {
+		if (x < 0)
+			weft_fd_close((u64)fd);
+		return x;
+	}
+	struct waiting *w = calloc(1, sizeof(*w));
+	struct request *kept = w ? request_keep(r) : NULL;
+	if (!kept) {
+		free(w);
+		weft_fd_close((u64)fd);
+		return -ENOMEM;
+	}
+	*w = (struct waiting){.req = kept, .to = b, .end = fd, .socket = socket};
+	struct waiting **at = &waiting;
+	while (*at)
+		at = &(*at)->next;
+	*at = w;
+	loop_modify(&loop, &((struct watch *)b->watch)->source, WEFT_POLLOUT);
+	return SERVER_LATER;
+}
+
+static void drain(struct binding *b)
+{
+	bool left = false;
+	for (struct waiting **at = &waiting; *at;) {
+		struct waiting *w = *at;
+		i64 e = w->to != b ? -EAGAIN :
+				     deliver(b, w->socket, w->end, w->req->sqe->pid, w->req->sqe->identity);
+		if (e == -EAGAIN) {
+			left |= w->to == b;
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		if (e < 0)
+			weft_fd_close((u64)w->end);
+		request_reply(w->req, e);
+		free(w);
+	}
+	if (!left)
+		loop_modify(&loop, &((struct watch *)b->watch)->source, 0);
+}
+
+static void cancel(struct request *r)
+{
+	for (struct waiting **at = &waiting; *at; at = &(*at)->next) {
+		struct waiting *w = *at;
+		if (w->req != r)
+			continue;
+		*at = w->next;
+		weft_fd_close((u64)w->end);
+		request_reply(r, -EINTR);
+		free(w);
+		return;
+	}
+}
+
+static i64 op_name(struct request *r)
+{
+	static const u8 unnamed[AF_UNIX_LEN] = {1, 0};
+	u64 socket = 0;
+	struct addr a;
+	int e = object_of(r, 0, &socket);
+	if (e)
+		return e;
+	if (r->sqe->nbufs < 1)
+		return -EINVAL;
+	if (!name_recall(socket, r->sqe->args[0], &a)) {
+		a.len = AF_UNIX_LEN;
+		memcpy(a.bytes, unnamed, sizeof(unnamed));
+	}
+	u32 n = a.len < r->sqe->len[0] ? a.len : r->sqe->len[0];
+	e = request_out_all(r, 0, 0, a.bytes, n);
+	if (e)
+		return e;
+	r->out[0] = a.len;
+	r->has_out = true;
+	return 0;
+}
+
+static i64 op_dgram_bind(struct request *r)
+{
+	struct addr a;
+	struct key k;
+	u64 socket = 0;
+	bool inode = r->sqe->args[0];
+	int e = object_of(r, 0, &socket);
+	if (!e)
+		e = name_of(r, inode, 2, &a, &k);
+	if (!e && binding_of(socket))
+		e = -EINVAL;
+	if (!e && !inode && k.len == 0)
+		e = autobind(&a, &k);
+	if (!e)
+		e = claim(&k);
+	if (!e && r->sqe->nbufs > 1)
+		e = request_out_all(r, 1, 0, a.bytes, a.len);
+	if (e)
+		return e;
+	i32 fd = request_take_fd(r, 1);
+	if (fd < 0)
+		return fd;
+	struct binding *b = binding_add(&k, &a, socket);
+	if (!b) {
+		weft_fd_close((u64)fd);
+		return -ENOMEM;
+	}
+	b->pid = r->sqe->pid;
+	b->identity = r->sqe->identity;
+	b->type = WEFT_CHAN_DGRAM;
+	b->fd = fd;
+	e = watch_end(b);
+	if (e) {
+		free_binding(b);
+		return e;
+	}
+	name_remember(socket, &a, NULL);
+	r->out[0] = a.len;
+	r->has_out = true;
+	return 0;
+}
+
+static i64 op_dgram_lookup(struct request *r)
+{
+	struct addr a;
+	struct key k;
+	int e = name_of(r, r->sqe->args[0], 0, &a, &k);
+	if (e)
+		return e;
+	struct binding *b = binding_find(&k);
+	if (!b || b->fd < 0)
+		return -ECONNREFUSED;
+	if (b->type != WEFT_CHAN_DGRAM)
+		return -EPROTOTYPE;
+	return request_give_fd(r, b->fd, WEFT_RIGHT_WRITE | WEFT_RIGHT_DUP, 0);
+}
+
+static const struct server_op table[] = {
+	{IPCP_BIND, 1, 1, 0, op_bind},
+	{IPCP_LISTEN, 0, 1, 0, op_listen},
+	{IPCP_CONNECT, 1, 2, 0, op_connect},
+	{IPCP_NAME, 1, 1, 0, op_name},
+	{IPCP_DGRAM_LOOKUP, 1, 0, 0, op_dgram_lookup},
+	{IPCP_DGRAM_BIND, 1, 2, 0, op_dgram_bind},
+	{0, 0, 0, 0, NULL},
+};
+static const struct server_ops ops = {.table = table, .cancel = cancel};
+
+int main(void)
+{
+	i32 fd = native_fd("scheme:ipc");
+	authority = native_fd("res:ident");
+	if (fd < 0 || authority < 0) {
+		native_log("ipc: needs scheme:ipc and res:ident");
+		return 1;
+	}
+	int e = loop_init(&loop);
+	if (!e)
+		e = server_init(&server, fd, &ops, NULL);
+	if (!e)
+		e = server_attach(&server, &loop);
+	if (!e)
+		e = loop_run(&loop);
+	native_log("ipc: %s", strerror(-e));
+	return 1;
+}
