@@ -193,9 +193,9 @@ void first_process_start(void)
 	u64 len = 0;
 
 	if (boot_info.archive_size)
-		file = archive_find(archive, boot_info.archive_size, "init", &len);
+		file = archive_find(archive, boot_info.archive_size, "bin/init", &len);
 	if (!file)
-		panic("no program `init` in the boot archive (%lu bytes)", boot_info.archive_size);
+		panic("no program bin/init in the boot archive (%lu bytes)", boot_info.archive_size);
 	if (!fds || IS_ERR(as) || IS_ERR(ns))
 		panic("first process: out of memory");
 	builtin_init(ns);
