@@ -20,17 +20,14 @@
 struct chan_end {
 	struct object obj; /* WEFT_OBJ_CHANNEL */
 	struct rxq rx;
-	struct chan *chan;
-	u8 index;
+	struct chan_end *peer; /* NULL: none yet, or destroyed */
+	u8 type;
+	bool half;	/* made alone: connected by OPEN_PEER */
+	bool connected; /* the peer is open, or something was sent while it was */
 	bool shut_rcv, shut_snd, closed;
 	int err; /* reported once, when the queue is empty */
 	u32 peer_pid;
 	struct identity *peer_ident;
-};
-
-struct chan {
-	struct chan_end end[2];
-	u8 type, alive;
 };
 
 struct dgram {
@@ -46,11 +43,6 @@ static const struct obj_ops chan_ops, dgram_ops, sender_ops;
 static struct chan_end *end_of(struct object *o)
 {
 	return container_of(o, struct chan_end, obj);
-}
-
-static struct chan_end *peer_of(struct chan_end *e)
-{
-	return &e->chan->end[!e->index];
 }
 
 struct rxq *rxq_of(struct object *o)
@@ -80,30 +72,41 @@ static void wake_reader(struct object *o, struct rxq *q)
 		object_notify(o, WEFT_POLLIN);
 }
 
-/* The object that polls POLLOUT for room in e's receive queue. */
+/* There is room in q again: for who sends, and for the object that polls it as POLLOUT. */
 static void wake_writers(struct rxq *q)
 {
-	struct object *o = q->owner->ops == &chan_ops ? &peer_of(end_of(q->owner))->obj : &container_of(q->owner, struct dgram, obj)->snd;
+	struct object *o = &container_of(q->owner, struct dgram, obj)->snd;
 
 	waitq_wake(&q->writers, ~0u, 0);
-	if (!list_empty(&o->watchers))
+	if (q->owner->ops == &chan_ops)
+		o = end_of(q->owner)->peer ? &end_of(q->owner)->peer->obj : NULL;
+	if (o && !list_empty(&o->watchers))
 		object_notify(o, WEFT_POLLOUT);
 }
 
-/* Where a send goes, and why it cannot. */
+/* Where a send goes. A channel's peer can vanish and, in an end made alone, be another one after each sleep: ask again. */
 struct target {
-	struct rxq *q;
 	struct chan_end *from; /* NULL: datagram endpoint */
 	struct dgram *to;
 };
 
+static struct rxq *target_queue(const struct target *t)
+{
+	return t->from ? &t->from->peer->rx : &t->to->rx;
+}
+
+/* 0: target_queue is there. */
 static int target_check(const struct target *t)
 {
-	if (!t->from)
+	struct chan_end *e = t->from;
+
+	if (!e)
 		return t->to->closed ? -ECONNREFUSED : 0;
-	if (t->from->shut_snd)
-		return peer_of(t->from)->closed && t->from->chan->type == WEFT_CHAN_DGRAM ? -ECONNREFUSED : -EPIPE;
-	return 0;
+	if (!e->connected)
+		return -ENOTCONN;
+	if (e->type == WEFT_CHAN_DGRAM && (!e->peer || e->peer->closed))
+		return -ECONNREFUSED;
+	return e->shut_snd || !e->peer ? -EPIPE : 0;
 }
 
 struct send {
@@ -140,6 +143,7 @@ static int attach(struct msg *m, const struct send *s)
 /* One message of len bytes from s->u. May block. */
 static int send_one(struct object *o, const struct target *t, struct send *s, u64 len, u32 need)
 {
+	struct rxq *q;
 	struct msg *m;
 	int err;
 
@@ -147,11 +151,12 @@ static int send_one(struct object *o, const struct target *t, struct send *s, u6
 		err = target_check(t);
 		if (err)
 			return err;
-		if (rxq_room(t->q) >= need || list_empty(&t->q->msgs))
+		q = target_queue(t);
+		if (rxq_room(q) >= need || list_empty(&q->msgs))
 			break;
 		if (nonblock(o, s->flags))
 			return -EAGAIN;
-		err = wait(&t->q->writers);
+		err = wait(&q->writers);
 		if (err)
 			return err;
 	}
@@ -162,11 +167,12 @@ static int send_one(struct object *o, const struct target *t, struct send *s, u6
 	if (!err)
 		err = target_check(t);
 	if (err) {
-		msg_bury(m);
+		msg_free(m);
 		return err;
 	}
-	rxq_append(t->q, m);
-	wake_reader(t->q->owner, t->q);
+	q = target_queue(t);
+	rxq_append(q, m);
+	wake_reader(q->owner, q);
 	return 0;
 }
 
@@ -176,14 +182,20 @@ static i64 send_all(struct object *o, const struct target *t, struct send *s, bo
 	i64 done = 0;
 	int err;
 
+	err = target_check(t);
+	if (err)
+		return err;
 	if (!stream) {
-		if (total > t->q->limit)
+		if (total > target_queue(t)->limit)
 			return -EMSGSIZE;
 		err = send_one(o, t, s, total, (u32)total + 1);
 		return err ? err : (i64)total;
 	}
 	while (s->u->left) {
-		room = MAX(rxq_room(t->q), (u64)LIMIT_MIN);
+		err = target_check(t);
+		if (err)
+			return done ? done : err;
+		room = MAX(rxq_room(target_queue(t)), LIMIT_MIN);
 		len = MIN(MIN(s->u->left, room), CHUNK);
 		err = send_one(o, t, s, len, (u32)MIN(len, LIMIT_MIN));
 		if (err)
@@ -191,7 +203,7 @@ static i64 send_all(struct object *o, const struct target *t, struct send *s, bo
 		done += (i64)len;
 		s->nfds = 0; /* they went with the first byte */
 	}
-	return done ? done : target_check(t);
+	return done;
 }
 
 /* What a receive brings besides bytes. */
@@ -280,7 +292,7 @@ static i64 take_stream(struct rxq *q, struct uio *u, u32 flags, struct receipt *
 		m->off += (u32)n;
 		if (m->off == m->len) {
 			rxq_unlink(q, m);
-			msg_bury(m);
+			msg_free(m);
 		}
 	}
 	return got;
@@ -304,7 +316,7 @@ static i64 take_message(struct rxq *q, struct uio *u, u32 flags, struct receipt 
 		r->flags |= WEFT_MSG_CTRUNC;
 	if (!(flags & WEFT_CHAN_PEEK)) {
 		rxq_unlink(q, m);
-		msg_bury(m);
+		msg_free(m);
 	}
 	return n;
 }
@@ -312,12 +324,14 @@ static i64 take_message(struct rxq *q, struct uio *u, u32 flags, struct receipt 
 /* May block. -> bytes; 0 with WEFT_MSG_EOF in r->flags at the end. */
 static i64 receive(struct object *o, struct rxq *q, struct chan_end *e, struct uio *u, u32 flags, struct receipt *r)
 {
-	bool stream = e && e->chan->type == WEFT_CHAN_STREAM, stop = false;
+	bool stream = e && e->type == WEFT_CHAN_STREAM, stop = false;
 	u32 before;
 	i64 got = 0, n;
 
 	if (stream && !u->left)
 		return 0;
+	if (e && !e->connected)
+		return -ENOTCONN;
 	for (;;) {
 		while (q->rbusy || list_empty(&q->msgs)) {
 			if (!q->rbusy && e && e->err && !got) {
@@ -370,18 +384,18 @@ static i64 chan_read(struct object *o, struct uio *u, i64 off, u32 flags)
 static i64 chan_write(struct object *o, struct uio *u, i64 off, u32 flags)
 {
 	struct chan_end *e = end_of(o);
-	struct target t = {&peer_of(e)->rx, e, NULL};
+	struct target t = {e, NULL};
 	struct send s = {.u = u, .flags = flags & WEFT_IO_NONBLOCK ? WEFT_CHAN_NONBLOCK : 0};
 
 	if (off != -1)
 		return -ESPIPE;
-	return send_all(o, &t, &s, e->chan->type == WEFT_CHAN_STREAM);
+	return send_all(o, &t, &s, e->type == WEFT_CHAN_STREAM);
 }
 
 static i64 sender_write(struct object *o, struct uio *u, i64 off, u32 flags)
 {
 	struct dgram *d = container_of(o, struct dgram, snd);
-	struct target t = {&d->rx, NULL, d};
+	struct target t = {NULL, d};
 	struct send s = {.u = u, .flags = flags & WEFT_IO_NONBLOCK ? WEFT_CHAN_NONBLOCK : 0};
 
 	if (off != -1)
@@ -397,7 +411,7 @@ static int send_target(struct object *o, const struct weft_msg *m, struct target
 
 	*dest = NULL;
 	if (o->ops == &chan_ops) {
-		*t = (struct target){&peer_of(end_of(o))->rx, end_of(o), NULL};
+		*t = (struct target){end_of(o), NULL};
 		return 0;
 	}
 	if (o->ops == &dgram_ops) {
@@ -412,7 +426,7 @@ static int send_target(struct object *o, const struct weft_msg *m, struct target
 		object_put(*dest);
 		return o->type == WEFT_OBJ_DGRAM ? -EINVAL : -ENOTSOCK;
 	}
-	*t = (struct target){&container_of(o, struct dgram, snd)->rx, NULL, container_of(o, struct dgram, snd)};
+	*t = (struct target){NULL, container_of(o, struct dgram, snd)};
 	return 0;
 }
 
@@ -449,7 +463,7 @@ i64 sys_chan_send(u64 fd, u64 umsg, u64 flags)
 	if (n)
 		goto out_dest;
 	s = (struct send){.u = &u, .ufds = m.fds, .nfds = m.nfds, .uname = m.name, .name_len = t.from ? 0 : m.name_len, .flags = (u32)flags};
-	n = send_all(o, &t, &s, t.from && t.from->chan->type == WEFT_CHAN_STREAM);
+	n = send_all(o, &t, &s, t.from && t.from->type == WEFT_CHAN_STREAM);
 	uio_free(&u, iov);
 out_dest:
 	object_put(dest);
@@ -534,9 +548,10 @@ out:
 static u32 chan_ready(struct object *o)
 {
 	struct chan_end *e = end_of(o);
-	struct rxq *out = &peer_of(e)->rx;
 	u32 bits = 0;
 
+	if (!e->connected)
+		return WEFT_POLLOUT | WEFT_POLLHUP;
 	if (!list_empty(&e->rx.msgs))
 		bits |= WEFT_POLLIN;
 	if (e->shut_rcv)
@@ -545,7 +560,7 @@ static u32 chan_ready(struct object *o)
 		bits |= WEFT_POLLHUP;
 	if (e->err)
 		bits |= WEFT_POLLERR;
-	if (e->shut_snd || rxq_room(out) >= LIMIT_MIN || list_empty(&out->msgs))
+	if (e->shut_snd || !e->peer || rxq_room(&e->peer->rx) >= LIMIT_MIN || list_empty(&e->peer->rx.msgs))
 		bits |= WEFT_POLLOUT;
 	return bits;
 }
@@ -568,22 +583,26 @@ static u32 sender_ready(struct object *o)
 static void tell_end(struct chan_end *e)
 {
 	waitq_wake(&e->rx.readers, ~0u, 0);
-	waitq_wake(&peer_of(e)->rx.writers, ~0u, 0);
+	waitq_wake(&e->rx.writers, ~0u, 0);
 	object_notify(&e->obj, chan_ready(&e->obj));
 }
 
 static i64 chan_shutdown(struct chan_end *e, u64 how)
 {
-	struct chan_end *p = peer_of(e);
+	struct chan_end *p = e->peer;
 
 	if (!how || how > 3)
 		return -EINVAL;
-	if (how & 1)
-		e->shut_rcv = p->shut_snd = true;
-	if (how & 2)
-		e->shut_snd = p->shut_rcv = true;
+	if (!e->connected)
+		return -ENOTCONN;
+	e->shut_rcv |= (how & 1) != 0;
+	e->shut_snd |= (how & 2) != 0;
 	tell_end(e);
-	tell_end(p);
+	if (p && !p->closed) {
+		p->shut_snd |= (how & 1) != 0;
+		p->shut_rcv |= (how & 2) != 0;
+		tell_end(p);
+	}
 	return 0;
 }
 
@@ -629,17 +648,63 @@ static i64 set_limit(struct rxq *q, u64 a)
 	return q->limit;
 }
 
+static void join(struct chan_end *a, struct chan_end *b)
+{
+	a->peer = b;
+	b->peer = a;
+	a->connected = b->connected = true;
+	a->shut_rcv = a->shut_snd = false;
+}
+
+static struct chan_end *end_create(u32 type)
+{
+	struct thread *t = current_thread();
+	struct chan_end *e = kzalloc(sizeof(*e));
+
+	if (!e)
+		return NULL;
+	object_init(&e->obj, WEFT_OBJ_CHANNEL, &chan_ops);
+	e->obj.status = 2; /* O_RDWR */
+	e->type = (u8)type;
+	rxq_init(&e->rx, &e->obj);
+	e->rx.limit = LIMIT_DEFAULT;
+	e->peer_pid = t->proc->pid;
+	e->peer_ident = thread_identity(t);
+	e->peer_ident->refs++;
+	return e;
+}
+
+static i64 open_peer(struct chan_end *e)
+{
+	struct chan_end *p;
+	i32 fd;
+
+	if (!e->half)
+		return -EINVAL;
+	if (e->connected)
+		return -EISCONN;
+	p = end_create(e->type);
+	if (!p)
+		return -ENOMEM;
+	fd = fd_install(current_process(), &p->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	if (fd >= 0) {
+		if (e->peer)
+			e->peer->peer = NULL; /* an earlier one, closed, that somebody still refers to */
+		join(e, p);
+		tell_end(e);
+	}
+	object_put(&p->obj);
+	return fd;
+}
+
 static i64 chan_ctl(struct object *o, u32 op, u64 a, u64 b)
 {
 	struct chan_end *e = end_of(o);
 	u32 who[2];
 
 	switch (op) {
-	case WEFT_FD_SET_STATUS:
-		o->status = (o->status & ~K_O_SETTABLE) | ((u32)a & K_O_SETTABLE);
-		return 0;
 	case WEFT_FD_AVAIL:
-		return avail(&e->rx, e->chan->type == WEFT_CHAN_STREAM);
+		return avail(&e->rx, e->type == WEFT_CHAN_STREAM);
 	case WEFT_FD_SEEK:
 		return -ESPIPE;
 	case WEFT_CHAN_SHUTDOWN:
@@ -651,9 +716,11 @@ static i64 chan_ctl(struct object *o, u32 op, u64 a, u64 b)
 	case WEFT_CHAN_SET_PEER:
 		return set_peer(e, a, b);
 	case WEFT_CHAN_BUFFER:
-		return set_limit(&peer_of(e)->rx, a);
+		return e->peer ? set_limit(&e->peer->rx, a) : LIMIT_DEFAULT;
 	case WEFT_CHAN_TYPE:
-		return e->chan->type;
+		return e->type;
+	case WEFT_CHAN_OPEN_PEER:
+		return open_peer(e);
 	}
 	return -EINVAL;
 }
@@ -664,9 +731,6 @@ static i64 dgram_ctl(struct object *o, u32 op, u64 a, u64 b)
 
 	(void)b;
 	switch (op) {
-	case WEFT_FD_SET_STATUS:
-		o->status = (o->status & ~K_O_SETTABLE) | ((u32)a & K_O_SETTABLE);
-		return 0;
 	case WEFT_FD_AVAIL:
 		return o->ops == &dgram_ops ? avail(&d->rx, false) : -EINVAL;
 	case WEFT_FD_SEEK:
@@ -681,22 +745,29 @@ static i64 dgram_ctl(struct object *o, u32 op, u64 a, u64 b)
 
 static void chan_info(struct object *o, struct weft_fd_info *out)
 {
-	out->koid2 = peer_of(end_of(o))->obj.id;
+	out->koid2 = end_of(o)->peer ? end_of(o)->peer->obj.id : 0;
 }
 
 static void chan_closed(struct object *o)
 {
-	struct chan_end *e = end_of(o), *p = peer_of(e);
+	struct chan_end *e = end_of(o), *p = e->peer;
 
 	e->closed = true;
-	if (!list_empty(&e->rx.msgs) && e->chan->type != WEFT_CHAN_DGRAM && !p->closed)
-		p->err = -ECONNRESET;
+	if (p && !p->closed) {
+		if (!list_empty(&e->rx.msgs) && e->type != WEFT_CHAN_DGRAM)
+			p->err = -ECONNRESET;
+		p->shut_snd = p->shut_rcv = true;
+		/* Turned away before anything was said: it may try another. */
+		if (p->half && !p->rx.used && !e->rx.used) {
+			p->connected = false;
+			p->err = 0;
+		}
+		waitq_wake(&e->rx.writers, ~0u, 0);
+		tell_end(p);
+	}
 	e->shut_rcv = e->shut_snd = true;
-	p->shut_snd = true;
-	p->shut_rcv = true;
 	rxq_kill(&e->rx);
 	tell_end(e);
-	tell_end(p);
 	chan_collect();
 }
 
@@ -704,10 +775,11 @@ static void chan_destroy(struct object *o)
 {
 	struct chan_end *e = end_of(o);
 
+	if (e->peer)
+		e->peer->peer = NULL;
 	rxq_kill(&e->rx);
 	identity_put(e->peer_ident);
-	if (!--e->chan->alive)
-		kfree(e->chan);
+	kfree(e);
 }
 
 static void dgram_closed(struct object *o)
@@ -755,32 +827,41 @@ static const struct obj_ops sender_ops = {
 	.name = "dgram-sender", .write = sender_write, .ready = sender_ready, .ctl = dgram_ctl, .info = sender_info, .destroy = sender_destroy,
 };
 
+static bool type_ok(u32 type)
+{
+	return type == WEFT_CHAN_STREAM || type == WEFT_CHAN_DGRAM || type == WEFT_CHAN_SEQPACKET;
+}
+
+int channel_create_half(u32 type, struct object **out)
+{
+	struct chan_end *e;
+
+	if (!type_ok(type))
+		return -EINVAL;
+	e = end_create(type);
+	if (!e)
+		return -ENOMEM;
+	e->half = true;
+	*out = &e->obj;
+	return 0;
+}
+
 int channel_create(u32 type, struct object *out[2])
 {
-	struct thread *t = current_thread();
-	struct chan *c;
+	struct chan_end *a, *b;
 
-	if (type != WEFT_CHAN_STREAM && type != WEFT_CHAN_DGRAM && type != WEFT_CHAN_SEQPACKET)
+	if (!type_ok(type))
 		return -EINVAL;
-	c = kzalloc(sizeof(*c));
-	if (!c)
+	a = end_create(type);
+	b = a ? end_create(type) : NULL;
+	if (!b) {
+		if (a)
+			object_put(&a->obj);
 		return -ENOMEM;
-	c->type = (u8)type;
-	c->alive = 2;
-	for (u8 i = 0; i < 2; i++) {
-		struct chan_end *e = &c->end[i];
-
-		e->chan = c;
-		e->index = i;
-		object_init(&e->obj, WEFT_OBJ_CHANNEL, &chan_ops);
-		e->obj.status = 2; /* O_RDWR */
-		rxq_init(&e->rx, &e->obj);
-		e->rx.limit = LIMIT_DEFAULT;
-		e->peer_pid = t->proc->pid;
-		e->peer_ident = thread_identity(t);
-		e->peer_ident->refs++;
-		out[i] = &e->obj;
 	}
+	join(a, b);
+	out[0] = &a->obj;
+	out[1] = &b->obj;
 	return 0;
 }
 

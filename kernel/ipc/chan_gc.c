@@ -31,6 +31,7 @@ void rxq_append(struct rxq *q, struct msg *m)
 {
 	list_add_tail(&q->msgs, &m->link);
 	q->bytes += m->cost;
+	q->used = true;
 	for (u32 i = 0; i < m->nfds; i++)
 		inflight_add(m->fds[i].o);
 }
@@ -52,7 +53,7 @@ void rxq_kill(struct rxq *q)
 	while (!list_empty(&q->msgs)) {
 		m = list_first(&q->msgs, struct msg, link);
 		rxq_unlink(q, m);
-		msg_bury(m);
+		msg_free(m);
 	}
 }
 

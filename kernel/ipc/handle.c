@@ -338,9 +338,6 @@ static i64 handle_ctl(struct object *o, u32 op, u64 a, u64 b)
 	switch (op) {
 	case WEFT_FD_SEEK:
 		return handle_seek(h, (i64)a, b);
-	case WEFT_FD_SET_STATUS:
-		o->status = (o->status & ~K_O_SETTABLE) | ((u32)a & K_O_SETTABLE);
-		return 0;
 	case WEFT_FD_AVAIL:
 		if (!h->mem)
 			return -EINVAL;

@@ -66,10 +66,6 @@ static i64 irq_ctl(struct object *o, u32 op, u64 a, u64 b)
 	struct weft_irq_info i;
 
 	(void)b;
-	if (op == WEFT_FD_SET_STATUS) {
-		o->status = (o->status & ~K_O_SETTABLE) | ((u32)a & K_O_SETTABLE);
-		return 0;
-	}
 	if (op != WEFT_IRQ_GET_INFO)
 		return -EINVAL;
 	memset(&i, 0, sizeof(i));

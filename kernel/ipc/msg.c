@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Messages of channels: the first bytes behind the header, the rest in page-sized segments, and the fds that they carry.
- *
- * Freeing one closes fds, which may close channels, whose queues hold messages that carry fds ...: a chain as long as a hostile
- * program likes. So the dead go to one list, which only the outermost caller works off.
  */
 #include "chan_impl.h"
 
 #define FIRST_MAX (PAGE_SIZE - sizeof(struct msg))
 #define COST_EXTRA 128u
 
-static struct list graveyard = {&graveyard, &graveyard};
-static bool burying;
-
-static void msg_release(struct msg *m)
+void msg_free(struct msg *m)
 {
 	struct seg *s, *next;
 
+	while (m->nfds)
+		object_fd_put(m->fds[--m->nfds].o);
 	for (s = m->segs; s; s = next) {
 		next = s->next;
 		kfree(s);
@@ -26,22 +22,6 @@ static void msg_release(struct msg *m)
 	kfree(m->fds);
 	kfree(m->name);
 	kfree(m);
-}
-
-void msg_bury(struct msg *m)
-{
-	list_add_tail(&graveyard, &m->link);
-	if (burying)
-		return;
-	burying = true;
-	while (!list_empty(&graveyard)) {
-		m = list_first(&graveyard, struct msg, link);
-		list_del(&m->link);
-		for (u32 i = 0; i < m->nfds; i++)
-			object_fd_put(m->fds[i].o);
-		msg_release(m);
-	}
-	burying = false;
 }
 
 static struct msg *msg_alloc(u64 len)
@@ -61,7 +41,7 @@ static struct msg *msg_alloc(u64 len)
 	for (u64 left = len - first; left; left -= (*tail)->len, tail = &(*tail)->next) {
 		*tail = kmalloc(left >= SEG_DATA ? PAGE_SIZE : sizeof(struct seg) + left);
 		if (!*tail) {
-			msg_release(m);
+			msg_free(m);
 			return NULL;
 		}
 		(*tail)->next = NULL;
@@ -85,7 +65,7 @@ int msg_create(struct uio *u, u64 len, struct msg **out)
 			n = -EFAULT;
 	}
 	if (n < 0 || (!m->segs && n < m->first)) {
-		msg_release(m);
+		msg_free(m);
 		return -EFAULT;
 	}
 	m->pid = current_process()->pid;

@@ -230,16 +230,13 @@ static i64 set_capacity(struct pipe *p, u64 want)
 	return cap;
 }
 
-static i64 pipe_ctl(struct pipe *p, struct object *o, u32 op, u64 a)
+static i64 pipe_ctl(struct pipe *p, u32 op, u64 a)
 {
 	switch (op) {
 	case WEFT_FD_AVAIL:
 		return p->len;
 	case WEFT_FD_PIPE_SIZE:
 		return set_capacity(p, a);
-	case WEFT_FD_SET_STATUS:
-		o->status = (o->status & ~K_O_SETTABLE) | ((u32)a & K_O_SETTABLE);
-		return 0;
 	case WEFT_FD_SEEK:
 		return -ESPIPE;
 	}
@@ -249,13 +246,13 @@ static i64 pipe_ctl(struct pipe *p, struct object *o, u32 op, u64 a)
 static i64 pipe_rctl(struct object *o, u32 op, u64 a, u64 b)
 {
 	(void)b;
-	return pipe_ctl(container_of(o, struct pipe, r), o, op, a);
+	return pipe_ctl(container_of(o, struct pipe, r), op, a);
 }
 
 static i64 pipe_wctl(struct object *o, u32 op, u64 a, u64 b)
 {
 	(void)b;
-	return pipe_ctl(container_of(o, struct pipe, w), o, op, a);
+	return pipe_ctl(container_of(o, struct pipe, w), op, a);
 }
 
 static void pipe_rinfo(struct object *o, struct weft_fd_info *out)

@@ -20,7 +20,6 @@
 
 #define K_O_APPEND 0x400u
 #define K_O_NONBLOCK 0x800u
-#define K_O_SETTABLE (0x400u | 0x800u | 0x2000u | 0x4000u | 0x40000u) /* APPEND NONBLOCK ASYNC DIRECT NOATIME */
 
 enum qkind { Q_REQUEST, Q_ONEWAY };
 struct qnode {

@@ -87,11 +87,9 @@ static u32 console_ready(struct object *o)
 
 static i64 console_ctl(struct object *o, u32 op, u64 a, u64 b)
 {
+	(void)o;
+	(void)a;
 	(void)b;
-	if (op == WEFT_FD_SET_STATUS) {
-		o->status = (o->status & ~K_O_SETTABLE) | ((u32)a & K_O_SETTABLE);
-		return 0;
-	}
 	if (op == WEFT_FD_AVAIL)
 		return con.len;
 	return op == WEFT_FD_SEEK ? -ESPIPE : -EINVAL;

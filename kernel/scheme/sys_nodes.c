@@ -163,8 +163,6 @@ static i64 node_ctl(struct object *o, u32 op, u64 a, u64 b)
 
 	if (op == WEFT_FD_AVAIL)
 		return n->at < n->len ? (i64)(n->len - n->at) : 0;
-	if (op == WEFT_FD_SET_STATUS)
-		return 0;
 	if (op != WEFT_FD_SEEK || b > 2)
 		return -EINVAL;
 	base = b == 0 ? 0 : b == 1 ? (i64)n->at : (i64)n->len;
