@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The help screen: the key bindings in force, by section, in the middle of the screen. */
+#ifndef WEFT_HELP_H
+#define WEFT_HELP_H
+
+#include <stdbool.h>
+#include <xkbcommon/xkbcommon.h>
+
+struct server;
+
+void help_toggle(struct server *server);
+void help_close(struct server *server);
+/* Input; each returns whether the open help screen took it. */
+bool help_key(struct server *server, xkb_keysym_t sym);
+bool help_press(struct server *server);
+
+#endif
