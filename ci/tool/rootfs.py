@@ -12,7 +12,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, config as configs, debian, newc
+from . import build, compositor, config as configs, debian, newc
 from .base import BUILD, CACHE, ROOT, WeftError, cached, digest, step
 
 # Documentation and translations are left out of every image.
@@ -139,7 +139,7 @@ def layer(config, key, tar_path):
             entries.append(Entry(path, "file", int(item.get("mode", "0644"), 8), uid, gid, data))
         else:
             if "build" in item:
-                source = build.MAIN / item["build"]
+                source = built(item["build"])
                 if not source.is_file():
                     raise WeftError(f"{where}build: {source} was not built")
             else:
@@ -155,6 +155,13 @@ def layer(config, key, tar_path):
         entries.append(Entry(f"/etc/weft/services/{found[0].name}", "file", 0o644, 0, 0,
                              found[0].read_bytes()))
     return entries
+
+
+def built(name):
+    """The file that a build makes: main's, or the compositor's, which is made when first named."""
+    if name.startswith("compositor/"):
+        return compositor.make() / name.removeprefix("compositor/")
+    return build.MAIN / name
 
 
 def below_root(text, where, kind):

@@ -12,7 +12,7 @@ import tomllib
 import unittest
 from dataclasses import dataclass
 
-from . import build, host, job
+from . import build, compositor, host, job
 from .base import BUILD, ROOT, WeftError
 
 LINES_LIMIT = 15000
@@ -241,8 +241,13 @@ def cppcheck():
         yield Result(f"cppcheck {folder}", done.returncode == 0, "\n".join(found[:20]))
 
 
-BUILT_IN = {"unit": [unit], "static": [static, budgets]}
-ORDER = ["unit", "static", "kernel", "posix", "drivers", "drm", "desktop"]
+def compositor_tests():
+    if (ROOT / "compositor").exists():
+        yield from compositor.tests(Result)
+
+
+BUILT_IN = {"unit": [unit], "static": [static, budgets], "compositor": [compositor_tests]}
+ORDER = ["unit", "static", "compositor", "kernel", "posix", "drivers", "drm", "desktop"]
 
 
 def suites():
