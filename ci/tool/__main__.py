@@ -49,10 +49,16 @@ def cmd_bench(args):
 
 def cmd_image(args):
     from . import build, disk
+    from .base import run
     build.programs()
+    build.kernel()
+    if args.format == "iso":
+        if not args.out:
+            raise WeftError("image: --format iso wants a file to write")
+        print(disk.iso(args.config, args.out))
+        return 0
     path = disk.image(args.config)
     if args.out:
-        from .base import run
         run(["cp", "--sparse=always", path, args.out])
         path = args.out
     print(path)
@@ -129,8 +135,9 @@ def parser():
     p.add_argument("--log", default="", metavar="FILE", help="keep the kernel's log")
     p.add_argument("--times", action="store_true", help="say how long the boot took")
     p.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- CMD [ARG]...")
-    p = command("image", cmd_image, "write a bootable disk")
-    p.add_argument("--config", default="base", metavar="C")
+    p = command("image", cmd_image, "write a bootable disk or live image")
+    p.add_argument("--config", default="desktop", metavar="C")
+    p.add_argument("--format", default="raw", choices=["raw", "iso"])
     p.add_argument("out", nargs="?", metavar="OUT")
     p = command("test", cmd_test, "run test suites (all that CI runs, if none is named)")
     p.add_argument("suites", nargs="*", metavar="SUITE")

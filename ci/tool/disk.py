@@ -281,3 +281,40 @@ def image(name, extra=()):
         os.replace(temporary, out)
         stamp.write_text(stamp_now)
     return out
+
+
+ISO_GRUB_CFG = """\
+set timeout=0
+insmod all_video
+set gfxpayload=1280x800x32,1024x768x32,auto
+menuentry "Weft (live)" {
+	multiboot2 /boot/weft.elf
+	module2 /boot/boot.cpio boot.cpio
+	module2 /boot/root.cpio root.cpio
+}
+"""
+
+
+def iso(name, out):
+    """A live ISO image: the root file system is loaded into memory. BIOS and UEFI, disc or stick."""
+    host.need("image", "disk", "iso")
+    root = rootfs.as_cpio(name)
+    with step(f"live image of {name}"), tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        boot = Path(folder, "boot")
+        (boot / "grub").mkdir(parents=True)
+        (boot / "grub" / "grub.cfg").write_text(ISO_GRUB_CFG)
+        for source, target in ((build.kernel(), "weft.elf"), (build.ARCHIVE, "boot.cpio"),
+                               (root, "root.cpio")):
+            try:
+                os.link(source, boot / target)
+            except OSError:
+                run(["cp", "--reflink=auto", source, boot / target])
+        for path in [boot, *boot.rglob("*")]:
+            if path.name not in ("weft.elf", "boot.cpio", "root.cpio"):
+                os.utime(path, (SOURCE_DATE_EPOCH, SOURCE_DATE_EPOCH))
+        temporary = Path(out).with_suffix(".new")
+        run(["grub-mkrescue", "-o", temporary, folder, "--", "-volid", "WEFT", "-volume_date",
+             "all_file_dates", f"={SOURCE_DATE_EPOCH}"],
+            env={"SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH})
+        os.replace(temporary, out)
+    return Path(out)
