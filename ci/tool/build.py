@@ -22,7 +22,26 @@ def ninja(folder, options=(), targets=()):
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove(folder)  # what an earlier setup that failed has left
         call(["meson", "setup", *options, folder, ROOT], f"configuring {folder.name}")
+    elif parts_stamp(folder).read_text() != parts():
+        # meson does not notice a meson.build that it asked for in vain before.
+        call(["meson", "setup", "--reconfigure", folder, ROOT], f"configuring {folder.name}")
+    parts_stamp(folder).write_text(parts())
     call(["ninja", "-C", folder, *targets], "compiling")
+
+
+def parts_stamp(folder):
+    stamp = folder / "weft-parts"
+    if not stamp.exists():
+        stamp.write_text("")
+    return stamp
+
+
+def parts():
+    """The meson.build files that there are."""
+    found = []
+    for top in ("kernel", "libc", "servers", "drivers", "drm", "compositor", "session", "ci"):
+        found += sorted(str(p.relative_to(ROOT)) for p in (ROOT / top).rglob("meson.build"))
+    return "\n".join(found)
 
 
 def call(argv, what):

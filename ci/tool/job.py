@@ -8,6 +8,7 @@ runs on is the boot archive alone, or a configuration's root file system.
 import contextlib
 import io
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -207,7 +208,7 @@ class LogWatch:
             data = log.read()
         self.at += len(data)
         self.tail = (self.tail + data)[-65536:]
-        if self.panicked is None and (b"@@panic" in self.tail or b"Kernel panic" in self.tail):
+        if self.panicked is None and re.search(rb"@@panic|\] panic: |Kernel panic", self.tail):
             self.panicked = time.monotonic()
         return self.panicked is not None and time.monotonic() - self.panicked > 1.5
 
