@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* COM1 (16550): output polled in FIFO-fulls, input by interrupt; and the debug port 0xe9, which reads as 0xe9 where it exists. */
+/* COM1 (16550): output polled in FIFO-fulls and raw (jobs pass bytes through it), input by interrupt; and the debug port 0xe9, which reads as 0xe9 where it exists. */
 #include <kernel/thread.h>
 #include "x86.h"
 
@@ -44,14 +44,6 @@ void console_write(const char *s, size_t n)
 	u32 room = 0;
 
 	for (size_t i = 0; present && i < n; i++) {
-		if (s[i] == '\n') {
-			if (room == 0) {
-				wait_empty();
-				room = 16;
-			}
-			outb(COM1, '\r');
-			room--;
-		}
 		if (room == 0) {
 			wait_empty();
 			room = 16;
