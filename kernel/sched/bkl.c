@@ -9,7 +9,7 @@
 struct lock_stats lock_stats;
 static u32 lock_word;
 
-static void charge_user(struct cpu *c, u64 tsc)
+static inline void charge_user(struct cpu *c, u64 tsc)
 {
 	u64 ns = tsc_delta_ns(tsc - c->acct_stamp);
 	struct thread *t = c->current;
@@ -24,7 +24,7 @@ static void charge_user(struct cpu *c, u64 tsc)
 		t->user_ns += ns;
 }
 
-void acct_system(struct cpu *c, u64 tsc)
+static inline void charge_system(struct cpu *c, u64 tsc)
 {
 	u64 ns = tsc_delta_ns(tsc - c->acct_stamp);
 	struct thread *t = c->current;
@@ -35,27 +35,35 @@ void acct_system(struct cpu *c, u64 tsc)
 		t->system_ns += ns;
 }
 
-static void acquire(struct cpu *c)
+void acct_system(struct cpu *c, u64 tsc)
 {
-	u64 start;
+	charge_system(c, tsc);
+}
 
-	if (unlikely(__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE))) {
-		start = arch_tsc();
+static __attribute__((noinline)) void wait_for_lock(struct cpu *c)
+{
+	u64 start = arch_tsc();
+
+	do {
 		do {
-			do {
-				tlb_poll();
-				cpu_relax();
-			} while (__atomic_load_n(&lock_word, __ATOMIC_RELAXED));
-		} while (__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE));
-		c->hold_stamp = arch_tsc();
-		lock_stats.contended++;
-		lock_stats.wait_ns += tsc_delta_ns(c->hold_stamp - start);
-	}
+			tlb_poll();
+			cpu_relax();
+		} while (__atomic_load_n(&lock_word, __ATOMIC_RELAXED));
+	} while (__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE));
+	c->hold_stamp = arch_tsc();
+	lock_stats.contended++;
+	lock_stats.wait_ns += tsc_delta_ns(c->hold_stamp - start);
+}
+
+static inline void acquire(struct cpu *c)
+{
+	if (unlikely(__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE)))
+		wait_for_lock(c);
 	lock_stats.acquired++;
 	c->lock_depth = 1;
 }
 
-static void release(struct cpu *c, u64 now)
+static inline void release(struct cpu *c, u64 now)
 {
 	u64 held = tsc_delta_ns(now - c->hold_stamp);
 
@@ -81,7 +89,7 @@ void bkl_unlock(void)
 	struct cpu *c = this_cpu();
 	u64 now = arch_tsc();
 
-	acct_system(c, now);
+	charge_system(c, now);
 	release(c, now);
 }
 

@@ -37,7 +37,10 @@ void timer_program(struct cpu *c, u64 deadline_ns); /* this CPU, only if it is e
 /* time.c */
 extern u64 slice_tsc, spread_tsc;
 u64 tsc_to_ns(u64 tsc);	      /* of the machine's clock */
-u64 tsc_delta_ns(u64 ticks); /* a difference */
+static inline u64 tsc_delta_ns(u64 ticks) /* a difference */
+{
+	return (u64)((unsigned __int128)ticks * tsc_mult >> tsc_shift);
+}
 
 /* bkl.c */
 void acct_system(struct cpu *c, u64 tsc); /* charges the time since the stamp to the kernel side of the current thread */

@@ -10,11 +10,6 @@ u64 slice_tsc, spread_tsc;
 static struct weft_time_page *page;
 static struct memobj *page_object;
 
-u64 tsc_delta_ns(u64 ticks)
-{
-	return (u64)((unsigned __int128)ticks * tsc_mult >> tsc_shift);
-}
-
 u64 tsc_to_ns(u64 tsc)
 {
 	return tsc_delta_ns(tsc - boot_info.entry_tsc);

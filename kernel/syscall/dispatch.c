@@ -36,7 +36,7 @@ bool native_call(struct weft_regs *r)
 	r->rax = calls[r->rax - WEFT_CALL_BASE](r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9);
 	t->in_kernel_call = false;
 	c = this_cpu();
-	if (unlikely(t->killed || t->stop_wanted || t->stop_own || c->need_resched || signal_deliverable(t))) {
+	if (unlikely(user_work_wanted(c, t))) {
 		user_return_work(r);
 		full = true;
 	}

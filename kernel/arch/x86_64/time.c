@@ -24,11 +24,6 @@ static u64 mul_div(u64 a, u64 b, u64 c)
 	return lo;
 }
 
-u64 arch_tsc(void)
-{
-	return rdtsc();
-}
-
 static u64 known_hz(void)
 {
 	u32 r[4];

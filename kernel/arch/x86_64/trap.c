@@ -27,7 +27,7 @@ static inline void return_work(struct weft_regs *r)
 	struct cpu *c = this_cpu();
 	struct thread *t = c->current;
 
-	if (unlikely(t->killed || t->stop_wanted || t->stop_own || c->need_resched || signal_deliverable(t)))
+	if (unlikely(user_work_wanted(c, t)))
 		user_return_work(r);
 }
 

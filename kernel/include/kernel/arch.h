@@ -103,7 +103,7 @@ void arch_runtime_changed(void); /* current process's rt, tp or io_bitmap (bit s
 void arch_init_early(void);	/* after frames: GDT, IDT, ACPI tables, LAPIC, IOAPIC, TSC calibration */
 void arch_start_cpus(void);	/* starts the others: each ends in sched_start_cpu */
 void arch_idle(void);		/* sti; hlt; cli with the BKL not held */
-u64 arch_tsc(void);
+/* u64 arch_tsc(void): inline, in arch_types.h */
 extern u64 tsc_hz, tsc_mult;
 extern u32 tsc_shift;
 void arch_timer_set(u64 deadline_ns); /* one-shot on this CPU; WEFT_FOREVER: off */

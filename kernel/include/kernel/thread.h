@@ -198,6 +198,12 @@ struct sigentry {
 int signal_post(struct process *p, struct thread *t, const struct weft_siginfo *si); /* t NULL: process-wide */
 bool signal_deliverable(struct thread *t);
 
+/* Whether user_return_work has anything to do for the current thread t of c. */
+static inline bool user_work_wanted(const struct cpu *c, struct thread *t)
+{
+	return t->killed | t->stop_wanted | c->need_resched || ((t->sig_pending | t->proc->sig_pending) && signal_deliverable(t));
+}
+
 /* Identities (sched/identity.c). */
 extern struct identity *identity_system;
 struct identity *identity_get(u32 number); /* referenced, or NULL */

@@ -23,6 +23,7 @@ struct arch_cpu {
 
 extern struct cpu *host_cpu;
 static inline struct cpu *this_cpu(void) { return host_cpu; }
+u64 arch_tsc(void);
 static inline void cpu_relax(void) { }
 
 #endif

@@ -48,6 +48,7 @@ static inline struct cpu *this_cpu(void)
 	__asm__ volatile("movq %%gs:0, %0" : "=r"(c));
 	return c;
 }
+static inline u64 arch_tsc(void) { return __builtin_ia32_rdtsc(); }
 static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 
 #endif
