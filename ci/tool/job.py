@@ -146,6 +146,9 @@ def join(path, parts, extra):
         out.write(extra)
 
 
+FAIL = re.compile(rb"@@weft-fail ([^\n]*)\n")
+
+
 class Splitter:
     """Finds the protocol's lines in console output, however it is cut into pieces.
 
@@ -253,8 +256,9 @@ def run(job, sink=None):
                     out += got
                     if sink:
                         sink(got)
-                if b"@@weft-fail" in splitter.before:
-                    outcome.reason = "the first process failed"
+                failed = FAIL.search(splitter.before + splitter.held)
+                if failed:
+                    outcome.reason = f"no command was started: {failed[1].decode()}"
                     break
             outcome.end_at = time.monotonic() - guest.started
             if splitter.status is not None:
