@@ -150,7 +150,7 @@ void panic(const char *fmt, ...)
 	arch_stop_others();
 	serial = 1;
 	__builtin_va_start(ap, fmt);
-	vlog("panic: ", fmt, ap);
+	vlog("@@panic ", fmt, ap);
 	__builtin_va_end(ap);
 	arch_backtrace((u64)__builtin_frame_address(0), add_frame, &t);
 	klog("@@bt%s", t.line);
