@@ -136,6 +136,26 @@ static void apply_config(struct server *server)
 	ipc_notify(server, IPC_LAYOUT);
 }
 
+/* The user may have made a file of their own since the start. */
+static void find_config_again(struct server *server)
+{
+	char *path;
+
+	if (server->config_given) {
+		return;
+	}
+	path = find_config(NULL);
+	if (path != NULL && server->config_path != NULL &&
+		strcmp(path, server->config_path) == 0) {
+		free(path);
+		return;
+	}
+	free(server->config_path);
+	server->config_path = path;
+	config_watch_destroy(server->config_watch);
+	server->config_watch = config_watch_create(server);
+}
+
 static void reload_now(void *data)
 {
 	struct server *server = data;
@@ -143,6 +163,7 @@ static void reload_now(void *data)
 	struct config *config, *old = server->config;
 	int ret;
 
+	find_config_again(server);
 	config_errors_init(&errors);
 	ret = read_config(server, &config, &errors);
 	if (ret == 0) {
@@ -303,6 +324,7 @@ int server_create(const struct server_options *options, struct server **out)
 	wl_list_init(&server->views);
 	wl_list_init(&server->layer_surfaces);
 	server->config_path = find_config(options->config_path);
+	server->config_given = options->config_path != NULL;
 	server->startup_command = options->startup_command;
 	server->display = wl_display_create();
 	if (server->display == NULL) {
