@@ -2,6 +2,7 @@
 """Compiling with meson and ninja, and the boot archive made of what was compiled."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +51,8 @@ def call(argv, what):
                           stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     text = done.stdout.decode(errors="replace")
     if done.returncode != 0:
-        raise WeftError(f"{what} failed\n{text.strip()}")
+        lines = [l for l in text.splitlines() if not re.match(r"\[\d+/\d+\] |ninja: Entering", l)]
+        raise WeftError(f"{what} failed\n" + "\n".join(lines).strip())
     if not Options.quiet and what != "compiling":
         say(what)
     return text

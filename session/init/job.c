@@ -115,8 +115,9 @@ void job_settled(void)
 	struct job_spec spec = {.argv = argv, .envp = envp};
 	int r = job_spawn(&spec, &job);
 	if (r < 0) {
-		console_say("\n@@weft-fail %s: error %d\n", argv[0], -r);
-		services_shutdown(0, 125);
+		int status = r == -ENOENT ? 127 : 126; /* as a shell would say it */
+		console_say("%s: cannot be started (error %d)\n\n@@weft-exit %s %d\n", argv[0], -r, nonce, status);
+		services_shutdown(0, status);
 		return;
 	}
 	exit_source = (struct loop_source){.fn = handle_job_exit, .fd = job.proc, .events = WEFT_POLLIN};
