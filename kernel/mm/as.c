@@ -7,7 +7,6 @@
  */
 #include "as.h"
 
-struct list all_spaces = { &all_spaces, &all_spaces };
 static struct as *kernel_as;
 
 static void space_free(struct as *a)
@@ -20,7 +19,6 @@ static void destroy(struct object *o)
 {
 	struct as *a = container_of(o, struct as, obj);
 
-	list_del(&a->all_link);
 	as_zap_all(a);
 	while (!list_empty(&a->vmas))
 		vma_remove(list_first(&a->vmas, struct vma, link));
@@ -45,7 +43,6 @@ struct as *as_create_empty(void)
 	}
 	list_init(&a->vmas);
 	object_init(&a->obj, WEFT_OBJ_AS, &as_ops);
-	list_add_tail(&all_spaces, &a->all_link);
 	return a;
 }
 
@@ -74,7 +71,6 @@ void mm_start(void)
 	kernel_as = as_create_empty();
 	if (IS_ERR(kernel_as))
 		panic("no memory for the kernel's tables");
-	list_del(&kernel_as->all_link);
 	object_count[WEFT_OBJ_AS]--; /* nobody's */
 }
 

@@ -39,14 +39,12 @@ struct as {
 	struct arch_as arch;
 	struct vma *root, *hot; /* hot: the last one found */
 	struct list vmas;
-	struct list all_link; /* all_spaces */
 	u32 nvmas, loads;     /* loads: CPUs that have it in this_cpu()->as */
 	u64 gen;	      /* changes with every change of the VMAs */
 	u64 mapped, resident, shared; /* bytes, pages, pages of objects */
 	u64 faults_minor, faults_major;
 	bool dead;
 };
-extern struct list all_spaces;
 #define VMAS_MAX 65530u
 
 /* vma.c: the tree. None of these touches page tables. */

@@ -343,6 +343,7 @@ void frames_init(void)
 		for (u32 o = 0; o <= FRAME_MAX_ORDER; o++)
 			list_init(&zones[z].free[o]);
 	nhot = nzeroed = 0;
+	pressed = false;
 	frames_free = 0;
 	for (u32 i = 0; i < boot_info.nranges; i++)
 		if (usable(&boot_info.ranges[i], &start, &end))
@@ -354,6 +355,7 @@ void frames_init(void)
 	zero_frame = frame_alloc_zero();
 	kassert(zero_frame);
 	zero_frame->flags = FRAME_RESERVED;
+	slab_init();
 	pager_init();
 }
 

@@ -15,6 +15,7 @@ struct frame *frame_alloc_user(void);
 /* One already zeroed, or NULL at once: from the pool that mm_idle fills. */
 struct frame *frame_take_zeroed(void);
 bool frames_low(void);	/* under the low mark: reclaim in the background */
+void slab_init(void);
 extern u64 frames_min, frames_low_mark;
 extern struct frame *zero_frame; /* mapped read-only wherever nothing was written yet */
 

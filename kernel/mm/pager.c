@@ -27,6 +27,7 @@ void pager_init(void)
 {
 	for (u32 i = 0; i < HASH; i++)
 		list_init(&pagers[i]);
+	lru_init();
 	writeback_init();
 }
 

@@ -12,7 +12,12 @@
 #include "as.h"
 #include "pager.h"
 
-static struct list lru = { &lru, &lru };
+static struct list lru;
+
+void lru_init(void)
+{
+	list_init(&lru);
+}
 
 void lru_add(struct frame *f)
 {

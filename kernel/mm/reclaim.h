@@ -5,6 +5,7 @@
 
 #include <kernel/mm.h>
 
+void lru_init(void);
 void lru_add(struct frame *f);	/* a clean pager page: may be evicted from now on */
 void lru_del(struct frame *f);	/* accepts one that is not on the list */
 u64 reclaim_pages(u64 want);	/* -> frames freed. Never blocks, allocates nothing. */

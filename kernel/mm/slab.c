@@ -24,7 +24,7 @@ static struct slab_class classes[] = {
 static u8 class_of[SLAB_MAX / 16 + 1]; /* by (size + 15) / 16 */
 u64 slab_bytes;
 
-static void classes_init(void)
+void slab_init(void)
 {
 	u32 c = 0;
 
@@ -35,6 +35,7 @@ static void classes_init(void)
 	}
 	for (c = 0; c < ARRAY_SIZE(classes); c++) {
 		list_init(&classes[c].partial);
+		classes[c].empty = 0;
 		classes[c].count = PAGE_SIZE / classes[c].size;
 	}
 }
@@ -82,8 +83,6 @@ void *kmalloc(size_t n)
 	struct frame *f;
 	void *p;
 
-	if (unlikely(!classes[0].count))
-		classes_init();
 	if (unlikely(n > SLAB_MAX))
 		return large_alloc(n);
 	c = &classes[class_of[(n + 15) / 16]];
@@ -150,7 +149,8 @@ void *krealloc_zero(void *p, size_t old, size_t n)
 
 	if (!q)
 		return NULL;
-	memcpy(q, p, MIN(old, n)); /* p may be NULL with old 0 */
+	if (p)
+		memcpy(q, p, MIN(old, n));
 	if (n > old)
 		memset((char *)q + old, 0, n - old);
 	kfree(p);

@@ -250,7 +250,7 @@ int vma_split(struct vma *v, u64 at)
 
 static bool mergeable(const struct vma *low, const struct vma *high)
 {
-	u32 same = ~(u32)WEFT_MAP_STACK;
+	u32 same = ~(u32)(WEFT_MAP_STACK | VMA_ANON);
 
 	return low->end == high->start && low->m == high->m && !(high->flags & WEFT_MAP_STACK) && !(low->flags & VMA_FRAME) &&
 	       (low->flags & same) == (high->flags & same) && low->max_prot == high->max_prot &&
@@ -262,6 +262,7 @@ static void absorb(struct vma *low, struct vma *high)
 	u64 end = high->end;
 
 	low->run = 0;
+	low->flags |= high->flags & VMA_ANON;
 	vma_remove(high);
 	vma_set_end(low, end);
 }

@@ -31,7 +31,9 @@ extern struct boot_info boot_info;
 NORETURN void kernel_main(void); /* init/main.c: called on the boot CPU's stack with the direct map up */
 
 #define KERNEL_BASE 0xffffffff80000000ul
+#ifndef DIRECT_MAP /* host tests have their own */
 #define DIRECT_MAP 0xffff800000000000ul
+#endif
 /* arch_kernel_map takes addresses of the stacks (KSTACK_AREA below) and of this range of 64 GiB, arch_map_mmio's. */
 #define KERNEL_MMIO 0xffffffa000000000ul
 static inline void *phys_to_virt(u64 p) { return (void *)(p + DIRECT_MAP); }
