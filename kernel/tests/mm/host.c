@@ -18,7 +18,7 @@ struct tlb_entry {
 
 struct boot_info boot_info;
 u64 object_count[WEFT_OBJ_COUNT], realtime_off = 1000000;
-struct list processes = { &processes, &processes };
+struct list process_list = { &process_list, &process_list };
 struct identity *identity_system;
 static struct cpu cpu0;
 struct cpu *host_cpu = &cpu0, *cpus[1] = { &cpu0 };
@@ -59,7 +59,7 @@ void host_reset(void)
 	cpu0.self = &cpu0;
 	cpu0.current = &thr;
 	thr.proc = &proc;
-	list_init(&processes);
+	list_init(&process_list);
 	list_init(&proc.all_link);
 	proc.pid = 7;
 	host_on_drop = NULL;
