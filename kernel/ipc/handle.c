@@ -89,7 +89,7 @@ static u32 handle_ready(struct object *o)
 {
 	struct handle *h = container_of(o, struct handle, obj);
 
-	if (h->abandoned)
+	if (h->abandoned || h->s->gone)
 		return h->ready | WEFT_POLLERR | WEFT_POLLHUP;
 	return h->mem ? WEFT_POLLIN | WEFT_POLLOUT : h->ready;
 }

@@ -75,7 +75,7 @@ static i64 irq_ctl(struct object *o, u32 op, u64 a, u64 b)
 		if (err)
 			return err;
 	}
-	i.vector = q->id;
+	i.vector = i.msi_data & 0xff;
 	return copy_to_user(a, &i, sizeof(i)) ? -EFAULT : 0;
 }
 

@@ -276,7 +276,7 @@ i64 sys_poll_ctl(u64 set, u64 op, u64 fd, u64 uevent)
 		goto out;
 	i = find(ps, (i32)fd, o);
 	if (o == so)
-		err = op == WEFT_POLL_ADD ? -ELOOP : -EINVAL;
+		err = -EINVAL;
 	else if (op == WEFT_POLL_ADD)
 		err = item_add(ps, (i32)fd, o, &ev);
 	else if (!i)

@@ -49,6 +49,7 @@ static int get_mem(u64 fd, u32 right, struct object **ref, struct memobj **out, 
 	*out = memobj_of(*ref);
 	if (!*out) {
 		object_put(*ref);
+		*ref = NULL;
 		return -ENODEV;
 	}
 	*rights = (*ref)->type == WEFT_OBJ_MEM ? have : have & ~WEFT_RIGHT_CONTROL;

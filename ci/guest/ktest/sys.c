@@ -19,7 +19,7 @@ TEST(res_derive)
 	CHECK(derive(a, WEFT_RES_MEM, 0x60, 1) < 0);
 	CHECK(derive(a, WEFT_RES_PORTS | WEFT_RES_POWER, 0x60, 1) < 0);
 	CHECK(derive(a, WEFT_RES_PORTS, 0x60, UINT64_MAX) < 0);
-	ERR(derive(NOFD, WEFT_RES_PORTS, 0x60, 1), EBADF);
+	ERR(derive(NOFD, WEFT_RES_PORTS, 0x60, 1), EPERM);
 	ERR(weft_sys_ctl(t_root, WEFT_SYS_RES_DERIVE, BADPTR, 0, 0), EFAULT);
 }
 
@@ -56,7 +56,7 @@ TEST(ports_need_a_grant)
 	CHECK(t_wait(t_child(use_port, (void *)0x72, NULL)) != 0);
 	CHECK(t_wait(t_child(use_port, (void *)0x61, NULL)) != 0);
 	CHECK(weft_proc_ctl(-1, WEFT_PROC_GRANT_PORTS, m, 0, 0) < 0);
-	ERR(weft_proc_ctl(-1, WEFT_PROC_GRANT_PORTS, NOFD, 0, 0), EBADF);
+	ERR(weft_proc_ctl(-1, WEFT_PROC_GRANT_PORTS, NOFD, 0, 0), EPERM);
 }
 
 static void privileged(void *arg)

@@ -177,7 +177,7 @@ struct weft_identity {
 #define WEFT_IDENT_NO_NEW_PRIVS 0x1u
 enum weft_ident_op {
 	WEFT_IDENT_MINT, /* -> number (the same contents may give the same number) */
-	WEFT_IDENT_GET,	 /* number: fills the struct; number 0xffffffff: the caller's own */
+	WEFT_IDENT_GET,	 /* number: fills the struct -> number; number 0xffffffff: the caller's own */
 };
 
 #endif

@@ -70,7 +70,7 @@ struct weft_cpu_info {
 struct weft_irq_info { /* fd_ctl(0x100, a: this) */
 	u64 msi_address;
 	u32 msi_data;
-	u32 vector;
+	u32 vector;	/* MSI; 0 for a line */
 };
 #define WEFT_IRQ_GET_INFO 0x100u
 
