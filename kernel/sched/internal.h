@@ -77,6 +77,7 @@ void vfork_release(struct process *p);
 void process_reap(struct process *p);
 void process_stop(struct process *p, u32 signo);
 void process_cont(struct process *p);
+void process_check_stopped(struct process *p);
 void process_notify_parent(struct process *p, u32 code, u32 status);
 int process_get(i32 fd, u32 rights, struct process **out); /* -1: the current one; referenced */
 int page_install(struct as *as, u64 addr, const void *copy, struct frame **out);

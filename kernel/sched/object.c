@@ -64,6 +64,7 @@ void object_put(struct object *o)
 	kassert(o->refs);
 	if (--o->refs)
 		return;
+	kassert(!o->fds);
 	if (depth >= DEPTH) {
 		o->defer = dying;
 		dying = o;

@@ -161,13 +161,29 @@ void process_stop(struct process *p, u32 signo)
 	if (p->stopped || p->exiting)
 		return;
 	p->stopped = true;
+	p->stop_reported = false;
 	p->stop_signal = signo;
-	p->stop_code = CLD_STOPPED_;
 	list_for_each(t, &p->threads, proc_link) {
 		t->stop_wanted = true;
 		thread_poke(t);
 	}
-	process_notify_parent(p, CLD_STOPPED_, signo);
+	process_check_stopped(p);
+}
+
+/* The parent hears of a stop when the last thread has reached it. */
+void process_check_stopped(struct process *p)
+{
+	struct thread *t;
+
+	if (!p->stopped || p->stop_reported || !p->stop_signal || p->exiting)
+		return;
+	list_for_each(t, &p->threads, proc_link) {
+		if (t->state != T_STOPPED)
+			return;
+	}
+	p->stop_reported = true;
+	p->stop_code = CLD_STOPPED_;
+	process_notify_parent(p, CLD_STOPPED_, p->stop_signal);
 }
 
 void process_cont(struct process *p)

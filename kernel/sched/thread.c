@@ -330,6 +330,7 @@ void thread_exit_current(void)
 		if (p->exec_thread && p->nthreads == 1)
 			thread_wake(p->exec_thread, 0);
 		signal_retarget(p);
+		process_check_stopped(p);
 	}
 	thread_bury(t, as);
 }

@@ -17,6 +17,7 @@ static void stop_here(struct thread *t)
 {
 	while (t->stop_wanted && !t->killed) {
 		t->state = T_STOPPED;
+		process_check_stopped(t->proc);
 		sched_switch_away();
 	}
 }
