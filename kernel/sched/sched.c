@@ -438,6 +438,8 @@ void sched_start_cpu(void)
 			sched_switch_away();
 			continue;
 		}
+		if (mm_idle())
+			continue;
 		bkl_unlock();
 		arch_idle();
 		bkl_lock();
