@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "proc.h"
+
+#include <native/start.h>
+
+#define PROC_MAGIC 0x9fa0u /* linux/magic.h: PROC_SUPER_MAGIC */
+
+struct fs tree;
+i32 procs, identities;
+
+static const struct {
+	u16 op;
+	i64 (*fn)(struct fsreq *r);
+} table[] = {
+	{PROCP_KILL, op_kill},
+	{PROCP_TGKILL, op_tgkill},
+	{PROCP_CRED, op_cred},
+	{PROCP_SETPGID, op_setpgid},
+	{PROCP_SETSID, op_setsid},
+	{PROCP_GETPGID, op_getpgid},
+	{PROCP_GETSID, op_getsid},
+	{PROCP_PIDFD, op_pidfd},
+	{PROCP_PRLIMIT, op_prlimit},
+	{PROCP_GETPRIORITY, op_getpriority},
+	{PROCP_SETPRIORITY, op_setpriority},
+	{PROCP_SCHED, op_sched},
+	{PROCP_AFFINITY, op_affinity},
+	{PROCP_PIDFD_GETFD, op_pidfd_getfd},
+	{PROCP_CAPGET, op_capget},
+};
+
+static bool private_op(struct fs *fs, struct fsreq *r, i64 *result)
+{
+	(void)fs;
+	for (u32 i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (table[i].op != r->sqe->op)
+			continue;
+		*result = table[i].fn(r);
+		return true;
+	}
+	return false;
+}
+
+int main(void)
+{
+	procs = native_fd("res:procs");
+	identities = native_fd("res:ident");
+	if (procs < 0 || identities < 0) {
+		native_log("proc: needs res:procs and res:ident");
+		return 1;
+	}
+	int e = memfs_create(&tree, 0x17, PROC_MAGIC);
+	if (!e)
+		e = system_files(&tree);
+	if (!e) {
+		tree.root->node->nops = &root_ops;
+		tree.root->node->mode = (tree.root->node->mode & ~0777u) | 0555;
+		vfs_other = private_op;
+		e = vfs_init(&tree, "scheme:proc");
+	}
+	if (!e)
+		e = vfs_run(&tree);
+	native_log("proc: %s", strerror(-e));
+	return 1;
+}
