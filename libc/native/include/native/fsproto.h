@@ -86,6 +86,8 @@ enum fsp_op {
 	FSP_SOCKET,
 	/* Whole file system of the handle to disk */
 	FSP_SYNCFS,
+	/* mmap of a handle without memory of its own (drm). args: offset, length, PROT_* bits, 1 if shared. -> fds_out[0]: memory object, out[0] = offset in it */
+	FSP_MMAP,
 	/* First operation of other protocols on the same handles: tty, drm and input use FSP_IOCTL; private server protocols start here */
 	FSP_PRIVATE = 0x200,
 };

@@ -27,12 +27,20 @@ enum ipcp_op {
 	IPCP_LISTEN,
 	/* args: socket type, has_inode, 1 non-blocking. Buffer 0 IN: sockaddr. fds: {the socket itself, its other end, inode handle} */
 	IPCP_CONNECT,
-	/* args: 0 own name, 1 the peer's. fds: {socket}. Buffer 0 OUT: sockaddr. out[0] = length (2: unnamed) */
+	/* args: 0 own name, 1 the peer's. fds: {socket}. Buffer 0 OUT: sockaddr. out[0] = length (2: unnamed), out[1] = 1 if it listens */
 	IPCP_NAME,
 	/* Datagrams. args: has_inode. Buffer 0 IN: sockaddr. fds: {inode handle}. -> fds_out[0]: the sender end of that name */
 	IPCP_DGRAM_LOOKUP,
 	/* args: has_inode. Buffer 0 IN: sockaddr. fds: {the receiving end, its sender end, inode handle} */
 	IPCP_DGRAM_BIND,
+	/* System V shared memory. args: key, size, flags. -> id */
+	IPCP_SHM_GET,
+	/* args: id, 1 to write. -> fds_out[0]: the memory object; out[0] = its size. Counts an attachment of the caller (dropped by SHM_DT or its exit) */
+	IPCP_SHM_AT,
+	/* args: id */
+	IPCP_SHM_DT,
+	/* args: id, Linux's cmd. Buffer 0 IN|OUT: struct shmid64_ds, shminfo64 or shm_info */
+	IPCP_SHM_CTL,
 };
 
 struct ipcp_incoming {

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Paths: walking over mounts by requests of the file protocol (native/fsproto.h). */
+#ifndef RT_PATH_H
+#define RT_PATH_H
+
+#include "../fd/fd.h"
+#include <native/fsproto.h>
+
+/* One operation on a path. path is changed; buffers extra[] follow the path and the rest. */
+struct path_call {
+	u16 op;
+	u16 req_flags;	/* WEFT_REQ_* */
+	i32 dirfd;	/* of the program: AT_FDCWD, numbered; or a private fd with internal */
+	bool internal;
+	bool want_fd;
+	bool stop_at_fd; /* the answer may be an fd that has no node: gets it in *magic instead */
+	char *path;	/* PATH_MAX bytes */
+	u32 len;
+	u32 walk;	/* FSP_WALK_* */
+	u64 arg0, arg2;
+	struct weft_buf extra[2];
+	u32 nextra;
+	i32 send[2];
+	u32 nsend;
+	/* out */
+	i32 fd;
+	u64 out[4];
+	i32 magic;	/* the fd that /proc/self/fd/N names and that is no handle, else -1 */
+};
+
+/* Copies the program's path. -> length; -ENOENT if empty (unless empty_ok), -ENAMETOOLONG, -EFAULT */
+i64 rt_path_in(char *buf, u64 user, bool empty_ok);
+i64 rt_path_do(struct path_call *c);
+/* Opens for the runtime itself, from the root or cwd. -> private fd */
+i64 rt_open_private(const char *path, u32 flags);
+i64 rt_open_at(i32 dirfd, bool internal, char *path, u32 len, u32 flags, u32 mode, u32 walk, u32 req_flags);
+/* The path of an fd as /proc/self/fd shows it. -> length without NUL */
+i64 rt_fd_path(i32 fd, char *buf, u32 size);
+i64 rt_stat_fd(i32 fd, struct fsp_stat *st);
+void rt_mount_set(struct rt_mount *to, const struct posix_mount *from, u32 id);
+void rt_publish(struct rt_proc *p);
+/* N of /proc/self/fd/N and /dev/fd/N, -1 for any other path; *rest is what follows */
+i32 rt_fd_of_path(const char *path, const char **rest);
+
+#endif
