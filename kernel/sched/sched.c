@@ -6,6 +6,11 @@
  * one CPU without an interrupt. If it is still waiting there after `spread_tsc`, the tick offers it to an idle CPU, and CPUs that become
  * idle take it. Ticks exist only while somebody is ready: at the end of a slice equals take turns; higher ones preempt at once.
  * A thread that has waited long under higher ones gets one slice (starve_tsc).
+ *
+ * Lingering: switching address spaces costs more than a short wait. So where there are several CPUs, a thread that blocks and would leave
+ * its CPU idle stays on it for linger_tsc, as long as that has paid off lately; its waker then only lets it go on. A CPU that hops
+ * between address spaces very often wakes an idle one, which polls for poll_tsc and is given the next woken thread. Where a hypervisor
+ * has other work for the CPUs, so that one waits long for another, all that is left off for crowded_tsc.
  */
 #include "internal.h"
 
@@ -14,6 +19,9 @@ u32 ncpus;
 u64 load_avg[3], first_user_ns;
 static struct thread idle_threads[MAX_CPUS];
 static u64 idle_cpus; /* bit map */
+static u64 polling_cpus; /* those of them that poll */
+#define LINGER_LUCK 4
+#define HOPS 16 /* in a millisecond are many */
 static struct ktimer load_timer;
 
 static u64 cpu_bit(const struct cpu *c)
@@ -32,7 +40,7 @@ static void tick_by(struct cpu *c, u64 tsc)
 static void kick(struct cpu *c)
 {
 	c->need_resched = true;
-	if (c != this_cpu())
+	if (c != this_cpu() && !c->polling)
 		arch_send_resched(c->id);
 }
 
@@ -41,6 +49,8 @@ static struct cpu *choose_cpu(struct thread *t)
 {
 	struct cpu *c = this_cpu();
 
+	if (unlikely(t->affinity & polling_cpus & ~cpu_bit(c)))
+		return cpus[__builtin_ctzl(t->affinity & polling_cpus & ~cpu_bit(c))];
 	if (t->affinity & cpu_bit(c))
 		return c;
 	u64 may = t->affinity & idle_cpus;
@@ -58,7 +68,7 @@ static void enqueue(struct cpu *c, struct thread *t, bool head)
 	t->state = T_READY;
 	t->ready_since = here->acct_stamp;
 	runq_push(c, t, head);
-	if (c->current == c->idle || t->prio > c->current->prio) {
+	if (c->current == c->idle || c->linger || t->prio > c->current->prio) {
 		kick(c);
 	} else if (c != here) {
 		kick(c); /* it sets its own tick */
@@ -108,6 +118,52 @@ static struct thread *pick(struct cpu *c)
 	return t;
 }
 
+static void count_hop(struct cpu *c, u64 now)
+{
+	u64 sleeping = idle_cpus & ~polling_cpus;
+
+	if (++c->hops < HOPS)
+		return;
+	if (now - c->hops_since < tsc_hz / 1000 && sleeping && !polling_cpus && now >= crowded_until) {
+		struct cpu *v = cpus[__builtin_ctzl(sleeping)];
+
+		v->poll_until = now + poll_tsc;
+		kick(v);
+	}
+	c->hops = 0;
+	c->hops_since = now;
+}
+
+/* The current thread t has blocked and nobody else wants to run: true if it was woken meanwhile and just goes on. */
+static bool linger(struct cpu *c, struct thread *t)
+{
+	bool crowded;
+	u64 now;
+
+	if (c->hold_stamp < crowded_until || (!t->linger_luck && ++t->linger_skip % 16))
+		return false;
+	c->linger = t;
+	c->polling = true;
+	c->need_resched = false;
+	bkl_unlock();
+	crowded = arch_linger((void *const *)&c->linger, t, &c->need_resched, c->acct_stamp + linger_tsc, linger_tsc);
+	now = arch_tsc();
+	if (crowded)
+		crowded_until = now + crowded_tsc;
+	c->idle_ns += tsc_delta_ns(now - c->acct_stamp);
+	c->acct_stamp = now;
+	bkl_lock();
+	c->polling = false;
+	if (c->linger) {
+		c->linger = NULL;
+		if (t->linger_luck)
+			t->linger_luck--;
+		return false;
+	}
+	t->linger_luck = LINGER_LUCK;
+	return true;
+}
+
 static void switch_to(struct cpu *c, struct thread *next)
 {
 	struct thread *prev = c->current;
@@ -131,8 +187,11 @@ static void switch_to(struct cpu *c, struct thread *next)
 		next->slice_end = now + slice_tsc;
 		if (next->tp && next->tp->cpu != c->id)
 			next->tp->cpu = c->id;
-		if (c->as != next->proc->as)
+		if (c->as != next->proc->as) {
 			as_switch(next->proc->as);
+			if (idle_cpus && prev != c->idle)
+				count_hop(c, now);
+		}
 		if (c->nready)
 			tick_by(c, idle_cpus ? now + spread_tsc : next->slice_end);
 	}
@@ -258,6 +317,7 @@ static void sleep_over(struct ktimer *timer)
 int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 {
 	struct thread *t = current_thread();
+	struct cpu *c;
 	struct sleep s;
 
 	if (mode != BLOCK_UNKILLABLE && t->killed)
@@ -279,8 +339,11 @@ int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 	if (q)
 		list_add_tail(&q->threads, &t->wait_link);
 	t->switches_voluntary++;
-	sched_switch_away();
-	sched_reap();
+	c = this_cpu();
+	if (c->nready || ncpus == 1 || !linger(c, t)) {
+		sched_switch_away();
+		sched_reap();
+	}
 	if (t->sleep_timer) {
 		ktimer_cancel(t->sleep_timer);
 		t->sleep_timer = NULL;
@@ -300,9 +363,21 @@ static bool unblock(struct thread *t, int result)
 	return true;
 }
 
+/* The woken thread goes on where it lingers. */
+static bool lingers(struct thread *t)
+{
+	struct cpu *c = cpus[t->cpu];
+
+	if (c->linger != t)
+		return false;
+	t->state = T_RUNNING;
+	__atomic_store_n(&c->linger, NULL, __ATOMIC_RELEASE);
+	return true;
+}
+
 void thread_wake(struct thread *t, int result)
 {
-	if (unblock(t, result))
+	if (unblock(t, result) && !lingers(t))
 		sched_ready(t);
 }
 
@@ -310,7 +385,7 @@ void thread_wake_direct(struct thread *t, int result)
 {
 	struct cpu *c = this_cpu();
 
-	if (!unblock(t, result))
+	if (!unblock(t, result) || lingers(t))
 		return;
 	sched_ready(t);
 	if (t->cpu == c->id)
@@ -440,6 +515,16 @@ void sched_start_cpu(void)
 		}
 		if (mm_idle())
 			continue;
+		if (c->acct_stamp < c->poll_until) {
+			polling_cpus |= cpu_bit(c);
+			c->polling = true;
+			bkl_unlock();
+			arch_linger((void *const *)&c->linger, NULL, &c->need_resched, c->poll_until, poll_tsc);
+			bkl_lock();
+			c->polling = false;
+			polling_cpus &= ~cpu_bit(c);
+			continue;
+		}
 		bkl_unlock();
 		arch_idle();
 		bkl_lock();

@@ -17,6 +17,7 @@ struct tss_block {
 } __attribute__((packed));
 
 struct x86_features x86;
+bool arch_emulated;
 struct cpu cpu0 __attribute__((aligned(4096)));
 static struct tss_block tss0 __attribute__((aligned(16)));
 static u8 stacks0[NEXCEPTION_STACKS * EXCEPTION_STACK] __attribute__((aligned(4096)));
@@ -31,6 +32,12 @@ void cpu_detect(void)
 	cpuid(0x80000000, 0, r);
 	max_ext = r[0];
 	cpuid(1, 0, r);
+	if (r[2] & 1u << 31) {
+		u32 h[4];
+
+		cpuid(0x40000000, 0, h);
+		arch_emulated = memcmp(h + 1, "TCGTCGTCGTCG", 12) == 0;
+	}
 	x86.pge = r[3] & 1u << 13;
 	x86.pcid = r[2] & 1u << 17;
 	x86.x2apic = r[2] & 1u << 21;

@@ -95,6 +95,24 @@ void arch_idle(void)
 	__asm__ volatile("sti; hlt; cli" ::: "memory");
 }
 
+bool arch_linger(void *const *stop, const void *value, const bool *also, u64 until, u64 gap)
+{
+	u64 now = rdtsc(), before;
+	bool held_up = false;
+
+	__asm__ volatile("sti" ::: "memory");
+	while (__atomic_load_n(stop, __ATOMIC_ACQUIRE) == value && !__atomic_load_n(also, __ATOMIC_RELAXED)) {
+		before = now;
+		now = rdtsc();
+		held_up |= now - before > gap;
+		if (now >= until)
+			break;
+		cpu_relax();
+	}
+	__asm__ volatile("cli" ::: "memory");
+	return held_up;
+}
+
 void arch_send_resched(u32 cpu)
 {
 	if (cpu < ncpus && cpus[cpu]->arch.online) {

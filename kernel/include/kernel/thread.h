@@ -70,6 +70,7 @@ struct thread {
 	struct thread *hash_next; /* by tid */
 	u64 ready_since;
 	struct as *dead_as;	/* of a dead thread: to be dropped when nobody runs on it */
+	u8 linger_luck, linger_skip; /* how well lingering went lately */
 	char name[16];
 };
 
@@ -137,6 +138,10 @@ struct cpu {
 	u64 tick_at;		/* end of the slice, or when ready threads should be spread; WEFT_FOREVER: none */
 	u64 acct_stamp, hold_stamp; /* TSC */
 	bool online;
+	bool polling;		/* looks at need_resched: no interrupt is needed to have it look for work */
+	struct thread *linger;	/* the current thread has blocked and waits a while without leaving */
+	u32 hops;		/* switches between address spaces since hops_since */
+	u64 hops_since, poll_until;
 };
 extern struct cpu *cpus[];
 extern u32 ncpus;

@@ -49,6 +49,13 @@ static inline struct cpu *this_cpu(void)
 	return c;
 }
 static inline u64 arch_tsc(void) { return __builtin_ia32_rdtsc(); }
-static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
+extern bool arch_emulated; /* by TCG, where pause leaves the translated code and costs a microsecond */
+static inline void cpu_relax(void)
+{
+	if (arch_emulated)
+		__asm__ volatile("" ::: "memory");
+	else
+		__asm__ volatile("pause" ::: "memory");
+}
 
 #endif
