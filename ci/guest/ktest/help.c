@@ -2,6 +2,9 @@
 /* What many tests need. */
 #include "t.h"
 
+#include <native/cpio.h>
+#include <native/spawn.h>
+
 i64 t_after(i64 ms)
 {
 	return time_monotonic() + ms * MS;
@@ -47,6 +50,18 @@ u32 t_poll(i32 fd, u32 events, i64 ms)
 	while ((r = weft_fd_poll(PTR(&p), 1, deadline)) == -EINTR)
 		;
 	return r > 0 ? (u16)p.revents : 0;
+}
+
+i32 t_self_image(u64 *size)
+{
+	struct weft_mem_info info;
+	struct cpio_entry e;
+	i32 boot = native_fd("boot");
+	EQ(weft_mem_ctl(boot, WEFT_MEM_INFO, PTR(&info), 0, 0), 0);
+	void *base = (void *)OK(weft_mem_map(-1, 0, info.size, WEFT_PROT_READ | WEFT_MAP_SHARED, boot, 0));
+	EQ(cpio_find(base, info.size, "bin/ktest", &e), 0);
+	*size = e.size;
+	return (i32)OK(spawn_image(e.data, e.size));
 }
 
 void t_pipe(i32 fds[2])

@@ -72,6 +72,9 @@ void t_wait_ok(i32 pid);
 /* Waits until fd has one of these bits; -> ready bits, 0 after ms. */
 u32 t_poll(i32 fd, u32 events, i64 ms);
 
+/* This program's file as a memory object. */
+i32 t_self_image(u64 *size);
+
 void t_pipe(i32 fds[2]);
 void t_chan(u32 type, i32 fds[2]);
 i32 t_obj(u32 kind, u64 a, u64 b);
