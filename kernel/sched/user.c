@@ -103,7 +103,8 @@ void user_fault(struct weft_regs *frame, u32 cause, u32 vector, u64 error, u64 a
 		return; /* user_return_work ends it */
 	if (t->tp && within(frame->rip, rt->start, rt->end)) {
 		u = &t->tp->runtime;
-		to = rt->fault;
+		/* A fault entry that cannot be run would fault for ever. */
+		to = frame->rip == rt->fault ? 0 : rt->fault;
 	} else if (t->tp) {
 		u = &t->tp->program;
 		to = rt->upcall;
