@@ -88,8 +88,10 @@ bool job_exists(void)
 
 bool job_is_native(const char *path, struct cpio_entry *e)
 {
-	/* Native programs and the root file system may share one archive: natives are those the boot archive has under bin/. */
+	/* A root file system may lie in the same archive; there /bin is a link, so what has its file under bin/ is one of ours. */
 	while (*path == '/')
+		path++;
+	if (strncmp(path, "bin/", 4) != 0 && strncmp(path, "host/", 5) != 0)
 		return false;
 	return archive_find(path, e) == 0 && (e->mode & 0170000) == 0100000 && e->size > 4 && memcmp(e->data, "\177ELF", 4) == 0;
 }
