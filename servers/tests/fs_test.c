@@ -407,8 +407,6 @@ static void test_mounts(void **state)
 	assert_memory_equal(c.buf[1], "a/b", 3);
 	assert_int_equal(path_op(0, FSP_UNLINK, "m/", 0x200, 0, 0, NULL, 0), FSP_STOP_MOUNT);
 	request(&c, 0, 1, h, FSP_MARK, NULL, 0, 0, 0, NULL, 0);
-	node_put(handle_find(&tree, h)->node);
-	node_put(handle_find(&tree, h)->node);
 	close_id(h);
 }
 

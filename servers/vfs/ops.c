@@ -831,14 +831,17 @@ static i64 op_path(struct fsreq *r)
 
 static i64 op_mark(struct fsreq *r)
 {
+	struct node *n = r->h->node;
+	u64 mark = r->sqe->args[1];
 	if (!cred_capable(r->cred, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (!S_ISDIR(r->h->node->mode))
-		return -ENOTDIR;
-	if (r->sqe->args[1] > 2)
+	if (mark > 2)
 		return -EINVAL;
-	r->h->node->marked = (u32)r->sqe->args[1];
-	node_get(r->h->node); /* a marked node is never forgotten */
+	if (!n->marked && mark)
+		node_get(n); /* a marked node is never forgotten */
+	if (n->marked && !mark)
+		node_put(n);
+	n->marked = (u32)mark;
 	return 0;
 }
 
