@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "pci.h"
+
+#include <native/call.h>
+#include <native/init.h>
+#include <native/start.h>
+#include <native/time.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKOFF_MIN 50000000l
+#define BACKOFF_MAX 5000000000l
+#define HEALTHY 10000000000l /* ran so long: the next end is not one of a series */
+
+static i32 device_handle(u32 index)
+{
+	struct weft_reply_fd h = {.kind = WEFT_REPLY_NEW, .fd = -1, .rights = WEFT_RIGHT_ALL, .handle = index + 1};
+	return (i32)weft_scheme_ctl((u64)server.fd, WEFT_SCHEME_NEW_HANDLE, PTR(&h), 0, 0);
+}
+
+static i32 derive(i32 from, u32 kind, u64 base, u64 len)
+{
+	struct weft_res r = {.kinds = kind, .base = base, .len = len};
+	return (i32)weft_sys_ctl((u64)from, WEFT_SYS_RES_DERIVE, PTR(&r), 0, 0);
+}
+
+struct gift {
+	char names[256];
+	u32 names_len;
+	i32 fds[WEFT_REQ_FDS];
+	u32 n;
+};
+
+static void give(struct gift *g, const char *name, i32 fd)
+{
+	if (fd < 0 || g->n == WEFT_REQ_FDS)
+		return;
+	g->names_len += (u32)snprintf(g->names + g->names_len, sizeof(g->names) - g->names_len, "%s", name) + 1;
+	g->fds[g->n++] = fd;
+}
+
+static i64 init_call(u16 op, const char *a, const char *b, struct gift *g)
+{
+	struct weft_buf bufs[3] = {{PTR(a), (u32)strlen(a), WEFT_BUF_IN}, {PTR(b), b ? (u32)strlen(b) : 0, WEFT_BUF_IN},
+		{PTR(g ? g->names : NULL), g ? g->names_len : 0, WEFT_BUF_IN}};
+	struct weft_req r = {.op = op, .nbufs = g ? 3 : 1, .bufs = PTR(bufs), .nfds = (u8)(g ? g->n : 0), .fds = PTR(g ? g->fds : NULL)};
+	return weft_fd_call((u64)native_fd("open:init"), PTR(&r));
+}
+
+static void instance_name(const struct device *d, char *name, u64 size)
+{
+	snprintf(name, size, "%s.%02x:%02x.%x", d->info.driver, d->info.bus, d->info.dev, d->info.fn);
+}
+
+static i64 start(struct device *d)
+{
+	struct gift g = {0};
+	char name[64];
+	give(&g, "pci", device_handle((u32)(d - devices)));
+	for (u32 i = 0; i < 6; i++) {
+		const struct pcip_bar *b = &d->info.bar[i];
+		char bar[8];
+		snprintf(bar, sizeof(bar), "bar%u", i);
+		if (b->len && !(b->flags & PCIP_BAR_IO))
+			give(&g, bar, derive(res_mem, WEFT_RES_MEM, b->addr, (b->len + 4095) & ~4095ull));
+	}
+	if (d->dma < 0)
+		d->dma = derive(res_dma, WEFT_RES_DMA, 0, 0);
+	give(&g, "dma", (i32)weft_fd_dup((u64)d->dma, 0, WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC, WEFT_RIGHT_ALL));
+	instance_name(d, name, sizeof(name));
+	i64 e = init_call(INIT_START, d->info.driver, name, &g);
+	for (u32 i = 0; i < g.n; i++)
+		weft_fd_close((u64)g.fds[i]);
+	return e;
+}
+
+/* One device's driver, for as long as the machine runs. */
+static void keep(void *arg)
+{
+	struct device *d = arg;
+	char name[64];
+	i64 backoff = BACKOFF_MIN;
+	instance_name(d, name, sizeof(name));
+	for (;;) {
+		i64 began = time_monotonic();
+		i64 e = start(d);
+		if (e == -ENOENT || e == -ENOEXEC || e == -EPERM) {
+			native_log("pci: %s cannot be started: error %d", name, (int)-e);
+			return;
+		}
+		if (e >= 0)
+			e = init_call(INIT_WAIT, name, NULL, NULL);
+		d->starts++;
+		device_quiet(d);
+		weft_sys_ctl((u64)res_dma, WEFT_SYS_RES_RESET, (u64)d->dma, 0, 0);
+		native_log("pci: %s ended (%d), start %u", name, (int)e, d->starts);
+		if (time_monotonic() - began > HEALTHY)
+			backoff = BACKOFF_MIN;
+		weft_sleep(WEFT_CLOCK_MONOTONIC, (u64)(time_monotonic() + backoff));
+		backoff = backoff * 2 < BACKOFF_MAX ? backoff * 2 : BACKOFF_MAX;
+	}
+}
+
+/* Arguments: VENDOR:DEVICE=MANIFEST or class CCSSPP=MANIFEST, in hexadecimal; the first that matches. */
+static bool matches(const struct device *d, const char *rule)
+{
+	char *end;
+	unsigned long a = strtoul(rule, &end, 16);
+	if (*end == ':')
+		return a == d->info.vendor && strtoul(end + 1, NULL, 16) == d->info.device;
+	return a == d->info.class;
+}
+
+void drivers_start(int argc, char **argv)
+{
+	for (u32 i = 0; i < ndevices; i++) {
+		struct device *d = &devices[i];
+		for (int k = 1; k < argc && !d->info.driver[0]; k++) {
+			const char *name = strchr(argv[k], '=');
+			if (name && matches(d, argv[k]))
+				snprintf(d->info.driver, sizeof(d->info.driver), "%s", name + 1);
+		}
+		if (d->info.driver[0] && nthread_create(&d->thread, keep, d, 0))
+			native_log("pci: no thread for %s", d->info.driver);
+	}
+}
