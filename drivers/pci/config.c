@@ -100,10 +100,11 @@ static void size_bars(struct device *d)
 		if (old & 1) {
 			b->flags = PCIP_BAR_IO;
 			b->addr = old & ~3u;
-			b->len = ~(u64)(mask & ~3u | 0xffff0000u) + 1 & 0xffff;
+			b->len = (~((mask & ~3u) | 0xffff0000u) + 1) & 0xffff;
 			continue;
 		}
-		u64 addr = old & ~15u, size_mask = mask & ~15u;
+		u64 addr = old & ~15u;
+		u64 size_mask = mask & ~15u;
 		b->flags = old & 8 ? PCIP_BAR_PREFETCH : 0;
 		if ((old & 6) == 4 && i < 5) {
 			u32 high = config_read(d, reg + 4, 4);
