@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Interrupt controllers: each CPU's local APIC (x2APIC where there is one), the I/O APICs, the masked PICs; and device interrupts:
- * slot i of `irqs` has vector VEC_DEVICE + i. A level line is masked when it comes and unmasked by arch_irq_unmask. Device
- * interrupts go to the boot CPU.
+ * slot i of `irqs` has vector VEC_DEVICE + i. A level line is masked when it comes, until each of those who share it has called
+ * arch_irq_unmask; they have slots of their own, and the line has the vector of the first. Device interrupts go to the boot CPU.
  */
 #include <kernel/thread.h>
 #include "x86.h"
@@ -25,6 +25,7 @@ struct irq {
 	void *arg;
 	u32 gsi; /* or WEFT_IRQ_MSI */
 	bool level;
+	bool waiting; /* it was told of an interrupt, and has not yet unmasked the line */
 };
 static struct irq irqs[NDEVICE];
 static volatile u8 *lapic;
@@ -127,11 +128,34 @@ void irq_interrupt(u32 vector)
 {
 	struct irq *q = vector < VEC_DEVICE + NDEVICE ? &irqs[vector - VEC_DEVICE] : NULL;
 
-	if (q && q->handler && q->level)
+	if (q && q->level)
 		line_mask(q->gsi, true);
 	lapic_eoi();
-	if (q && q->handler)
+	if (q && !q->level && q->handler)
 		q->handler(q->arg);
+	for (u32 i = 0; q && q->level && i < NDEVICE; i++) {
+		if (irqs[i].handler && irqs[i].level && irqs[i].gsi == q->gsi) {
+			irqs[i].waiting = true;
+			irqs[i].handler(irqs[i].arg);
+		}
+	}
+}
+
+static struct irq *find_line(u32 gsi, const struct irq *but)
+{
+	for (u32 i = 0; i < NDEVICE; i++)
+		if (&irqs[i] != but && irqs[i].handler && irqs[i].gsi == gsi)
+			return &irqs[i];
+	return NULL;
+}
+
+/* Lets the line come again if nobody who shares it still has to look. */
+static void line_settle(u32 gsi)
+{
+	for (u32 i = 0; i < NDEVICE; i++)
+		if (irqs[i].handler && irqs[i].gsi == gsi && irqs[i].waiting)
+			return;
+	line_mask(gsi, false);
 }
 
 /* ISA lines by their overrides, else edge and high; PCI lines level and low. */
@@ -158,16 +182,19 @@ static bool line_route(u32 gsi, u32 vector, bool *level)
 
 int arch_irq_alloc(u32 gsi, void (*handler)(void *arg), void *arg, u32 *id)
 {
-	for (u32 i = 0; gsi != WEFT_IRQ_MSI && i < NDEVICE; i++)
-		if (irqs[i].handler && irqs[i].gsi == gsi)
-			return -EBUSY;
+	struct irq *shared = gsi == WEFT_IRQ_MSI ? NULL : find_line(gsi, NULL);
+
+	if (shared && !shared->level)
+		return -EBUSY;
 	for (u32 i = 0; i < NDEVICE; i++) {
 		struct irq *q = &irqs[(i * 16 + i / 12) % NDEVICE]; /* spread over the priority classes */
 
 		if (q->handler)
 			continue;
-		*q = (struct irq){handler, arg, gsi, false};
+		*q = (struct irq){handler, arg, gsi, shared, false};
 		*id = q - irqs;
+		if (shared)
+			return 0;
 		if (gsi != WEFT_IRQ_MSI && !line_route(gsi, VEC_DEVICE + *id, &q->level)) {
 			q->handler = NULL;
 			return -EINVAL;
@@ -190,17 +217,27 @@ int arch_irq_msi(u32 id, u64 *address, u32 *data)
 
 void arch_irq_unmask(u32 id)
 {
-	if (id < NDEVICE && irqs[id].handler && irqs[id].level)
-		line_mask(irqs[id].gsi, false);
+	if (id >= NDEVICE || !irqs[id].handler || !irqs[id].level)
+		return;
+	irqs[id].waiting = false;
+	line_settle(irqs[id].gsi);
 }
 
 void arch_irq_free(u32 id)
 {
-	if (id >= NDEVICE)
+	struct irq *q = &irqs[id], *other;
+
+	if (id >= NDEVICE || !q->handler)
 		return;
-	if (irqs[id].gsi != WEFT_IRQ_MSI)
-		line_mask(irqs[id].gsi, true);
-	irqs[id].handler = NULL;
+	q->handler = NULL;
+	if (q->gsi == WEFT_IRQ_MSI)
+		return;
+	other = find_line(q->gsi, q);
+	line_mask(q->gsi, true);
+	if (other) { /* the vector may have been this one's */
+		line_route(q->gsi, VEC_DEVICE + (other - irqs), &other->level);
+		line_settle(q->gsi);
+	}
 }
 
 void apic_init(void)
