@@ -186,16 +186,21 @@ struct wlr_box layout_snap_move(struct wlr_box frame, struct wlr_box area,
 	return frame;
 }
 
-static int64_t overlap_area(struct wlr_box frame, const struct wlr_box *others, size_t count)
+/* How much of one span lies in another. */
+static int64_t common_span(int a, int a_size, int b, int b_size)
+{
+	return int_max(0, int_min(a + a_size, b + b_size) - int_max(a, b));
+}
+
+static int64_t overlap_area(struct wlr_box f, const struct wlr_box *others, size_t count)
 {
 	int64_t sum = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		struct wlr_box cut;
+		struct wlr_box o = others[i];
 
-		if (wlr_box_intersection(&cut, &frame, &others[i])) {
-			sum += (int64_t)cut.width * cut.height;
-		}
+		sum += common_span(f.x, f.width, o.x, o.width) *
+			common_span(f.y, f.height, o.y, o.height);
 	}
 	return sum;
 }

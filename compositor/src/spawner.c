@@ -22,6 +22,8 @@ extern char **environ;
 #define RESTART_MAX_MS 30000
 /* A service that ran this long starts over with the shortest pause. */
 #define STEADY_MS 10000
+/* The shell's exit status for a program that is not there. */
+#define NOT_FOUND 127
 
 /* A child that is waited for: a service, or a program that was just started. */
 struct child {
@@ -193,7 +195,10 @@ void spawner_reap(struct spawner *spawner)
 		if (child->pid == 0 || waitpid(child->pid, &status, WNOHANG) != child->pid) {
 			continue;
 		}
-		if (child->service) {
+		if (child->service && WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND) {
+			wlr_log(WLR_ERROR, "'%s' is not installed", child->command);
+			child_destroy(child);
+		} else if (child->service) {
 			service_ended(child);
 		} else {
 			child_destroy(child);

@@ -9,8 +9,10 @@
 #include "decoration.h"
 #include "foreign.h"
 #include "ipc.h"
+#include "menu.h"
 #include "output.h"
 #include "seat.h"
+#include "switcher.h"
 #include "workspace.h"
 
 void view_init(struct view *view, struct server *server, const struct view_impl *impl)
@@ -499,6 +501,8 @@ void view_unmap(struct view *view)
 	wl_list_remove(&view->link);
 	wl_list_init(&view->link);
 	foreign_destroy(view);
+	menu_forget_view(view->server, view);
+	switcher_forget_view(view->server, view);
 	wlr_scene_node_set_enabled(&view->tree->node, false);
 	seat_view_hidden(view->server->seat, view);
 	seat_forget_view(view->server->seat, view);

@@ -9,7 +9,7 @@
 #include "output.h"
 
 struct wallpaper {
-	struct wlr_scene_buffer *node;
+	struct wlr_scene_tree *tree;
 	int width, height;
 	double scale;
 	bool valid;
@@ -108,24 +108,37 @@ static bool draw_image(cairo_t *c, const char *path, double w, double h)
 	return true;
 }
 
+/* One colour needs no picture, and a picture of one pixel would be blurred when it is scaled. */
+static void draw_plain(struct wallpaper *wp, uint32_t rgba)
+{
+	float colour[4];
+
+	canvas_colour_floats(rgba, colour);
+	wlr_scene_rect_create(wp->tree, wp->width, wp->height, colour);
+}
+
 static void draw(struct wallpaper *wp, const struct config *config)
 {
-	bool plain = config->wallpaper == WALLPAPER_COLOUR;
 	int w = wp->width, h = wp->height;
-	struct canvas *canvas =
-		canvas_create(plain ? 1 : w, plain ? 1 : h, plain ? 1 : wp->scale, true);
+	struct wlr_scene_node *old, *next;
+	struct canvas *canvas;
 
+	wl_list_for_each_safe(old, next, &wp->tree->children, link) {
+		wlr_scene_node_destroy(old);
+	}
+	if (config->wallpaper == WALLPAPER_COLOUR) {
+		draw_plain(wp, config->wallpaper_colour);
+		return;
+	}
+	canvas = canvas_create(w, h, wp->scale, true);
 	if (canvas == NULL) {
 		return;
 	}
-	if (plain) {
-		canvas_colour(canvas->cairo, config->wallpaper_colour);
-		cairo_paint(canvas->cairo);
-	} else if (config->wallpaper != WALLPAPER_IMAGE ||
-		   !draw_image(canvas->cairo, config->wallpaper_path, w, h)) {
+	if (config->wallpaper != WALLPAPER_IMAGE ||
+		!draw_image(canvas->cairo, config->wallpaper_path, w, h)) {
 		draw_woven(canvas->cairo, w, h, config->colours);
 	}
-	canvas_show(canvas, wp->node, w, h);
+	canvas_show(canvas, wlr_scene_buffer_create(wp->tree, NULL), w, h);
 }
 
 void wallpaper_update(struct output *output)
@@ -141,9 +154,9 @@ void wallpaper_update(struct output *output)
 	}
 	if (wp == NULL) {
 		wp = output->wallpaper = mem_zalloc(sizeof(*wp));
-		wp->node = wlr_scene_buffer_create(server->layers[LAYER_WALLPAPER], NULL);
+		wp->tree = wlr_scene_tree_create(server->layers[LAYER_WALLPAPER]);
 	}
-	wlr_scene_node_set_position(&wp->node->node, output->box.x, output->box.y);
+	wlr_scene_node_set_position(&wp->tree->node, output->box.x, output->box.y);
 	if (wp->valid && wp->width == output->box.width && wp->height == output->box.height &&
 		wp->scale == scale) {
 		return;
@@ -165,7 +178,7 @@ void wallpaper_invalidate(struct wallpaper *wallpaper)
 void wallpaper_destroy(struct wallpaper *wallpaper)
 {
 	if (wallpaper != NULL) {
-		wlr_scene_node_destroy(&wallpaper->node->node);
+		wlr_scene_node_destroy(&wallpaper->tree->node);
 		free(wallpaper);
 	}
 }
