@@ -87,6 +87,29 @@ static void request_unlink(struct request *r)
 	list_del(&r->q.link);
 }
 
+/* Requests of the kernel that are done are kept for write-back, which must go on when no memory is left. */
+static struct request *spare[32];
+static u32 nspare;
+
+static struct request *kernel_alloc(u16 op)
+{
+	struct request *r = kzalloc(REQUEST_KERNEL_SIZE);
+
+	if (!r && op == WEFT_OP_PAGE_OUT && nspare) {
+		r = spare[--nspare];
+		memset(r, 0, REQUEST_KERNEL_SIZE);
+	}
+	return r;
+}
+
+static void kernel_free(struct request *r)
+{
+	if (nspare < ARRAY_SIZE(spare))
+		spare[nspare++] = r;
+	else
+		kfree(r);
+}
+
 void request_finish(struct request *r, i64 result, bool direct)
 {
 	struct scheme *s = r->s;
@@ -103,7 +126,7 @@ void request_finish(struct request *r, i64 result, bool direct)
 	}
 	s->nkernel--;
 	r->fn(r->arg, result);
-	kfree(r);
+	kernel_free(r);
 	scheme_put(s);
 }
 
@@ -374,7 +397,7 @@ int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6
 
 	if (s->gone || (!s->server && s->expired))
 		return -EIO;
-	r = kzalloc(REQUEST_KERNEL_SIZE);
+	r = kernel_alloc(op);
 	if (!r)
 		return -ENOMEM;
 	list_init(&r->q.link);
@@ -393,7 +416,7 @@ int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6
 	if (err) {
 		s->nkernel--;
 		scheme_put(s);
-		kfree(r);
+		kernel_free(r);
 	}
 	return err;
 }

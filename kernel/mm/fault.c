@@ -160,6 +160,7 @@ static int write_present(struct as *a, struct vma *v, u64 page, pte_t *pte)
 {
 	u64 phys = arch_pte_phys(*pte), gen = a->gen;
 	struct frame *f = frame_of(phys), *now;
+	struct memobj *m = v->m;
 	pte_t old = *pte;
 	int r;
 
@@ -177,7 +178,9 @@ static int write_present(struct as *a, struct vma *v, u64 page, pte_t *pte)
 	}
 	if (memobj_is_phys(v->m))
 		return set_writable(a, v, page, pte);
-	r = memobj_get_page(v->m, vma_index(v, page), true, &now);
+	object_get(&m->obj);
+	r = memobj_get_page(m, vma_index(v, page), true, &now);
+	object_put(&m->obj);
 	if (r)
 		return r;
 	if (a->gen == gen && *pte == old && now == f)

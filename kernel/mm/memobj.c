@@ -276,14 +276,16 @@ static int uncow(struct memobj *m, u64 idx, struct frame *f)
 		f->index = idx;
 		return 0;
 	}
+	frame_get(f);
 	c = frame_alloc_user();
+	if (c) {
+		bkl_drop();
+		page_copy(frame_virt(c), frame_virt(f));
+		bkl_retake();
+	}
+	frame_put(f);
 	if (!c)
 		return -ENOMEM;
-	frame_get(f);
-	bkl_drop();
-	page_copy(frame_virt(c), frame_virt(f));
-	bkl_retake();
-	frame_put(f);
 	if (memobj_page(m, idx) != f || !(f->flags & FRAME_COW)) {
 		frame_put(c);
 		return 0;

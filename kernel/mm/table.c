@@ -64,8 +64,6 @@ static void gather_drop(struct gather *g, pte_t *pte, u64 addr)
 	g->end = MAX(g->end, addr + PAGE_SIZE);
 	if (!frame_counted(f))
 		return;
-	if (f->refs == 1 && (f->flags & FRAME_ANON))
-		mm_stats.anon--;
 	if (!g->remote || f->refs > 1) {
 		frame_put(f);
 		return;
@@ -133,11 +131,8 @@ void as_zap_all(struct as *a)
 
 		*pte = 0;
 		account_drop(a, f);
-		if (!frame_counted(f))
-			continue;
-		if (f->refs == 1 && (f->flags & FRAME_ANON))
-			mm_stats.anon--;
-		frame_put(f);
+		if (frame_counted(f))
+			frame_put(f);
 	}
 }
 
