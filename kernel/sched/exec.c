@@ -92,7 +92,7 @@ i64 sys_proc_exec(u64 a0, u64 a1)
 	struct exec e = {0};
 	struct weft_exec x;
 	struct as *old;
-	u64 resident;
+	struct weft_as_usage usage;
 	int r;
 
 	if (a1 != sizeof(x))
@@ -111,8 +111,10 @@ i64 sys_proc_exec(u64 a0, u64 a1)
 	/* From here on nothing fails, and nothing blocks after the user side of the thread is gone. */
 	thread_release_user(me, !p->shares_as);
 	old = p->as;
-	resident = as_resident(old);
-	p->max_resident = MAX(p->max_resident, resident);
+	as_usage(old, &usage);
+	p->max_resident = MAX(p->max_resident, usage.resident);
+	p->faults_minor += usage.faults_minor;
+	p->faults_major += usage.faults_major;
 	page_remove(old, p->pp_addr, p->pp_frame, p->shares_as);
 	p->as = e.as;
 	p->shares_as = false;

@@ -80,6 +80,8 @@ void process_stop(struct process *p, u32 signo);
 void process_cont(struct process *p);
 void process_check_stopped(struct process *p);
 void process_notify_parent(struct process *p, u32 code, u32 status);
+int cpu_limit_arm(struct process *p, u64 limit); /* timerfd.c */
+void cpu_limit_end(struct process *p);
 int process_get(i32 fd, u32 rights, struct process **out); /* -1: the current one; referenced */
 int page_install(struct as *as, u64 addr, const void *copy, struct frame **out);
 void page_remove(struct as *as, u64 addr, struct frame *f, bool unmap);

@@ -41,8 +41,8 @@ static i64 info(struct process *p, u64 user)
 		i.mem_mapped = u.mapped;
 		i.mem_resident = u.resident;
 		i.mem_shared = u.shared;
-		i.faults_minor = u.faults_minor;
-		i.faults_major = u.faults_major;
+		i.faults_minor += u.faults_minor;
+		i.faults_major += u.faults_major;
 	}
 	i.switches_voluntary = p->switches_voluntary;
 	i.switches_forced = p->switches_forced;
@@ -169,10 +169,14 @@ static i64 limit(struct process *p, i32 fd, u64 which, u64 value)
 		return -EINVAL;
 	old = p->limits[which];
 	if ((i64)value != -1) {
-		/* With the process fd a limit can be raised; a process alone can only lower its own. */
-		if (fd == -1 && value > old)
+		/* What the process itself may do was bounded by who had its process fd. */
+		if (fd == -1 && value > p->limits_max[which])
 			return -EPERM;
+		if (which == WEFT_LIMIT_CPU_NS && cpu_limit_arm(p, value))
+			return -ENOMEM;
 		p->limits[which] = value;
+		if (fd != -1)
+			p->limits_max[which] = value;
 		if (which == WEFT_LIMIT_FDS && p->fds)
 			p->fds->limit = (u32)MIN(p->fds->limit, value);
 	}

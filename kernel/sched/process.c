@@ -27,6 +27,7 @@ static void process_destroy(struct object *o)
 {
 	struct process *p = container_of(o, struct process, obj);
 
+	cpu_limit_end(p);
 	fds_put(p->fds);
 	if (p->ns)
 		ns_put(p->ns);
@@ -65,7 +66,7 @@ int process_create(const char *name, struct as *as, struct fds *fds, struct name
 	waitq_init(&p->wait_children);
 	waitq_init(&p->vfork_done);
 	for (u32 i = 0; i < WEFT_LIMIT_COUNT; i++)
-		p->limits[i] = ~0ul;
+		p->limits[i] = p->limits_max[i] = ~0ul >> 1;
 	p->start_ns = now_ns();
 	strlcpy(p->name, name, sizeof(p->name));
 	*out = p;
@@ -265,13 +266,16 @@ struct as *process_finish(struct process *p)
 {
 	struct as *as = p->as;
 	struct fds *fds = p->fds;
-	u64 resident;
+	struct weft_as_usage usage;
 
 	if (p == init_process)
 		panic("the first process has ended with status %x", p->exit_status);
 	p->exiting = true;
-	resident = as_resident(as);
-	p->max_resident = MAX(p->max_resident, resident);
+	as_usage(as, &usage);
+	p->max_resident = MAX(p->max_resident, usage.resident);
+	p->faults_minor += usage.faults_minor;
+	p->faults_major += usage.faults_major;
+	cpu_limit_end(p);
 	p->fds = NULL;
 	fds_put(fds);
 	ns_put(p->ns);
@@ -439,6 +443,11 @@ static int make(const struct weft_proc_new *n, struct process **out)
 	if (r)
 		return r;
 	memcpy(p->limits, me->limits, sizeof(p->limits));
+	memcpy(p->limits_max, me->limits_max, sizeof(p->limits_max));
+	if (cpu_limit_arm(p, p->limits[WEFT_LIMIT_CPU_NS])) {
+		object_put(&p->obj);
+		return -ENOMEM;
+	}
 	p->shares_as = n->flags & WEFT_PROC_SHARE_AS;
 	if (n->flags & (WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS))
 		p->rt = me->rt;

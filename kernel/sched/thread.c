@@ -223,8 +223,15 @@ int thread_create(struct process *p, const struct weft_thread_new *n, struct thr
 	r = thread_new(p, p->as, n, id_alloc(), me, false, &t);
 	if (r)
 		return r;
-	if (p == me->proc)
+	if (p == me->proc) {
 		arch_thread_copy_fpu(t, me);
+	} else { /* it is the other process's: no more than its own threads are */
+		identity_hold(p->ident);
+		identity_put(t->ident);
+		t->ident = p->ident;
+		if (!list_empty(&p->threads))
+			t->ceiling = list_first(&p->threads, struct thread, proc_link)->ceiling;
+	}
 	thread_start(t);
 	*out = t;
 	return 0;

@@ -261,3 +261,61 @@ out:
 	object_put(o);
 	return r;
 }
+
+/* WEFT_LIMIT_CPU_NS: looked at when it could be reached at the earliest, as CPU-time timers are. */
+#define SIGNO_XCPU 24
+struct cpu_limit {
+	struct ktimer kt;
+	struct process *p;
+	u64 next; /* CPU time at which SIGXCPU is posted */
+};
+
+static void cpu_limit_rearm(struct cpu_limit *l, u64 used)
+{
+	u64 left = l->next > used ? (l->next - used) / ncpus : 0;
+
+	ktimer_arm(&l->kt, MIN(now_ns() + MAX(left, CPU_POLL_IDLE), (u64)WEFT_FOREVER - 1));
+}
+
+static void cpu_limit_check(struct ktimer *kt)
+{
+	struct cpu_limit *l = container_of(kt, struct cpu_limit, kt);
+	struct weft_siginfo si = {.signo = SIGNO_XCPU, .code = 0x80};
+	u64 used = process_cpu_ns(l->p, NULL, NULL);
+
+	if (used >= l->next) {
+		l->next = used + 1000000000ul;
+		if (l->p->rt.upcall)
+			signal_post(l->p, NULL, &si);
+		else
+			process_kill(l->p, SIGNO_XCPU);
+	}
+	cpu_limit_rearm(l, used);
+}
+
+void cpu_limit_end(struct process *p)
+{
+	if (!p->cpu_timer)
+		return;
+	ktimer_cancel(p->cpu_timer);
+	kfree(container_of(p->cpu_timer, struct cpu_limit, kt));
+	p->cpu_timer = NULL;
+}
+
+int cpu_limit_arm(struct process *p, u64 limit)
+{
+	struct cpu_limit *l;
+
+	cpu_limit_end(p);
+	if (limit >= ~0ul >> 1 || p->exited)
+		return 0;
+	l = kzalloc(sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	ktimer_init(&l->kt, cpu_limit_check);
+	l->p = p;
+	l->next = limit;
+	p->cpu_timer = &l->kt;
+	cpu_limit_rearm(l, process_cpu_ns(p, NULL, NULL));
+	return 0;
+}

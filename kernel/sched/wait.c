@@ -41,7 +41,7 @@ static void fill(struct process *c, u32 code, u32 status, struct weft_exit *out)
 	out->user_ns += c->child_user_ns;
 	out->system_ns += c->child_system_ns;
 	out->max_resident = c->max_resident;
-	out->faults_minor = c->faults_minor;
+	out->faults_minor = c->faults_minor; /* of address spaces that it has left */
 	out->faults_major = c->faults_major;
 	out->switches_voluntary = c->switches_voluntary;
 	out->switches_forced = c->switches_forced;

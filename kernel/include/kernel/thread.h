@@ -98,7 +98,8 @@ struct process {
 	struct list sigq;
 	u32 nsigq;
 	u64 *io_bitmap;		/* granted ports or NULL */
-	u64 limits[WEFT_LIMIT_COUNT];
+	u64 limits[WEFT_LIMIT_COUNT], limits_max[WEFT_LIMIT_COUNT]; /* max: how far it may raise its own */
+	struct ktimer *cpu_timer; /* of WEFT_LIMIT_CPU_NS, or NULL */
 	u64 start_ns, user_ns, system_ns, child_user_ns, child_system_ns;
 	u64 faults_minor, faults_major;
 	u64 log_tokens, log_stamp;

@@ -158,7 +158,7 @@ enum weft_proc_op {
 	WEFT_PROC_SET_NS,	/* a: ns fd; on another process needs CONTROL */
 	WEFT_PROC_SET_NAME,	/* a: bytes, b: length */
 	WEFT_PROC_GRANT_PORTS,	/* a: resource fd WEFT_RES_PORTS: user-mode in/out on it */
-	WEFT_PROC_LIMIT,	/* a: enum weft_limit, b: new or -1 -> old */
+	WEFT_PROC_LIMIT,	/* a: enum weft_limit, b: new or -1 -> old. By the process fd also the bound up to which the process itself may set it later (-EPERM above). CPU_NS: SIGXCPU is posted at the limit and after each second more */
 	WEFT_PROC_OPEN,		/* proc = resource fd WEFT_RES_PROCS: a: pid -> process fd (private, cloexec) */
 	WEFT_PROC_LIST,		/* proc = resource fd WEFT_RES_PROCS: a: u32 pids[], b: n -> count */
 	WEFT_PROC_AS,		/* -> fd of its address space (for /proc/pid/mem, maps; needs CONTROL) */
