@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SIGNALS objects: readable while the thread that asks has a pending signal of the mask; a read takes them as struct weft_siginfo[]. */
+/* SIGNALS objects: readable while the thread that asks has a pending signal of the mask; a read takes them as Linux's struct signalfd_siginfo[]. */
 #include "internal.h"
 
 struct signals {
@@ -21,23 +21,58 @@ static u32 signals_ready(struct object *o)
 	return (t->sig_pending | t->proc->sig_pending) & of(o)->mask ? WEFT_POLLIN : 0;
 }
 
+/* What a read yields: the layout is Linux's, so that a program's read needs nobody's help. */
+struct signalfd_info {
+	u32 signo;
+	i32 err, code;
+	u32 pid, uid;
+	i32 fd;
+	u32 tid, band, overrun, trapno;
+	i32 status, value_int;
+	u64 value_ptr, utime, stime, addr;
+	u16 addr_lsb, pad0;
+	i32 syscall;
+	u64 call_addr;
+	u32 arch;
+	u8 pad[28];
+};
+_Static_assert(sizeof(struct signalfd_info) == 128, "signalfd_siginfo");
+
+static void convert(struct signalfd_info *o, const struct weft_siginfo *si)
+{
+	*o = (struct signalfd_info){.signo = si->signo,
+		.code = si->code,
+		.pid = si->pid,
+		.uid = si->uid,
+		.overrun = (u32)si->overrun,
+		.value_int = (i32)si->value,
+		.value_ptr = si->value,
+		.addr = si->addr};
+	if (si->code == -2) /* SI_TIMER */
+		o->tid = (u32)si->status;
+	else
+		o->status = si->status;
+}
+
 static i64 signals_read(struct object *o, struct uio *u, i64 off, u32 flags)
 {
 	struct signals *s = of(o);
 	struct thread *t = current_thread();
+	struct signalfd_info out;
 	struct weft_siginfo si;
 	i64 done = 0;
 	int r;
 
 	if (off != -1)
 		return -ESPIPE;
-	if (u->left < sizeof(si))
+	if (u->left < sizeof(out))
 		return -EINVAL;
-	while (u->left >= sizeof(si)) {
+	while (u->left >= sizeof(out)) {
 		if (signal_take(t, s->mask, &si)) {
-			if (uio_copy_out(u, &si, sizeof(si)) != sizeof(si))
+			convert(&out, &si);
+			if (uio_copy_out(u, &out, sizeof(out)) != sizeof(out))
 				return done ? done : -EFAULT;
-			done += sizeof(si);
+			done += sizeof(out);
 			continue;
 		}
 		if (done)

@@ -26,7 +26,7 @@ enum weft_obj {
 	WEFT_OBJ_POLLSET,
 	WEFT_OBJ_COUNTER,   /* obj_create(COUNTER, initial, semaphore?): an eventfd: 8-byte reads and writes */
 	WEFT_OBJ_TIMER,	    /* obj_create(TIMER, clock, 0): a timerfd; with signal: see event.h */
-	WEFT_OBJ_SIGNALS,   /* obj_create(SIGNALS, mask, 0): readable while the *reader* has pending signals of mask; reads yield weft_siginfo[]; fd_ctl(WEFT_SIGNALS_SET_MASK, a: mask) */
+	WEFT_OBJ_SIGNALS,   /* obj_create(SIGNALS, mask, 0): readable while the *reader* has pending signals of mask; reads yield Linux's struct signalfd_siginfo[]; fd_ctl(WEFT_SIGNALS_SET_MASK, a: mask) */
 	WEFT_OBJ_FENCE,	    /* obj_create(FENCE, 0, 0): fds[0] waits (readable when signalled; read: i32 status, u32 0, u64 ns), fds[1] signals by write of i32 status; closed without: -ECANCELED */
 	WEFT_OBJ_IRQ,	    /* obj_create(IRQ, res fd, line or WEFT_IRQ_MSI): see sys.h */
 	WEFT_OBJ_RESOURCE,  /* authority over ports, memory ranges, interrupts, the system: see sys.h */

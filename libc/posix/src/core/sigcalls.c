@@ -176,7 +176,6 @@ i64 rt_sys_restart_syscall(void)
 i64 rt_sys_signalfd4(u64 fd, u64 mask, u64 size, u64 flags)
 {
 	u64 set;
-	i32 fds[2];
 
 	if (flags & ~(u64)(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
@@ -195,8 +194,7 @@ i64 rt_sys_signalfd4(u64 fd, u64 mask, u64 size, u64 flags)
 		r = NC(FD_CTL, fd, WEFT_SIGNALS_SET_MASK, set, 0);
 		return r < 0 ? r : (i64)(i32)fd;
 	}
-	i64 r = NC(OBJ_CREATE, WEFT_OBJ_SIGNALS, set, 0, rt_obj_flags(flags), fds);
-	return r < 0 ? r : fds[0];
+	return rt_obj_create(WEFT_OBJ_SIGNALS, set, 0, flags);
 }
 
 i64 rt_sys_signalfd(u64 fd, u64 mask, u64 size)
