@@ -7,6 +7,7 @@ change of the host's load meets both; the median counts. A ratio below 1 is bett
 whatever the unit.
 """
 
+import importlib
 import json
 import math
 import re
@@ -21,7 +22,7 @@ from .base import ROOT, WeftError, cached, digest, run, say
 
 FOLDER = ROOT / "ci" / "bench"
 ROW = re.compile(r"^@@row (\S+) (\S+) (-?[0-9.eE+-]+) (lower|higher)\s*$", re.M)
-KEYS = {"description", "boot", "smp", "timeout", "runs", "weft", "linux"}
+KEYS = {"description", "python", "renderers", "boot", "smp", "timeout", "runs", "weft", "linux"}
 SIDE_KEYS = {"command", "config", "root", "program", "add", "env", "mem", "append"}
 
 
@@ -89,23 +90,33 @@ def ratio(weft, linux, better):
     return weft / linux if better == "lower" else linux / weft
 
 
+def run_job(name, task, spec):
+    """The rows of one boot."""
+    outcome = job.run(task)
+    text = outcome.output.decode(errors="replace")
+    if outcome.status != 0:
+        raise WeftError(f"bench {name} on {task.kernel}: status {outcome.status} "
+                        f"{outcome.reason}\n{text[-2000:]}")
+    boot = [("boot-to-first-process", "s", outcome.init_at, "lower")] if spec.get("boot") else []
+    return boot + rows(text)
+
+
 def measure(name, sides, count):
     """Run a benchmark `count` times on each side, in turns; return {row name: Row}."""
     spec = load(name)
     sides = [s for s in sides if s in spec]
-    jobs = {side: make_job(side, spec) for side in sides}
+    if "python" in spec:
+        module = importlib.import_module(spec["python"])
+        once = lambda side: module.measure(side, spec)
+    else:
+        jobs = {side: make_job(side, spec) for side in sides}
+        once = lambda side: run_job(name, jobs[side], spec)
     table = {}
     for turn in range(count):
         # Who goes first alternates too.
         for side in sides if turn % 2 == 0 else sides[::-1]:
             started = time.monotonic()
-            outcome = job.run(jobs[side])
-            if outcome.status != 0:
-                raise WeftError(f"bench {name} on {side}: status {outcome.status} "
-                                f"{outcome.reason}\n{outcome.output.decode(errors='replace')[-2000:]}")
-            found = rows(outcome.output.decode(errors="replace"))
-            if spec.get("boot"):
-                found.insert(0, ("boot-to-first-process", "s", outcome.init_at, "lower"))
+            found = once(side)
             if not found:
                 raise WeftError(f"bench {name} on {side}: printed no row")
             for row, unit, value, better in found:

@@ -154,7 +154,8 @@ def session_overlay(args, command):
     """What tells the session to run a command once it is up."""
     nonce = secrets.token_hex(8)
     argv = [LINUX_SESSION] if args.kernel == "linux" else []
-    task = job.Job(argv, kernel=args.kernel, add=getattr(args, "add", []))
+    task = job.Job(argv, kernel=args.kernel, add=getattr(args, "add", []),
+                   env=getattr(args, "env", {}))
     root = "/dev/vda3" if args.kernel == "linux" else None
     return job.overlay(task, nonce, root, autostart=command)
 
