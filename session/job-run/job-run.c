@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs the tool's command (docs/job-protocol.md) in the root file system, as root would from a login shell. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void set_default(const char *name, const char *value)
+{
+	if (setenv(name, value, 0) < 0)
+		perror(name);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 1 || !argv[0] || !argv[0][0])
+		return 127;
+	set_default("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	set_default("HOME", "/root");
+	set_default("USER", "root");
+	set_default("LOGNAME", "root");
+	set_default("SHELL", "/bin/bash");
+	set_default("LANG", "C.UTF-8");
+	if (chdir("/root") < 0 && chdir("/") < 0)
+		perror("/");
+	execvp(argv[0], argv);
+	int e = errno;
+	fprintf(stderr, "%s: %s\n", argv[0], strerror(e));
+	return e == ENOENT ? 127 : 126;
+}
