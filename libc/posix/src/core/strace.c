@@ -92,9 +92,24 @@ i64 rt_traced_call(struct rt_frame *f)
 	return result;
 }
 
+/* Where the fault was: the mappings around it. */
+static void show_maps(u64 addr)
+{
+	struct weft_vma v[4];
+	char line[160];
+	u64 low = addr > 0x100000 ? addr - 0x100000 : 0;
+	i64 n = NC(MEM_QUERY, -1, WEFT_QUERY_VMAS, low, 0x200000, v, 4);
+
+	for (i64 i = 0; i < n; i++)
+		show(line, rt_format(line, sizeof(line), "      0x%lx-0x%lx prot 0x%x offset 0x%lx %s\n", v[i].start, v[i].end, v[i].prot_flags,
+					v[i].offset, v[i].name));
+}
+
 void rt_trace_signal(int signo)
 {
-	char line[64];
+	char line[160];
 
-	show(line, rt_format(line, sizeof(line), "[%u] --- signal %d ---\n", rt_tp()->tid, signo));
+	show(line, rt_format(line, sizeof(line), "[%u] --- signal %d rip 0x%lx cause %u addr 0x%lx rsp 0x%lx ---\n", rt_tp()->tid, signo, rt_tp()->program.regs.rip, rt_tp()->program.cause, rt_tp()->program.address, rt_tp()->program.regs.rsp));
+	if (rt_tp()->program.cause != WEFT_CAUSE_SIGNAL)
+		show_maps(rt_tp()->program.address);
 }

@@ -214,24 +214,30 @@ static u64 push_bytes(u64 *sp, const void *data, u64 n)
 	return *sp;
 }
 
-/* From the top: strings, random bytes, the vector, envp, argv, argc. */
-static u64 fill_stack(struct rt_proc *p, const struct posix_start *s, const struct program *g, u32 hwcap)
+/* Takes the stack's place before the program is loaded: addresses for the interpreter are searched from the top down too. */
+static void map_stack(struct rt_proc *p, const struct posix_start *s)
 {
-	const char *strings = (const char *)s + s->strings;
-	const char *exe = s->exe_path ? (const char *)s + s->exe_path : s->argc ? strings : "";
-	u64 top = STACK_TOP - ((g->rnd[0] >> 8 & 0xfff) << 4), sp = top;
 	u64 size = p->limits[RLIMIT_STACK].cur;
 
 	size = ALIGN_UP(MIN(MAX(size, 131072ul + s->strings_size), 64 * STACK_MAX), WEFT_PAGE_SIZE);
 	if (p->limits[RLIMIT_STACK].cur == RLIM_INFINITY)
 		size = STACK_MAX;
 	size = MAX(size, ALIGN_UP(s->strings_size + (s->argc + s->envc) * 8ul + 65536, WEFT_PAGE_SIZE));
-	u32 prot = WEFT_PROT_READ | WEFT_PROT_WRITE | (g->exe.exec_stack ? WEFT_PROT_EXEC : 0);
-	i64 r = NC(MEM_MAP, -1, STACK_TOP - size, size, prot | WEFT_MAP_FIXED | WEFT_MAP_NORESERVE, -1, 0);
+	i64 r = NC(MEM_MAP, -1, STACK_TOP - size, size, WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_MAP_FIXED | WEFT_MAP_NORESERVE, -1, 0);
 	if (r < 0)
 		fail("stack", r);
 	p->stack_top = STACK_TOP;
 	p->stack_bottom = STACK_TOP - size;
+}
+
+/* From the top: strings, random bytes, the vector, envp, argv, argc. */
+static u64 fill_stack(struct rt_proc *p, const struct posix_start *s, const struct program *g, u32 hwcap)
+{
+	const char *strings = (const char *)s + s->strings;
+	const char *exe = s->exe_path ? (const char *)s + s->exe_path : s->argc ? strings : "";
+	u64 top = STACK_TOP - ((g->rnd[0] >> 8 & 0xfff) << 4), sp = top;
+	if (g->exe.exec_stack)
+		NC(MEM_PROTECT, -1, p->stack_bottom, STACK_TOP - p->stack_bottom, WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_PROT_EXEC);
 
 	sp -= 8;
 	u64 execfn = push_bytes(&sp, exe, strlen(exe) + 1);
@@ -335,6 +341,7 @@ void rt_start(struct posix_start *s, struct rt_frame *f)
 		fail("runtime", r);
 	NC(SYS_CTL, -1, WEFT_SYS_RANDOM, g.rnd, sizeof(g.rnd), 0);
 	u32 hwcap = fpu_find(p);
+	map_stack(p, s);
 	map_program(p, s, &g);
 	u64 sp = fill_stack(p, s, &g, hwcap);
 	set_name(p, s);
