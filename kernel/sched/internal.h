@@ -25,6 +25,15 @@ void runq_init(struct cpu *c);
 void runq_push(struct cpu *c, struct thread *t, bool head);
 void runq_remove(struct cpu *c, struct thread *t);
 struct thread *runq_top(struct cpu *c); /* NULL: empty */
+/*
+ * Usage of CPU, damped over USAGE_SPAN ticks of the TSC. Among equals a light thread (a quarter of a CPU at most: what waits for people and devices)
+ * goes before those that compute. usage_charge: the thread ran from run_since to now.
+ */
+#define USAGE_SHIFT 26u
+#define USAGE_LIGHT (1ul << (USAGE_SHIFT - 2))
+u64 usage_at(const struct thread *t, u64 now);
+void usage_charge(struct thread *t, u64 now);
+void runq_push_light(struct cpu *c, struct thread *t); /* before the first of its equals that is not */
 /* The thread that another CPU (bit `cpu`) should take: ready since `before` or longer, highest first. */
 struct thread *runq_steal(struct cpu *c, u32 cpu, u64 before);
 
@@ -35,7 +44,7 @@ void heap_remove(struct ktimer *t);
 void timer_program(struct cpu *c, u64 deadline_ns); /* this CPU, only if it is earlier */
 
 /* time.c */
-extern u64 slice_tsc, spread_tsc, linger_tsc, poll_tsc, crowded_tsc;
+extern u64 slice_tsc, spread_tsc, grain_tsc, linger_tsc, poll_tsc, crowded_tsc;
 extern u64 crowded_until; /* TSC */
 u64 tsc_to_ns(u64 tsc);	      /* of the machine's clock */
 static inline u64 tsc_delta_ns(u64 ticks) /* a difference */

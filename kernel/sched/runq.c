@@ -57,3 +57,37 @@ struct thread *runq_steal(struct cpu *c, u32 cpu, u64 before)
 	}
 	return NULL;
 }
+
+u64 usage_at(const struct thread *t, u64 now)
+{
+	u64 gone = now - t->usage_at;
+
+	if (gone >> USAGE_SHIFT)
+		return 0;
+	return t->usage - (t->usage * gone >> USAGE_SHIFT);
+}
+
+void usage_charge(struct thread *t, u64 now)
+{
+	u64 ran = now - t->run_since;
+
+	t->usage = usage_at(t, now) + MIN(ran, 1ul << USAGE_SHIFT);
+	if (t->usage >> USAGE_SHIFT)
+		t->usage = 1ul << USAGE_SHIFT;
+	t->usage_at = t->run_since = now;
+}
+
+void runq_push_light(struct cpu *c, struct thread *t)
+{
+	struct list *q = &c->runq[t->prio], *at = q;
+	u32 n = 0;
+
+	/* Where many are light, none is served better by looking through them. */
+	while (n++ < 8 && at->next != q && list_entry(at->next, struct thread, run_link)->light)
+		at = at->next;
+	runq_push(c, t, false);
+	if (n > 8)
+		return;
+	list_del(&t->run_link);
+	list_add_after(at, &t->run_link);
+}

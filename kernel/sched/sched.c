@@ -5,7 +5,8 @@
  * Placement: a woken thread goes to the waker's own CPU, where it runs as soon as the waker blocks: so that a ping-pong of two threads stays on
  * one CPU without an interrupt. If it is still waiting there after `spread_tsc`, the tick offers it to an idle CPU, and CPUs that become
  * idle take it. Ticks exist only while somebody is ready: at the end of a slice equals take turns; higher ones preempt at once.
- * A thread that has waited long under higher ones gets one slice (starve_tsc).
+ * Among equals one that hardly uses the CPU goes before one that computes, once that has run for grain_tsc. A thread that has waited long
+ * under higher ones gets one slice.
  *
  * Lingering: switching address spaces costs more than a short wait. So where there are several CPUs, a thread that blocks and would leave
  * its CPU idle stays on it for linger_tsc, as long as that has paid off lately; its waker then only lets it go on. A CPU that hops
@@ -61,25 +62,33 @@ static struct cpu *choose_cpu(struct thread *t)
 	return cpus[__builtin_ctzl(may)];
 }
 
-static void enqueue(struct cpu *c, struct thread *t, bool head)
+/* A light thread need not wait for the end of the slice of one that computes. */
+static bool goes_before(const struct thread *t, const struct thread *running, u64 tsc)
 {
-	struct cpu *here = this_cpu();
-
-	t->state = T_READY;
-	t->ready_since = here->acct_stamp;
-	runq_push(c, t, head);
-	if (c->current == c->idle || c->linger || t->prio > c->current->prio) {
-		kick(c);
-	} else if (c != here) {
-		kick(c); /* it sets its own tick */
-	}
-	if (c == here && c->current != c->idle)
-		tick_by(c, t->ready_since + (t->affinity & idle_cpus ? spread_tsc : slice_tsc));
+	return t->light && t->prio == running->prio && usage_at(running, tsc) + (tsc - running->run_since) > USAGE_LIGHT;
 }
 
 void sched_ready(struct thread *t)
 {
-	enqueue(choose_cpu(t), t, false);
+	struct cpu *here = this_cpu(), *c = choose_cpu(t);
+	u64 now = here->acct_stamp;
+
+	t->state = T_READY;
+	t->ready_since = now;
+	t->light = usage_at(t, now) <= USAGE_LIGHT;
+	if (t->light && c->run_bits >> t->prio & 1)
+		runq_push_light(c, t);
+	else
+		runq_push(c, t, false);
+	if (c->current == c->idle || c->linger || t->prio > c->current->prio || c != here) {
+		kick(c); /* another CPU sets its own tick */
+		if (c != here || c->current == c->idle)
+			return;
+	}
+	if (t->affinity & idle_cpus)
+		tick_by(c, now + spread_tsc);
+	else
+		tick_by(c, goes_before(t, c->current, now) ? MAX(c->current->run_since + grain_tsc, now) : now + slice_tsc);
 }
 
 /* Takes a thread from a busy CPU; true if there is something to run now. */
@@ -177,6 +186,8 @@ static void switch_to(struct cpu *c, struct thread *next)
 	}
 	now = arch_tsc();
 	acct_system(c, now);
+	usage_charge(prev, now);
+	next->run_since = now;
 	c->switches++;
 	next->state = T_RUNNING;
 	if (next == c->idle) {
@@ -206,6 +217,14 @@ void sched_switch_away(void)
 	switch_to(c, pick(c));
 }
 
+/* When the current thread has to give way to the first in the queue, an equal. */
+static u64 turn_end(struct cpu *c, u64 tsc)
+{
+	const struct thread *t = c->current;
+
+	return goes_before(runq_top(c), t, tsc) ? MIN(t->run_since + grain_tsc, t->slice_end) : t->slice_end;
+}
+
 /* Whether the current thread should give way; *turn: to an equal, at the end of its slice. */
 static bool should_yield(struct cpu *c, u64 tsc, bool *turn)
 {
@@ -216,7 +235,7 @@ static bool should_yield(struct cpu *c, u64 tsc, bool *turn)
 		return false;
 	if (top->prio > t->prio || !(t->affinity & cpu_bit(c)))
 		return true;
-	*turn = (i64)(tsc - t->slice_end) >= 0;
+	*turn = (i64)(tsc - turn_end(c, tsc)) >= 0;
 	return *turn && top->prio == t->prio;
 }
 
@@ -248,13 +267,14 @@ void sched_preempt(void)
 		if (turn)
 			low = starved(c, c->acct_stamp);
 		if (!low) {
-			tick_by(c, turn ? c->acct_stamp + slice_tsc : t->slice_end);
+			tick_by(c, turn ? c->acct_stamp + slice_tsc : turn_end(c, c->acct_stamp));
 			return;
 		}
 	}
 	t->switches_forced++;
 	t->state = T_READY;
 	t->ready_since = c->acct_stamp;
+	t->light = false;
 	if (low)
 		runq_remove(c, low);
 	runq_push(c, t, !turn);
@@ -279,10 +299,11 @@ void sched_tick(struct cpu *c, u64 tsc)
 			break;
 		}
 	}
-	if ((i64)(tsc - c->current->slice_end) >= 0)
+	u64 end = turn_end(c, tsc);
+	if ((i64)(tsc - end) >= 0)
 		c->need_resched = true;
 	else
-		tick_by(c, idle_cpus ? MIN(tsc + spread_tsc, c->current->slice_end) : c->current->slice_end);
+		tick_by(c, idle_cpus ? MIN(tsc + spread_tsc, end) : end);
 }
 
 void sched_yield(void)
@@ -295,6 +316,7 @@ void sched_yield(void)
 	t->switches_voluntary++;
 	t->state = T_READY;
 	t->ready_since = c->acct_stamp;
+	t->light = false;
 	runq_push(c, t, false);
 	switch_to(c, pick(c));
 }

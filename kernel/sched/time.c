@@ -6,7 +6,7 @@
 #include "internal.h"
 
 u64 realtime_off;
-u64 slice_tsc, spread_tsc, linger_tsc, poll_tsc, crowded_tsc;
+u64 slice_tsc, spread_tsc, grain_tsc, linger_tsc, poll_tsc, crowded_tsc;
 static struct weft_time_page *page;
 static struct memobj *page_object;
 
@@ -43,6 +43,7 @@ void time_init(void)
 
 	slice_tsc = tsc_hz / 200;    /* 5 ms */
 	spread_tsc = tsc_hz / 5000; /* 200 us */
+	grain_tsc = tsc_hz / 1000;  /* 1 ms */
 	linger_tsc = tsc_hz / 25000; /* 40 us */
 	crowded_tsc = tsc_hz / 10;  /* 100 ms */
 	poll_tsc = tsc_hz / 5000;   /* 200 us */

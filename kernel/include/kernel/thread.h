@@ -69,6 +69,8 @@ struct thread {
 	bool queued;		/* in a run queue */
 	struct thread *hash_next; /* by tid */
 	u64 ready_since;
+	u64 run_since, usage, usage_at; /* TSC: usage of CPU in the last 25 ms or so (runq.c) */
+	bool light;		/* as it was queued: hardly uses the CPU */
 	struct as *dead_as;	/* of a dead thread: to be dropped when nobody runs on it */
 	u8 linger_luck, linger_skip; /* how well lingering went lately */
 	char name[16];

@@ -68,10 +68,58 @@ static void stealing(void **state)
 	assert_ptr_equal(runq_steal(&shim_cpu, 1, 300), &t[3]);
 }
 
+static void usage(void **state)
+{
+	const u64 span = 1ul << USAGE_SHIFT;
+	u64 now = span;
+
+	(void)state;
+	/* Half of the time: neither 0 nor all. */
+	for (u32 i = 0; i < 1000; i++) {
+		t[0].run_since = now;
+		now += span / 64;
+		usage_charge(&t[0], now);
+		now += span / 64;
+	}
+	assert_in_range(usage_at(&t[0], now), span * 2 / 5, span * 3 / 5);
+	/* A tenth is light; a rest makes everybody so. */
+	for (u32 i = 0; i < 1000; i++) {
+		t[1].run_since = now;
+		now += span / 100;
+		usage_charge(&t[1], now);
+		now += span * 9 / 100;
+	}
+	assert_true(usage_at(&t[1], now) < USAGE_LIGHT);
+	assert_int_equal(usage_at(&t[0], now), 0);
+	/* Never more than all of it. */
+	t[2].run_since = now;
+	usage_charge(&t[2], now + span * 50);
+	assert_int_equal(t[2].usage, span);
+}
+
+static void light_before_others(void **state)
+{
+	(void)state;
+	t[0].light = t[3].light = t[4].light = true;
+	runq_push(&shim_cpu, &t[1], false);
+	runq_push(&shim_cpu, &t[2], false);
+	runq_push_light(&shim_cpu, &t[0]);
+	runq_push_light(&shim_cpu, &t[3]);
+	t[4].prio = 20;
+	runq_push_light(&shim_cpu, &t[4]);
+	assert_int_equal(shim_cpu.nready, 5);
+	assert_ptr_equal(take(), &t[4]);
+	assert_ptr_equal(take(), &t[0]);
+	assert_ptr_equal(take(), &t[3]);
+	assert_ptr_equal(take(), &t[1]);
+	assert_ptr_equal(take(), &t[2]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(order, setup), cmocka_unit_test_setup(direct_is_forgotten, setup),
-		cmocka_unit_test_setup(stealing, setup)};
+		cmocka_unit_test_setup(stealing, setup), cmocka_unit_test_setup(usage, setup),
+		cmocka_unit_test_setup(light_before_others, setup)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
