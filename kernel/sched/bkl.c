@@ -44,11 +44,14 @@ void acct_system(struct cpu *c, u64 tsc)
 static __attribute__((noinline)) void wait_for_lock(struct cpu *c)
 {
 	u64 start = arch_tsc();
+	u32 n = 0;
 
 	do {
 		do {
 			tlb_poll();
-			cpu_relax();
+			/* Not each time: an emulated CPU takes microseconds over it, and would never meet the lock free. */
+			if (!(++n % 16))
+				cpu_relax();
 		} while (__atomic_load_n(&lock_word, __ATOMIC_RELAXED));
 	} while (__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE));
 	c->hold_stamp = arch_tsc();
