@@ -14,12 +14,15 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -144,6 +147,17 @@ static void mount_kernel_trees(const char *root)
 	symlink("/proc/self/fd/2", "/dev/stderr");
 }
 
+static void loopback_up(void)
+{
+	struct ifreq r = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &r))
+		fprintf(stderr, "init: lo: %s\n", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 static void carry_over(const char *name)
 {
 	char to[64];
@@ -213,6 +227,7 @@ int main(void)
 	if (text)
 		sscanf(text, "%63s", nonce);
 	sethostname("weft", 4);
+	loopback_up();
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	char *root = read_file("/job/root", NULL);
 	if (root)

@@ -29,6 +29,9 @@ def cmd_exec(args):
     args.argv = [a for a in args.argv if a != "--"] if args.argv[:1] == ["--"] else args.argv
     if not args.argv:
         raise WeftError("exec: names no command; write it after --")
+    if not args.config:
+        native = args.kernel == "weft" and not args.argv[0].startswith("/")
+        args.config = "none" if native and "/" in args.argv[0] else "base"
     return job.exec_command(args)
 
 
@@ -118,8 +121,9 @@ def parser():
     p.add_argument("--runs", type=int, default=0, metavar="N", help="boots of each (default 5)")
     p.add_argument("--json", metavar="FILE")
     p = command("exec", cmd_exec, "boot and run one command; exit with its status")
-    p.add_argument("--config", default="none", metavar="C",
-                   help="root file system (default none: the boot archive only)")
+    p.add_argument("--config", default="", metavar="C",
+                   help="root file system (default: base; none, the boot archive only, for "
+                        "commands that are in it, such as bin/ktest)")
     p.add_argument("--kernel", default="weft", choices=["weft", "linux"])
     p.add_argument("--root", default="memory", choices=["memory", "disk"],
                    help="where Weft has the root file system (Linux: always the disk)")

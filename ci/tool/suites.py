@@ -184,6 +184,8 @@ def from_file(path):
         spec = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise WeftError(f"{path}: {error}") from None
+    if spec.pop("by_name_only", False):
+        BY_NAME_ONLY.add(path.stem)
     kinds = {"boot": boot_tests, "host": host_tests, "python": python_tests}
     parts = []
     for key, tables in spec.items():
@@ -248,6 +250,7 @@ def compositor_tests():
 
 
 BUILT_IN = {"unit": [unit], "static": [static, budgets], "compositor": [compositor_tests]}
+BY_NAME_ONLY = set()    # long suites that CI does not run
 ORDER = ["unit", "static", "compositor", "kernel", "posix", "drivers", "drm", "desktop"]
 
 
@@ -267,7 +270,7 @@ def main(names):
             raise WeftError(f"no suite {name}; there are: {' '.join(known)}")
     passed = failed = 0
     wrong = []
-    for name in names or list(known):
+    for name in names or [n for n in known if n not in BY_NAME_ONLY]:
         started = time.monotonic()
         good = bad = 0
         for part in known[name]:
