@@ -327,7 +327,7 @@ u32 as_fault(struct as *a, u64 addr, bool write, bool exec)
 			return 0;
 		if (r == AGAIN && tries < 1000)
 			continue;
-		if (r == -ENOMEM && !over_limit(a) && tries < 100 && !oom_kill())
+		if (r == -ENOMEM && !over_limit(a) && tries < 100 && !oom_wait(tries))
 			continue;
 		return cause_of(r);
 	}

@@ -174,8 +174,11 @@ struct frame *frame_alloc_zero(void)
 
 struct frame *frame_alloc_user(void)
 {
-	if (unlikely(frames_free <= frames_low_mark))
-		reclaim_pages(64);
+	if (unlikely(frames_free <= frames_low_mark)) {
+		if (mm_stats.dirty)
+			pager_flush();
+		reclaim_pages(64, frames_free <= frames_min);
+	}
 	if (unlikely(frames_free <= frames_min)) {
 		/* Servers and drivers go on a little longer: what they do may free memory. */
 		const struct process *p = current_process();

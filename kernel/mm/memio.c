@@ -136,10 +136,7 @@ static int gather_write(struct memobj *m, struct batch *b, u64 off, u64 len)
 	u64 end = off + MIN(len, (u64)BATCH << PAGE_SHIFT);
 
 	if (m->pager) {
-		int r;
-
-		pager_throttle(m);
-		r = pager_reserve(m, off >> PAGE_SHIFT, ((end + PAGE_SIZE - 1) >> PAGE_SHIFT) - (off >> PAGE_SHIFT), MAX(m->size, end));
+		int r = pager_reserve(m, off >> PAGE_SHIFT, ((end + PAGE_SIZE - 1) >> PAGE_SHIFT) - (off >> PAGE_SHIFT), MAX(m->size, end));
 		if (r)
 			return r;
 	}

@@ -323,8 +323,12 @@ int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u
 		} else if (write && m->pager && !(f->flags & FRAME_DIRTY) && !pager_reserved(m, idx)) {
 			r = pager_reserve(m, idx, 1, MAX(m->size, grow_to));
 		} else {
-			if (write && m->pager && !(f->flags & FRAME_DIRTY))
+			if (write && m->pager && !(f->flags & FRAME_DIRTY)) {
+				if (pager_throttle())
+					continue;
 				pager_set_dirty(m, f, idx);
+				memobj_touch(m, true);
+			}
 			f->flags |= FRAME_REFERENCED;
 			frame_get(f);
 			*out = f;

@@ -51,7 +51,7 @@ bool pager_reserved(struct memobj *m, u64 idx);
 void pager_set_dirty(struct memobj *m, struct frame *f, u64 idx);
 void pager_forget(struct memobj *m, struct frame *f, u64 idx); /* the page leaves the object: off every list */
 int pager_sync(struct memobj *m, u64 off, u64 len);
-void pager_throttle(struct memobj *m);	/* a writer waits here while too much is dirty. May block. */
+bool pager_throttle(void);		/* a writer waits here while too much is dirty; whether it did. May block. */
 void pager_flush(void);			/* the background flusher's step; from its timer */
 void pager_idle_check(struct memobj *m);
 i64 pager_copy(struct memobj *m, u32 op, u64 off, u64 buf, u64 len, u64 flags);

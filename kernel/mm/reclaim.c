@@ -5,12 +5,16 @@
  * Clean pager pages are on one list, oldest first. A page used since it was last looked at (FRAME_REFERENCED) goes to the end once more; others
  * are unmapped and freed, unless pinned or in a locked mapping. Dirty pages are sent off by the flusher and come later.
  *
- * When nothing can be reclaimed, a call fails with -ENOMEM; a page fault cannot, so a process is killed: the one with most resident private memory
- * among those whose identity is not the system's (servers and drivers are), else the current one. Process 1 is never chosen for another's fault.
+ * When nothing can be reclaimed, a call fails with -ENOMEM. A page fault waits up to a second while dirty pages are being written; then a
+ * process is killed: the one with most resident private memory among those whose identity is not the system's (that of servers and drivers),
+ * else the current one. Process 1 is never chosen for another's fault.
  */
 #include "reclaim.h"
 #include "as.h"
-#include "pager.h"
+#include "writeback.h"
+
+#define WAIT_NS 20000000ul
+#define WAITS 50u
 
 static struct list lru;
 
@@ -45,9 +49,9 @@ static bool locked(const struct memobj *m, u64 idx)
 	return false;
 }
 
-u64 reclaim_pages(u64 want)
+u64 reclaim_pages(u64 want, bool hard)
 {
-	u64 got = 0, budget = want * 8 + 256;
+	u64 got = 0, budget = hard ? mm_stats.cache * 2 : want * 8 + 256;
 
 	while (got < want && budget-- && !list_empty(&lru)) {
 		struct frame *f = list_first(&lru, struct frame, link);
@@ -65,7 +69,7 @@ u64 reclaim_pages(u64 want)
 			if (locked(m, f->index))
 				continue;
 			memobj_unmap_range(m, f->index, 1, false);
-			if (f->refs > 1) /* someone copies from it now */
+			if (!hard || f->refs > 1) /* or someone copies from it now */
 				continue;
 		}
 		memobj_drop_page(m, f->index);
@@ -91,19 +95,23 @@ static struct process *victim(void)
 	return worst ? worst : current_process();
 }
 
-int oom_kill(void)
+int oom_wait(u32 tries)
 {
 	struct process *p;
 
 	pager_flush();
-	if (reclaim_pages(64))
+	if (reclaim_pages(64, true))
 		return 0;
+	if (tries < WAITS && writeback_busy()) {
+		thread_block(NULL, now_ns() + WAIT_NS, BLOCK_KILLABLE);
+		return 0;
+	}
 	p = victim();
 	klog("mm: out of memory: killing %u (%s), %lu KiB resident\n", p->pid, p->name, p->as ? p->as->resident * 4 : 0);
 	mm_stats.oom_kills++;
 	if (p == current_process())
 		return -ENOMEM;
 	process_kill(p, 9);
-	thread_block(NULL, now_ns() + 20000000, BLOCK_KILLABLE);
+	thread_block(NULL, now_ns() + WAIT_NS, BLOCK_KILLABLE);
 	return 0;
 }

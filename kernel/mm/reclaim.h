@@ -8,11 +8,15 @@
 void lru_init(void);
 void lru_add(struct frame *f);	/* a clean pager page: may be evicted from now on */
 void lru_del(struct frame *f);	/* accepts one that is not on the list */
-u64 reclaim_pages(u64 want);	/* -> frames freed. Never blocks, allocates nothing. */
 /*
- * Out of memory in a page fault. Kills the process that holds most memory (see the policy in reclaim.c) and waits a moment for its frames.
- * 0: try again. -ENOMEM: the current process is the victim, or nothing can be killed.
+ * -> frames freed. Never blocks, allocates nothing. A mapped page is unmapped first and freed when it comes round again without having been
+ * used; hard: at once.
  */
-int oom_kill(void);
+u64 reclaim_pages(u64 want, bool hard);
+/*
+ * Out of memory in a page fault, for the tries-th time. Waits for write-back, then kills the process that holds most memory (see the policy in
+ * reclaim.c) and waits a moment for its frames. 0: try again. -ENOMEM: the current process is the victim. May block.
+ */
+int oom_wait(u32 tries);
 
 #endif

@@ -15,6 +15,7 @@
 
 static struct page_req pool[POOL];
 static struct list pool_free, dirty_pagers;
+static u32 npool; /* on pool_free */
 static struct waitq throttled, pool_wait;
 static struct ktimer flush_timer;
 
@@ -37,6 +38,7 @@ void writeback_init(void)
 	waitq_init(&pool_wait);
 	for (u32 i = 0; i < POOL; i++)
 		list_add_tail(&pool_free, &pool[i].link);
+	npool = POOL;
 	ktimer_init(&flush_timer, timer_fired);
 }
 
@@ -158,6 +160,7 @@ static void page_out_end(struct page_req *r, int error)
 	list_del(&r->link);
 	r->m = NULL;
 	list_add_tail(&pool_free, &r->link);
+	npool++;
 	waitq_wake(&pool_wait, 1, 0);
 	object_put(&m->obj);
 }
@@ -211,6 +214,7 @@ static int page_out(struct pager *p, u64 idx, u64 lo, u64 *next)
 		return e;
 	}
 	list_del(&r->link);
+	npool--;
 	list_add_tail(&p->requests, &r->link);
 	object_get(&m->obj);
 	for (u64 i = first; i < end; i++)
@@ -330,14 +334,21 @@ out:
 	return r;
 }
 
-void pager_throttle(struct memobj *m)
+bool pager_throttle(void)
 {
-	(void)m;
-	while (mm_stats.dirty > 2 * background_limit()) {
+	bool waited = false;
+
+	for (; mm_stats.dirty > 2 * background_limit(); waited = true) {
 		pager_flush();
 		if (thread_block(&throttled, now_ns() + FLUSH_PERIOD, BLOCK_KILLABLE) == -EINTR)
-			return;
+			return false;
 	}
+	return waited;
+}
+
+bool writeback_busy(void)
+{
+	return mm_stats.dirty || npool < POOL;
 }
 
 u64 pager_dirty_runs(struct memobj *m, u64 *pairs, u64 n)
