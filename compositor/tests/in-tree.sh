@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # in-tree.sh TREE BUILD SOURCE COMMAND...: runs a command as root of a tree of Debian trixie, with
 # the build at /b and the checkout, read-only, at /src. Nothing of it stays after the end.
 set -e

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Runs every test program of the build in the tree and prints its checks as "ok - NAME" lines.
 status=0
 # Leaks count in the compositor, which the harness starts with these set otherwise.
