@@ -133,7 +133,7 @@ static int attach(struct msg *m, const struct send *s)
 	if (!s->nfds)
 		return 0;
 	if (inflight_total > COLLECT_AT)
-		chan_collect();
+		chan_maybe_collect();
 	if (inflight_total >= INFLIGHT_MAX)
 		return -ETOOMANYREFS;
 	err = msg_take_fds(m, s->ufds, s->nfds);
@@ -768,7 +768,7 @@ static void chan_closed(struct object *o)
 	e->shut_rcv = e->shut_snd = true;
 	rxq_kill(&e->rx);
 	tell_end(e);
-	chan_collect();
+	chan_maybe_collect();
 }
 
 static void chan_destroy(struct object *o)
@@ -791,7 +791,7 @@ static void dgram_closed(struct object *o)
 	waitq_wake(&d->rx.readers, ~0u, 0);
 	waitq_wake(&d->rx.writers, ~0u, 0);
 	object_notify(&d->snd, sender_ready(&d->snd));
-	chan_collect();
+	chan_maybe_collect();
 }
 
 static void dgram_destroy(struct object *o)

@@ -5,7 +5,8 @@
  * An owner all of whose capabilities are in flight (fds == inflight) is a candidate. It is garbage unless one of those capabilities lies
  * in the queue of an owner that is alive. So: take from each candidate what candidates' own queues hold of it; those with
  * something left are alive, and so is, again and again, all that the living hold in their queues. The rest is emptied.
- * It runs when a channel closes, when many fds are in flight, when a process ends and before the objects are counted.
+ * It runs when a channel closes and when fds are sent, but only after so many of these as make its cost small for each; and always
+ * before the objects are counted.
  */
 #include "chan_impl.h"
 
@@ -103,6 +104,17 @@ static void found_alive(struct rxq *to, struct list *work)
 {
 	to->gc_candidate = false;
 	list_add_tail(work, &to->gc_link);
+}
+
+/* Something happened that may leave garbage. */
+void chan_maybe_collect(void)
+{
+	static u64 events;
+
+	if (++events < inflight_total / 8)
+		return;
+	events = 0;
+	chan_collect();
 }
 
 void chan_collect(void)

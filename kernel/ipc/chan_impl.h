@@ -66,5 +66,6 @@ void inflight_add(struct object *o);
 void inflight_del(struct object *o);
 extern u64 inflight_total;
 void chan_collect(void);
+void chan_maybe_collect(void);
 
 #endif

@@ -22,6 +22,6 @@ i64 resource_derive(i32 fd, u64 ures);
 i64 resource_reset(i32 fd, i32 dma);
 int chan_post(struct object *to, const void *data, u32 len);
 void chan_collect(void);
-int pressure_counter(struct object **out);
+void pressure_init(void);
 
 #endif

@@ -293,6 +293,7 @@ void builtin_init(struct namespace *root)
 {
 	struct object *o;
 
+	pressure_init();
 	if (!console_object(&o)) {
 		kassert(!ns_publish(root, "debug", o));
 		object_put(o);
