@@ -29,6 +29,7 @@ struct cursor {
 	struct seat *seat;
 	struct wlr_cursor *wlr;
 	struct wlr_xcursor_manager *theme;
+	bool theme_loaded; /* a theme is a hundred files: they wait for the first frame */
 	enum cursor_mode mode;
 	struct view *grab_view;
 	enum decoration_part grab_part;
@@ -64,6 +65,9 @@ void cursor_map_device(
 void cursor_apply_config(struct cursor *cursor);
 /** Loads cursor images for the scales of all outputs. */
 void cursor_load_theme(struct cursor *cursor);
+
+/** The first picture is on its way to a screen: now there is time to load cursor images. */
+void cursor_first_frame(struct cursor *cursor);
 
 void cursor_begin_move(struct cursor *cursor, struct view *view);
 /** With no edges, those nearest to the pointer move. */

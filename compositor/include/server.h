@@ -77,7 +77,7 @@ struct server {
 	struct wl_listener new_popup;
 	struct wl_listener new_layer_surface;
 	struct wl_event_source *signals[4];
-	struct wl_event_source *first_frame_idle;
+	struct wl_event_source *first_frame_idle; /* set once, not to be removed */
 	bool started;
 	int exit_status;
 };

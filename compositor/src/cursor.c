@@ -28,7 +28,9 @@ void cursor_set_image(struct cursor *cursor, const char *name)
 		return;
 	}
 	cursor->image = name;
-	wlr_cursor_set_xcursor(cursor->wlr, cursor->theme, name);
+	if (cursor->theme_loaded) {
+		wlr_cursor_set_xcursor(cursor->wlr, cursor->theme, name);
+	}
 }
 
 void cursor_set_client_surface(
@@ -429,10 +431,24 @@ void cursor_map_device(
 		cursor->wlr, device, output != NULL ? output->wlr_output : NULL);
 }
 
+void cursor_first_frame(struct cursor *cursor)
+{
+	if (!cursor->theme_loaded) {
+		cursor->theme_loaded = true;
+		cursor_load_theme(cursor);
+		cursor->image = NULL;
+		cursor_set_image(cursor, "default");
+		cursor_schedule_rebase(cursor);
+	}
+}
+
 void cursor_load_theme(struct cursor *cursor)
 {
 	struct output *output;
 
+	if (!cursor->theme_loaded) {
+		return;
+	}
 	wl_list_for_each(output, &cursor->seat->server->outputs, link)
 	{
 		wlr_xcursor_manager_load(cursor->theme, output->wlr_output->scale);

@@ -11,11 +11,19 @@
 #include <wlr/util/log.h>
 
 #include "arrange.h"
+#include "cursor.h"
 #include "lock.h"
 #include "protocols.h"
 #include "seat.h"
 #include "view.h"
 #include "wallpaper.h"
+
+static void handle_first_frame(void *data)
+{
+	struct server *server = data;
+
+	cursor_first_frame(server->seat->cursor);
+}
 
 static void log_first_frame(struct output *output)
 {
@@ -25,6 +33,10 @@ static void log_first_frame(struct output *output)
 	wlr_log(WLR_INFO, "first frame on %s at %lld.%03ld s", output->wlr_output->name,
 		(long long)now.tv_sec, now.tv_nsec / 1000000);
 	output->framed = true;
+	if (output->server->first_frame_idle == NULL) {
+		output->server->first_frame_idle = wl_event_loop_add_idle(
+			output->server->loop, handle_first_frame, output->server);
+	}
 }
 
 /* Commits the scene; a gamma ramp that the hardware refuses is given back to its client. */
