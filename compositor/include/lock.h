@@ -19,6 +19,8 @@ bool session_locked(struct server *server);
 struct wlr_surface *session_lock_focus(struct server *server);
 /** Fits covers and lock surfaces to the outputs. */
 void session_lock_arrange(struct server *server);
+/** An output has drawn a frame. */
+void session_lock_frame(struct server *server, struct output *output);
 void session_lock_output_removed(struct server *server, struct output *output);
 
 #endif

@@ -23,6 +23,7 @@ struct lock_output {
 	struct wlr_scene_rect *cover;
 	struct node_owner owner;
 	struct wlr_session_lock_surface_v1 *surface;
+	bool unseen; /* the cover was not drawn yet */
 	struct wl_listener surface_destroy, surface_map;
 };
 
@@ -30,7 +31,7 @@ struct session_lock {
 	struct server *server;
 	struct wlr_session_lock_manager_v1 *manager;
 	struct wlr_session_lock_v1 *client; /* NULL: not locked, or abandoned */
-	bool locked;
+	bool locked, told;
 	struct wl_list outputs;
 	struct wl_listener new_lock, new_surface, unlock, destroy;
 };
@@ -96,6 +97,7 @@ static struct lock_output *cover_output(struct session_lock *lock, struct output
 	node_set_owner(&lo->tree->node, &lo->owner);
 	lo->cover = wlr_scene_rect_create(
 		lo->tree, 0, 0, lock->client != NULL ? cover_colour : abandoned_colour);
+	lo->unseen = output->wlr_output->enabled;
 	wl_list_insert(&lock->outputs, &lo->link);
 	return lo;
 }
@@ -124,6 +126,38 @@ void session_lock_arrange(struct server *server)
 	}
 }
 
+/* The client hears that the session is locked once no screen shows anything else any more. */
+static void tell_locked(struct session_lock *lock)
+{
+	struct lock_output *lo;
+
+	if (lock->client == NULL || lock->told) {
+		return;
+	}
+	wl_list_for_each(lo, &lock->outputs, link) {
+		if (lo->unseen && lo->output->wlr_output->enabled) {
+			return;
+		}
+	}
+	lock->told = true;
+	wlr_log(WLR_INFO, "session locked");
+	wlr_session_lock_v1_send_locked(lock->client);
+}
+
+void session_lock_frame(struct server *server, struct output *output)
+{
+	struct lock_output *lo;
+
+	if (!server->lock->locked || server->lock->told) {
+		return;
+	}
+	lo = find_lock_output(server->lock, output);
+	if (lo != NULL) {
+		lo->unseen = false;
+	}
+	tell_locked(server->lock);
+}
+
 void session_lock_output_removed(struct server *server, struct output *output)
 {
 	struct lock_output *lo =
@@ -131,6 +165,7 @@ void session_lock_output_removed(struct server *server, struct output *output)
 
 	if (lo != NULL) {
 		lock_output_destroy(lo);
+		tell_locked(server->lock);
 		seat_refresh_focus(server->seat);
 	}
 }
@@ -235,14 +270,14 @@ static void handle_new_lock(struct wl_listener *listener, void *data)
 	uncover(lock);
 	lock->client = client;
 	lock->locked = true;
+	lock->told = false;
 	listener_add(&client->events.new_surface, &lock->new_surface, handle_new_surface);
 	listener_add(&client->events.unlock, &lock->unlock, handle_unlock);
 	listener_add(&client->events.destroy, &lock->destroy, handle_client_destroy);
 	session_lock_arrange(lock->server);
 	seat_refresh_focus(lock->server->seat);
 	seat_scene_changed(lock->server->seat);
-	wlr_log(WLR_INFO, "session locked");
-	wlr_session_lock_v1_send_locked(client);
+	tell_locked(lock);
 }
 
 struct session_lock *session_lock_create(struct server *server)

@@ -73,6 +73,7 @@ static void handle_frame(struct wl_listener *listener, void *data)
 		return;
 	}
 	render(output);
+	session_lock_frame(output->server, output);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	wlr_scene_output_send_frame_done(output->scene_output, &now);
 	if (!output->framed) {
