@@ -200,7 +200,7 @@ static int64_t overlap_area(struct wlr_box f, const struct wlr_box *others, size
 		struct wlr_box o = others[i];
 
 		sum += common_span(f.x, f.width, o.x, o.width) *
-			common_span(f.y, f.height, o.y, o.height);
+		       common_span(f.y, f.height, o.y, o.height);
 	}
 	return sum;
 }
@@ -232,28 +232,17 @@ static void place_try(struct place_search *s, int x, int y)
 	}
 }
 
-struct wlr_box layout_place(
-	struct wlr_box frame, struct wlr_box area, const struct wlr_box *others, size_t count)
+static void place_search(struct place_search *s)
 {
-	struct place_search s = {
-		.frame = frame,
-		.area = area,
-		.others = others,
-		.count = count,
-		.best = frame,
-		.best_overlap = INT64_MAX,
-		.best_distance = INT64_MAX,
-	};
+	struct wlr_box frame = s->frame, area = s->area;
 	int middle_x = area.x + (area.width - frame.width) / 2;
 	int middle_y = area.y + (area.height - frame.height) / 2;
-	int step = 32;
+	const int step = 32;
 
-	place_try(&s, middle_x, middle_y);
-	if (s.best_overlap == 0) {
-		return s.best;
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct wlr_box o = others[i];
+	s->best_overlap = s->best_distance = INT64_MAX;
+	place_try(s, middle_x, middle_y);
+	for (size_t i = 0; i < s->count && s->best_overlap > 0; i++) {
+		struct wlr_box o = s->others[i];
 		int xs[] = {o.x - frame.width, o.x + o.width, middle_x, area.x,
 			area.x + area.width - frame.width};
 		int ys[] = {o.y - frame.height, o.y + o.height, middle_y, area.y,
@@ -261,12 +250,35 @@ struct wlr_box layout_place(
 
 		for (size_t a = 0; a < ARRAY_LEN(xs); a++) {
 			for (size_t b = 0; b < ARRAY_LEN(ys); b++) {
-				place_try(&s, xs[a], ys[b]);
+				place_try(s, xs[a], ys[b]);
 			}
 		}
 		/* Where all is covered, a step aside keeps the title below in sight. */
-		place_try(&s, o.x + step, o.y + step);
+		place_try(s, o.x + step, o.y + step);
 	}
+}
+
+struct wlr_box layout_place(
+	struct wlr_box frame, struct wlr_box area, const struct wlr_box *others, size_t count)
+{
+	struct place_search s = {.frame = frame, .area = area, .others = others, .count = count};
+	struct wlr_box clear;
+	const int margin = 24;
+
+	/* Away from the edges if there is room, or if being there helps nobody. */
+	if (frame.width <= area.width - 2 * margin && frame.height <= area.height - 2 * margin) {
+		s.area = (struct wlr_box){area.x + margin, area.y + margin, area.width - 2 * margin,
+			area.height - 2 * margin};
+		place_search(&s);
+		clear = s.best;
+		if (s.best_overlap == 0) {
+			return clear;
+		}
+		s.area = area;
+		place_search(&s);
+		return s.best_overlap == 0 ? s.best : clear;
+	}
+	place_search(&s);
 	return s.best;
 }
 
