@@ -275,6 +275,7 @@ int rt_frame_pop(struct rt_frame *f, u64 *mask);
 /* core/strace.c */
 i64 rt_traced_call(struct rt_frame *f);
 void rt_trace_signal(int signo);
+void rt_trace_fault(const struct rt_frame *f, const struct weft_upcall *u);
 
 extern const u8 rt_ex_table[], rt_ex_table_end[];
 extern const u8 rt_begin[], rt_entry[], rt_upcall[], rt_fault[], rt_child[], rt_tail_start[], rt_tail_end[], rt_image[],

@@ -290,6 +290,8 @@ void rt_handle_upcall(struct rt_frame *f)
 	default:
 		return; /* a signal: the tail sees it */
 	}
+	if (rt_proc()->trace >= 0)
+		rt_trace_fault(f, u);
 	rt_force_signal(f, si.signo, &si);
 }
 

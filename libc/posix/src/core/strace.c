@@ -113,3 +113,11 @@ void rt_trace_signal(int signo)
 	if (rt_tp()->program.cause != WEFT_CAUSE_SIGNAL)
 		show_maps(rt_tp()->program.address);
 }
+
+void rt_trace_fault(const struct rt_frame *f, const struct weft_upcall *u)
+{
+	char line[256];
+
+	show(line, rt_format(line, sizeof(line), "[%u] fault: cause %u vector %u error %lx address %lx rip %lx rsp %lx rax %lx rdi %lx\n", rt_tp()->tid, u->cause,
+			   u->vector, u->error, u->address, f->regs.rip, f->regs.rsp, f->regs.rax, f->regs.rdi));
+}
