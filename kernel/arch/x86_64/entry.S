@@ -256,6 +256,8 @@ isr_paranoid:
 	addq $REGS_SIZE + 16, %rsp
 	iretq
 
+	/* Not among what every call runs through. */
+	.section .text.isr_table, "ax"
 	.balign 16
 	.globl isr_table
 isr_table:
@@ -275,6 +277,7 @@ isr_table:
 	vector = vector + 1
 	.endr
 
+	.section .text.hot_entry, "ax"
 	/* void switch_stack(u64 *save_rsp, u64 rsp) */
 	.balign 16
 	.globl switch_stack
