@@ -8,7 +8,6 @@
 
 struct lock_stats lock_stats;
 static u32 lock_word;
-u64 crowded_until;
 
 static inline void charge_user(struct cpu *c, u64 tsc)
 {
@@ -57,8 +56,6 @@ static __attribute__((noinline)) void wait_for_lock(struct cpu *c)
 	c->hold_stamp = arch_tsc();
 	lock_stats.contended++;
 	lock_stats.wait_ns += tsc_delta_ns(c->hold_stamp - start);
-	if (c->hold_stamp - start > linger_tsc)
-		crowded_until = c->hold_stamp + crowded_tsc;
 }
 
 static inline void acquire(struct cpu *c)

@@ -45,7 +45,6 @@ void timer_program(struct cpu *c, u64 deadline_ns); /* this CPU, only if it is e
 
 /* time.c */
 extern u64 slice_tsc, spread_tsc, grain_tsc, linger_tsc, poll_tsc, crowded_tsc;
-extern u64 crowded_until; /* TSC */
 u64 tsc_to_ns(u64 tsc);	      /* of the machine's clock */
 static inline u64 tsc_delta_ns(u64 ticks) /* a difference */
 {

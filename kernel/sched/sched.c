@@ -20,6 +20,7 @@ u32 ncpus;
 u64 load_avg[3], first_user_ns;
 static struct thread idle_threads[MAX_CPUS];
 static u64 idle_cpus; /* bit map */
+static u64 crowded_until; /* TSC: no lingering and polling before */
 static u64 polling_cpus; /* those of them that poll */
 #define LINGER_LUCK 4
 #define HOPS 16 /* in a millisecond are many */
@@ -127,6 +128,20 @@ static struct thread *pick(struct cpu *c)
 	return t;
 }
 
+/* What lingering gains and loses: a switch saved is worth an eighth of the time that it may take. */
+static void balance(struct cpu *c, bool saved, u64 lost)
+{
+	static i64 sum;
+
+	sum += (i64)(saved ? linger_tsc / 8 : 0) - (i64)lost;
+	if (sum > (i64)poll_tsc * 4)
+		sum = (i64)poll_tsc * 4;
+	if (sum < -(i64)poll_tsc * 4) {
+		crowded_until = c->hold_stamp + crowded_tsc;
+		sum = 0;
+	}
+}
+
 static void count_hop(struct cpu *c, u64 now)
 {
 	u64 sleeping = idle_cpus & ~polling_cpus;
@@ -146,8 +161,7 @@ static void count_hop(struct cpu *c, u64 now)
 /* The current thread t has blocked and nobody else wants to run: true if it was woken meanwhile and just goes on. */
 static bool linger(struct cpu *c, struct thread *t)
 {
-	bool crowded;
-	u64 now;
+	u64 now, lost;
 
 	if (c->hold_stamp < crowded_until || (!t->linger_luck && ++t->linger_skip % 16))
 		return false;
@@ -155,13 +169,12 @@ static bool linger(struct cpu *c, struct thread *t)
 	c->polling = true;
 	c->need_resched = false;
 	bkl_unlock();
-	crowded = arch_linger((void *const *)&c->linger, t, &c->need_resched, c->acct_stamp + linger_tsc, linger_tsc);
+	lost = arch_linger((void *const *)&c->linger, t, &c->need_resched, c->acct_stamp + linger_tsc, linger_tsc / 4);
 	now = arch_tsc();
-	if (crowded)
-		crowded_until = now + crowded_tsc;
 	c->idle_ns += tsc_delta_ns(now - c->acct_stamp);
 	c->acct_stamp = now;
 	bkl_lock();
+	balance(c, !c->linger, lost + (c->hold_stamp - now));
 	c->polling = false;
 	if (c->linger) {
 		c->linger = NULL;
@@ -532,12 +545,16 @@ void sched_start_cpu(void)
 			if (unlikely(!first_user_ns))
 				first_user_ns = now_ns();
 			c->idle->state = T_READY;
+			c->poll_until = 0;
 			sched_switch_away();
 			continue;
 		}
-		if (mm_idle())
-			continue;
-		if (c->acct_stamp < c->poll_until) {
+		if (c->poll_until && c->acct_stamp >= c->poll_until) {
+			if (c->acct_stamp - c->poll_until > poll_tsc)
+				crowded_until = c->acct_stamp + crowded_tsc; /* it did not even come in time */
+			c->poll_until = 0;
+		}
+		if (c->poll_until) {
 			polling_cpus |= cpu_bit(c);
 			c->polling = true;
 			bkl_unlock();
@@ -547,6 +564,8 @@ void sched_start_cpu(void)
 			polling_cpus &= ~cpu_bit(c);
 			continue;
 		}
+		if (mm_idle())
+			continue;
 		bkl_unlock();
 		arch_idle();
 		bkl_lock();

@@ -24,7 +24,7 @@ void arch_power_off(u64 code)
 		outw(acpi.pm1a_cnt, acpi.s5a << 10 | 1u << 13);
 		if (acpi.pm1b_cnt && acpi.s5b >= 0)
 			outw(acpi.pm1b_cnt, acpi.s5b << 10 | 1u << 13);
-		delay_us(100000);
+		delay_us(3000000);
 	}
 	klog("power: this machine does not switch itself off");
 	arch_stop_others();

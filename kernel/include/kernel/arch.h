@@ -106,10 +106,10 @@ void arch_init_early(void);	/* after frames: GDT, IDT, ACPI tables, LAPIC, IOAPI
 void arch_start_cpus(void);	/* starts the others: each ends in sched_start_cpu */
 void arch_idle(void);		/* sti; hlt; cli with the BKL not held */
 /*
- * Waits, with interrupts on and the BKL not held, until *stop is not `value`, or *also is set, or the TSC is at `until`. True if the CPU
- * was held up meanwhile, for `gap` of the TSC or more: a hypervisor runs others on it.
+ * Waits, with interrupts on and the BKL not held, until *stop is not `value`, or *also is set, or the TSC is at `until`. -> how long the
+ * CPU was held up meanwhile, in pieces of `gap` of the TSC or more: a hypervisor runs others on it.
  */
-bool arch_linger(void *const *stop, const void *value, const bool *also, u64 until, u64 gap);
+u64 arch_linger(void *const *stop, const void *value, const bool *also, u64 until, u64 gap);
 /* u64 arch_tsc(void): inline, in arch_types.h */
 extern u64 tsc_hz, tsc_mult;
 extern u32 tsc_shift;
