@@ -2,6 +2,7 @@
 """Command line of ./weft."""
 
 import argparse
+import os
 import sys
 
 from .base import Options, WeftError
@@ -159,6 +160,10 @@ def main(argv=None):
         return error.status
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Who reads our output has gone; say no more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
 
 
 if __name__ == "__main__":

@@ -88,7 +88,10 @@ bool job_exists(void)
 
 bool job_is_native(const char *path, struct cpio_entry *e)
 {
-	/* A root file system may lie in the same archive; there /bin is a link, so what has its file under bin/ is one of ours. */
+	/* A root file system may lie in the same archive; there /bin is a link, so what has its file under bin/ is one of ours.
+	 * A file that the tool adds is native when it is named host/NAME, a Linux program when it is named /host/NAME. */
+	if (strncmp(path, "/host/", 6) == 0)
+		return false;
 	while (*path == '/')
 		path++;
 	if (strncmp(path, "bin/", 4) != 0 && strncmp(path, "host/", 5) != 0)
