@@ -451,7 +451,8 @@ static int make(const struct weft_proc_new *n, struct process **out)
 	p->shares_as = n->flags & WEFT_PROC_SHARE_AS;
 	if (n->flags & (WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS))
 		p->rt = me->rt;
-	p->exit_signal = n->exit_signal;
+	/* A sibling's end is told to a process that did not choose the signal. */
+	p->exit_signal = n->flags & WEFT_PROC_SIBLING ? current_process()->exit_signal : n->exit_signal;
 	p->stopped = n->flags & WEFT_PROC_STOPPED;
 	*out = p;
 	return 0;

@@ -110,7 +110,7 @@ enum weft_proc_flags {
 	WEFT_PROC_FD_PUBLIC = 0x40, /* ... numbered: pidfd */
 	WEFT_PROC_NO_PARENT = 0x80, /* not a child: nobody waits for it */
 	WEFT_PROC_STOPPED = 0x100,
-	WEFT_PROC_SIBLING = 0x200,  /* CLONE_PARENT: a child of the caller's parent */
+	WEFT_PROC_SIBLING = 0x200,  /* CLONE_PARENT: a child of the caller's parent; exit_signal is then the caller's own */
 	WEFT_PROC_SHARE_FDS = 0x400, /* CLONE_FILES without CLONE_VM|CLONE_THREAD */
 };
 /*
