@@ -156,6 +156,21 @@ static int set_writable(struct as *a, struct vma *v, u64 page, pte_t *pte)
 	return 0;
 }
 
+/* After a fork's child has gone, a parent's pages are its own again, one by one: give back the right to write to a group of them. */
+static int set_writable_around(struct as *a, struct vma *v, u64 page, pte_t *pte)
+{
+	u64 lo = MAX(page & ~(AROUND * PAGE_SIZE - 1), v->start), hi = MIN((page | (AROUND * PAGE_SIZE - 1)) + 1, v->end);
+	pte_t *p = pte - ((page - lo) >> PAGE_SHIFT);
+
+	for (; lo < hi; lo += PAGE_SIZE, p++) {
+		struct frame *f = *p && p != pte ? frame_of(arch_pte_phys(*p)) : NULL;
+
+		if (f && (f->flags & FRAME_ANON) && f->refs == 1)
+			*p = arch_pte_make(arch_pte_phys(*p), vma_pte_flags(v, true));
+	}
+	return set_writable(a, v, page, pte);
+}
+
 static int write_present(struct as *a, struct vma *v, u64 page, pte_t *pte)
 {
 	u64 phys = arch_pte_phys(*pte), gen = a->gen;
@@ -166,7 +181,7 @@ static int write_present(struct as *a, struct vma *v, u64 page, pte_t *pte)
 
 	if (!v->m || !(v->flags & WEFT_MAP_SHARED)) {
 		if (f && (f->flags & FRAME_ANON) && f->refs == 1)
-			return set_writable(a, v, page, pte);
+			return set_writable_around(a, v, page, pte);
 		if (!f)
 			return -EFAULT; /* a private copy of a device's register makes no sense */
 		if (frame_counted(f))
