@@ -226,6 +226,18 @@ void frame_put(struct frame *f)
 		frame_free(f, 0);
 }
 
+void frame_free_zeroed(struct frame *f)
+{
+	if (nzeroed == ZEROED_MAX) {
+		frame_put(f);
+		return;
+	}
+	f->refs = 0;
+	f->flags = 0;
+	frames_free++;
+	zeroed[nzeroed++] = f;
+}
+
 bool mm_idle(void)
 {
 	struct frame *f;

@@ -126,14 +126,17 @@ void as_zap_object(struct as *a, struct memobj *m, u64 start, u64 end)
 
 void as_zap_all(struct as *a)
 {
-	for_each_entry(a, addr, 0, WEFT_USER_MAX, pte) {
-		struct frame *f = frame_of(arch_pte_phys(*pte));
+	struct vma *v;
 
-		*pte = 0;
-		account_drop(a, f);
-		if (frame_counted(f))
-			frame_put(f);
-	}
+	list_for_each(v, &a->vmas, link)
+		for_each_entry(a, addr, v->start, v->end, pte) {
+			struct frame *f = frame_of(arch_pte_phys(*pte));
+
+			*pte = 0;
+			if (frame_counted(f))
+				frame_put(f);
+		}
+	a->resident = a->shared = 0;
 }
 
 u32 vma_pte_flags(const struct vma *v, bool write)
@@ -158,11 +161,9 @@ void as_write_protect(struct as *a, u64 start, u64 end)
 	u64 lo = WEFT_USER_MAX, hi = 0;
 
 	for_each_entry(a, addr, start, end, pte) {
-		u32 flags = arch_pte_flags(*pte);
-
-		if (!(flags & ARCH_PTE_W))
+		if (!arch_pte_writable(*pte))
 			continue;
-		*pte = arch_pte_make(arch_pte_phys(*pte), flags & ~ARCH_PTE_W);
+		*pte = arch_pte_read_only(*pte);
 		lo = MIN(lo, addr);
 		hi = addr + PAGE_SIZE;
 	}
@@ -216,13 +217,9 @@ int as_copy_pages(struct as *to, struct vma *v, bool *protected)
 	for_each_entry(from, addr, v->start, v->end, pte) {
 		struct frame *f = frame_of(arch_pte_phys(*pte));
 
-		if (cow) {
-			u32 flags = arch_pte_flags(*pte);
-
-			if (flags & ARCH_PTE_W) {
-				*pte = arch_pte_make(arch_pte_phys(*pte), flags & ~ARCH_PTE_W);
-				*protected = true;
-			}
+		if (cow && arch_pte_writable(*pte)) {
+			*pte = arch_pte_read_only(*pte);
+			*protected = true;
 		}
 		if (!dst || addr / ARCH_PTE_SPAN != table) {
 			table = addr / ARCH_PTE_SPAN;

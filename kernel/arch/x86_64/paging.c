@@ -10,18 +10,6 @@
 #include <kernel/thread.h>
 #include "x86.h"
 
-#define PTE_P 1ul
-#define PTE_W 2ul
-#define PTE_U 4ul
-#define PTE_PWT 8ul
-#define PTE_PCD 16ul
-#define PTE_A 0x20ul
-#define PTE_D 0x40ul
-#define PTE_PS 0x80ul
-#define PTE_G 0x100ul
-#define PTE_NONE 0x200ul
-#define PTE_NX (1ul << 63)
-#define PTE_ADDR 0x000ffffffffff000ul
 #define SPAN(level) (1ul << (12 + 9 * (level))) /* covered by one entry: 0 is a page, 3 a top entry */
 
 static pte_t kernel_top[512] __attribute__((aligned(4096)));
@@ -32,52 +20,6 @@ extern u64 smap_sites[], smap_sites_end[];
 static inline u32 slot(u64 addr, u32 level) { return addr >> (12 + 9 * level) & 511; }
 static inline pte_t *table(pte_t e) { return phys_to_virt(e & PTE_ADDR); }
 
-pte_t arch_pte_make(u64 phys, u32 flags)
-{
-	pte_t e = phys | PTE_A;
-
-	e |= flags & ARCH_PTE_R ? PTE_P : PTE_NONE;
-	if (flags & ARCH_PTE_W)
-		e |= PTE_W;
-	if (!(flags & ARCH_PTE_X))
-		e |= PTE_NX;
-	e |= flags & ARCH_PTE_USER ? PTE_U : PTE_G;
-	if (flags & ARCH_PTE_WC)
-		e |= PTE_PWT;
-	if (flags & ARCH_PTE_UC)
-		e |= PTE_PCD | PTE_PWT;
-	return e;
-}
-
-u64 arch_pte_phys(pte_t p)
-{
-	return p & PTE_ADDR;
-}
-
-u32 arch_pte_flags(pte_t p)
-{
-	u32 f = 0;
-
-	if (p & PTE_P)
-		f |= ARCH_PTE_R;
-	if (p & PTE_W)
-		f |= ARCH_PTE_W;
-	if (!(p & PTE_NX))
-		f |= ARCH_PTE_X;
-	if (p & PTE_U)
-		f |= ARCH_PTE_USER;
-	if (p & PTE_PCD)
-		f |= ARCH_PTE_UC;
-	else if (p & PTE_PWT)
-		f |= ARCH_PTE_WC;
-	return f;
-}
-
-bool arch_pte_dirty(pte_t p)
-{
-	return p & PTE_D;
-}
-
 int arch_as_init(struct arch_as *a)
 {
 	struct frame *f = frame_alloc_zero();
@@ -85,32 +27,39 @@ int arch_as_init(struct arch_as *a)
 	if (!f)
 		return -ENOMEM;
 	*a = (struct arch_as){.root = frame_phys(f), .tables = 1};
+	list_init(&f->link);
 	memcpy((pte_t *)frame_virt(f) + 256, kernel_top + 256, 2048);
 	return 0;
 }
 
-static void free_table(struct arch_as *a, pte_t e, u32 level)
+/*
+ * The tables of an address space are on a list that begins at the root's frame. In the frame of an upper table, index says which groups of 8
+ * entries were ever used: so all are zeroed in a moment, and serve as zeroed frames again. A leaf's entries were cleared by its user.
+ */
+static void free_table(struct frame *f)
 {
-	pte_t *t = table(e);
+	pte_t *t = frame_virt(f);
 
-	for (u32 i = 0; level > 0 && i < 512; i++)
-		if (t[i] & PTE_P)
-			free_table(a, t[i], level - 1);
-	frame_put(frame_of(e & PTE_ADDR));
-	a->tables--;
+	for (; f->index; f->index &= f->index - 1)
+		memset(t + __builtin_ctzl(f->index) * 8, 0, 64);
+	frame_free_zeroed(f);
 }
 
 void arch_as_destroy(struct arch_as *a)
 {
-	pte_t *top = phys_to_virt(a->root);
+	struct frame *root = a->root ? frame_of(a->root) : NULL;
 
-	if (!a->root)
+	if (!root)
 		return;
 	kassert(!a->cpus);
-	for (u32 i = 0; i < 256; i++)
-		if (top[i] & PTE_P)
-			free_table(a, top[i], 2);
-	frame_put(frame_of(a->root));
+	while (!list_empty(&root->link)) {
+		struct frame *f = list_first(&root->link, struct frame, link);
+
+		list_del(&f->link);
+		free_table(f);
+	}
+	memset((pte_t *)frame_virt(root) + 256, 0, 2048);
+	free_table(root);
 	*a = (struct arch_as){0};
 }
 
@@ -127,6 +76,8 @@ pte_t *arch_pte(struct arch_as *a, u64 addr, bool create)
 			if (!f)
 				return NULL;
 			*e = frame_phys(f) | PTE_P | PTE_W | PTE_U | PTE_A;
+			frame_of((u64)t - DIRECT_MAP)->index |= 1ul << slot(addr, level) / 8;
+			list_add_after(&frame_of(a->root)->link, &f->link);
 			a->tables++;
 		}
 		t = table(*e);
@@ -166,6 +117,7 @@ static void prune(struct arch_as *a, pte_t *t, u32 level, u64 base, u64 start, u
 			continue;
 		f = frame_of(*e & PTE_ADDR);
 		*e = 0;
+		list_del(&f->link);
 		list_add_tail(freed, &f->link);
 		a->tables--;
 	}
@@ -183,7 +135,7 @@ void arch_prune(struct arch_as *a, u64 start, u64 end)
 	tlb_shootdown(a, start, start + PAGE_SIZE);
 	while ((l = freed.next) != &freed) {
 		list_del(l);
-		frame_put(list_entry(l, struct frame, link));
+		free_table(list_entry(l, struct frame, link));
 	}
 }
 

@@ -60,10 +60,8 @@ bool arch_unmap(struct arch_as *a, u64 addr, u64 *phys, bool *dirty); /* clears 
 void arch_protect(struct arch_as *a, u64 addr, u32 flags); /* keeps the frame */
 /* Calls fn for each present page in [start, end). Skips empty tables quickly. */
 void arch_walk(struct arch_as *a, u64 start, u64 end, void (*fn)(u64 addr, pte_t *pte, void *arg), void *arg);
-u64 arch_pte_phys(pte_t p);
-u32 arch_pte_flags(pte_t p);
-bool arch_pte_dirty(pte_t p);
-pte_t arch_pte_make(u64 phys, u32 flags);
+/* arch_pte_make(phys, flags), arch_pte_phys, arch_pte_flags, arch_pte_dirty, arch_pte_writable, arch_pte_read_only (of an entry) */
+#include <arch_pte.h>
 /*
  * Leaf entries. 0: nothing there. An entry made with flags that lack R keeps its frame, but every access faults (PROT_NONE: not
  * present to the CPU, yet arch_pte_phys/flags give back what was put in, and arch_walk, arch_lookup and arch_unmap see it).

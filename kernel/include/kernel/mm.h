@@ -33,6 +33,7 @@ struct frame *frame_alloc(u32 order, bool low);
 struct frame *frame_alloc_zero(void); /* one; may use a pre-zeroed pool */
 void frame_get(struct frame *f);
 void frame_put(struct frame *f);	/* frees at 0 (order 0) */
+void frame_free_zeroed(struct frame *f); /* a single frame of the caller's alone whose bytes are all 0: a page table's */
 void frame_free(struct frame *f, u32 order);
 struct frame *frame_of(u64 phys);	/* NULL if not RAM */
 u64 frame_phys(const struct frame *f);

@@ -153,11 +153,6 @@ void arch_prune(struct arch_as *a, u64 start, u64 end)
 	}
 }
 
-#define SOFT (1ul << 11)
-pte_t arch_pte_make(u64 phys, u32 flags) { return phys | flags | SOFT; }
-u64 arch_pte_phys(pte_t p) { return p & ~0xffful; }
-u32 arch_pte_flags(pte_t p) { return p & 63; }
-
 void arch_as_load(struct arch_as *a)
 {
 	if (cpu0.arch.as)
