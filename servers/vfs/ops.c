@@ -143,7 +143,7 @@ static int may_open(struct fsreq *r, struct node *n, u32 flags, bool created)
 	if (S_ISSOCK(n->mode) || ((S_ISCHR(n->mode) || S_ISBLK(n->mode)) && !n->nops))
 		return -ENXIO;
 	if (S_ISFIFO(n->mode) && !n->nops)
-		return -EOPNOTSUPP; /* named pipes are not served yet */
+		n->nops = &fifo_ops;
 	if ((flags & O_NOATIME) && r->cred->fsuid != n->uid && !cred_capable(r->cred, CAP_FOWNER))
 		return -EPERM;
 	return created ? 0 : perm_check(n, r->cred, may);

@@ -282,6 +282,9 @@ void lock_handle_closed(struct handle *h);
 void lock_release_pid(struct node *n, u32 pid);
 void lock_cancel(void *kept); /* its client was interrupted: answered with -EINTR */
 
+/* fifo.c: named pipes; set when the first is opened */
+extern const struct node_ops fifo_ops;
+
 /* watch.c */
 i64 watch_add(struct fsreq *r, struct node *n, u32 mask, i32 fd);
 i64 watch_remove(struct fs *fs, u32 pid, i32 wd);

@@ -92,6 +92,9 @@ enum fsp_op {
 	FSP_PRIVATE = 0x200,
 };
 #define FSP_OPENED_CREATED 0x1u
+#define FSP_OPENED_WAIT	   0x2u /* a named pipe whose other side is not open: wait with FSP_FIFO_WAIT */
+/* On such a handle: answers 0 once the other side has been opened */
+#define FSP_FIFO_WAIT (FSP_PRIVATE + 0x1f0)
 
 struct fsp_stat {
 	u64 dev, ino, nlink;

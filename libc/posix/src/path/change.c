@@ -90,39 +90,6 @@ i64 rt_sys_symlink(u64 target, u64 path)
 	return rt_sys_symlinkat(target, (u64)AT_FDCWD, path);
 }
 
-i64 rt_sys_linkat(u64 olddir, u64 old, u64 newdir, u64 new, u64 flags)
-{
-	char path[PATH_MAX];
-	i64 node, n;
-
-	if (flags & ~(u64)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	n = rt_path_in(path, old, flags & AT_EMPTY_PATH);
-	if (n < 0)
-		return n;
-	if (n)
-		node = rt_open_at(olddir, false, path, n, O_PATH | (flags & AT_SYMLINK_FOLLOW ? 0 : O_NOFOLLOW), 0, 0, WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC);
-	else if ((u32)olddir >= WEFT_FD_PRIVATE)
-		node = -EBADF;
-	else
-		node = NC(FD_DUP, (i32)olddir, 0, WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC, WEFT_RIGHT_ALL);
-	if (node < 0)
-		return node;
-	n = rt_path_in(path, new, false);
-	if (n >= 0) {
-		struct path_call c = {.op = FSP_LINK, .req_flags = WEFT_REQ_NOINTR, .dirfd = newdir, .path = path, .len = n, .walk = FSP_WALK_NOFOLLOW,
-			.send = {node}, .nsend = 1};
-		n = rt_path_do(&c);
-	}
-	NC(FD_CLOSE, node);
-	return n;
-}
-
-i64 rt_sys_link(u64 old, u64 new)
-{
-	return rt_sys_linkat((u64)AT_FDCWD, old, (u64)AT_FDCWD, new, 0);
-}
-
 /* Splits off the last component. *name points into path; the parent is left in path ("." for none). Trailing slashes are kept out of name. */
 static i64 open_parent(i32 dirfd, char *path, u64 n, char *name, bool *slash)
 {
@@ -147,6 +114,50 @@ static i64 open_parent(i32 dirfd, char *path, u64 n, char *name, bool *slash)
 		at = 1;
 	}
 	return rt_open_at(dirfd, false, path, at, O_PATH | O_DIRECTORY, 0, FSP_WALK_DIRECTORY, WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC);
+}
+
+i64 rt_sys_linkat(u64 olddir, u64 old, u64 newdir, u64 new, u64 flags)
+{
+	char path[PATH_MAX];
+	i64 node, n;
+
+	if (flags & ~(u64)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	n = rt_path_in(path, old, flags & AT_EMPTY_PATH);
+	if (n < 0)
+		return n;
+	if (n)
+		node = rt_open_at(olddir, false, path, n, O_PATH | (flags & AT_SYMLINK_FOLLOW ? 0 : O_NOFOLLOW), 0, 0, WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC);
+	else if ((u32)olddir >= WEFT_FD_PRIVATE)
+		node = -EBADF;
+	else
+		node = NC(FD_DUP, (i32)olddir, 0, WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC, WEFT_RIGHT_ALL);
+	if (node < 0)
+		return node;
+	n = rt_path_in(path, new, false);
+	if (n >= 0) {
+		/* The server that has the new parent gets the node; one on the way there could not know it. */
+		char name[256];
+		bool slash;
+		i64 parent = open_parent(newdir, path, n, name, &slash);
+		n = parent == -EBUSY ? -EEXIST : slash ? -ENOENT : parent;
+		if (n >= 0) {
+			struct path_call c = {.op = FSP_LINK, .req_flags = WEFT_REQ_NOINTR, .dirfd = parent, .internal = true, .path = name, .len = strlen(name),
+				.walk = FSP_WALK_NOFOLLOW, .send = {node}, .nsend = 1};
+			rt_string_set(path, sizeof(path), name);
+			c.path = path;
+			n = rt_path_do(&c);
+		}
+		if (parent >= 0)
+			NC(FD_CLOSE, parent);
+	}
+	NC(FD_CLOSE, node);
+	return n;
+}
+
+i64 rt_sys_link(u64 old, u64 new)
+{
+	return rt_sys_linkat((u64)AT_FDCWD, old, (u64)AT_FDCWD, new, 0);
 }
 
 i64 rt_sys_renameat2(u64 olddir, u64 old, u64 newdir, u64 new, u64 flags)

@@ -15,8 +15,17 @@ i64 rt_open_at(i32 dirfd, bool internal, char *path, u32 len, u32 flags, u32 mod
 	i64 r = rt_path_do(&c);
 	if (r)
 		return r;
-	if (c.magic < 0)
+	if (c.magic < 0) {
+		if (c.out[2] & FSP_OPENED_WAIT) {
+			struct weft_req q = {.op = FSP_FIFO_WAIT};
+			r = UNLESS_IGNORED(NC(FD_CALL, c.fd, &q));
+			if (r < 0) {
+				NC(FD_CLOSE, c.fd);
+				return rt_intr(r, ERESTARTSYS);
+			}
+		}
 		return c.fd;
+	}
 	/* An object without a node: the same object again. */
 	if (flags & (O_DIRECTORY | O_CREAT) & ~O_CREAT)
 		return -ENOTDIR;
