@@ -134,6 +134,7 @@ struct config {
 	bool focus_follows_pointer;
 	int gap, snap_distance, drop_distance;
 	bool shadow;
+	bool xwayland;
 	char *font;
 	uint32_t colours[THEME_COLOUR_COUNT];
 	enum wallpaper_kind wallpaper;

@@ -8,7 +8,7 @@
  *	watch TOPIC          -> one line of JSON now and after each change
  *	watch-panel TOPIC    -> the same, as a waybar module reads it
  *
- * TOPIC is workspaces, windows, outputs or layout.
+ * TOPIC is workspaces, windows, outputs or layout. "get display" tells the X11 display's name.
  */
 #ifndef WEFT_IPC_H
 #define WEFT_IPC_H

@@ -63,6 +63,7 @@ struct server {
 	struct idle *idle;
 	struct spawner *spawner;
 	struct ipc *ipc;
+	struct xwayland *xwayland;
 	struct menu *menu;
 	struct switcher *switcher;
 	struct help *help;

@@ -34,6 +34,7 @@ struct config *config_create(void)
 	c->snap_distance = 12;
 	c->drop_distance = 8;
 	c->shadow = true;
+	c->xwayland = true;
 	c->font = mem_strdup("Sans 10");
 	memcpy(c->colours, default_colours, sizeof(c->colours));
 	c->kb_layout = mem_strdup("us");

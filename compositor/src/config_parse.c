@@ -199,6 +199,13 @@ static void do_shadow(struct parser *p)
 	}
 }
 
+static void do_xwayland(struct parser *p)
+{
+	if (expect_words(p, 1, 1)) {
+		parse_switch(p, p->words[1], &p->config->xwayland);
+	}
+}
+
 static void do_font(struct parser *p)
 {
 	if (expect_words(p, 1, 1)) {
@@ -717,6 +724,7 @@ static const struct {
 	{"snap-distance", do_snap_distance},
 	{"wallpaper", do_wallpaper},
 	{"workspaces", do_workspaces},
+	{"xwayland", do_xwayland},
 };
 
 /* Copies one word to `out` (as long as the line) and returns where it ended, or NULL. */

@@ -121,6 +121,13 @@ static bool handle_line(struct ipc_client *client, char *line)
 	if (strcmp(line, "do") == 0 && arg != NULL) {
 		return run_action(client, arg);
 	}
+	if (strcmp(line, "get") == 0 && arg != NULL && strcmp(arg, "display") == 0) {
+		const char *display = getenv("DISPLAY");
+		char reply[64];
+
+		snprintf(reply, sizeof(reply), "%s\n", display != NULL ? display : "");
+		return client_send(client, reply);
+	}
 	topic = arg != NULL ? find_topic(arg) : -1;
 	if (topic < 0) {
 		return client_send(client, "error: there is no such request\n");

@@ -31,6 +31,7 @@
 #include "view.h"
 #include "wallpaper.h"
 #include "workspace.h"
+#include "xwayland.h"
 
 extern const char default_config[];
 
@@ -311,6 +312,7 @@ static int create_parts(struct server *server, const struct server_options *opti
 		return ret;
 	}
 	server->ipc = ipc_create(server);
+	server->xwayland = xwayland_create(server);
 	return 0;
 }
 
@@ -408,6 +410,7 @@ static void destroy_parts(struct server *server)
 	spawner_destroy(server->spawner);
 	ipc_destroy(server->ipc);
 	server->ipc = NULL;
+	xwayland_destroy(server->xwayland);
 	wl_display_destroy_clients(server->display);
 	listener_remove(&server->new_output);
 	listener_remove(&server->new_input);

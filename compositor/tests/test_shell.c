@@ -457,6 +457,30 @@ static void outputs_by_wlr_randr(void **state)
 	window_destroy(w);
 }
 
+/* Through Xwayland: a window like the others, and one that comes after the X server died. */
+static void x11_programs(void **state)
+{
+	struct client *c = *state;
+
+	assert_int_equal(shell("DISPLAY=$(weft-msg get display) xclock -digital 2>/dev/null &"), 0);
+	client_wait(c, window_exists("xclock"));
+	assert_true(window_flag("xclock", "decorated"));
+	ipc_do("push left");
+	client_wait(c, window_number("xclock", "frame.width") == 640);
+	ipc_do("fullscreen on");
+	client_wait(c, window_number("xclock", "content.width") == 1280);
+	ipc_do("close");
+	client_wait(c, !window_exists("xclock"));
+	assert_int_equal(shell("DISPLAY=$(weft-msg get display) xclock -digital 2>/dev/null &"), 0);
+	client_wait(c, window_exists("xclock"));
+	assert_int_equal(shell("kill -9 $(pidof Xwayland)"), 0);
+	client_wait(c, !window_exists("xclock"));
+	assert_int_equal(shell("DISPLAY=$(weft-msg get display) xclock -digital 2>/dev/null &"), 0);
+	client_wait(c, window_exists("xclock"));
+	ipc_do("close");
+	client_wait(c, !window_exists("xclock"));
+}
+
 static void globals_are_there(void **state)
 {
 	static const char *const names[] = {"wl_compositor", "wl_subcompositor", "wl_shm",
@@ -519,6 +543,7 @@ int main(void)
 		TEST(clipboard_programs),
 		TEST(pictures_by_grim),
 		TEST(outputs_by_wlr_randr),
+		TEST(x11_programs),
 		TEST(globals_are_there),
 		TEST(message_program),
 	};
