@@ -249,6 +249,9 @@ static void orphan_children(struct process *p)
 	list_for_each(c, &p->children, sibling) {
 		list_del(&c->sibling);
 		c->parent = to;
+		/* The new parent did not choose what the old one wanted to be told. */
+		if (c->exit_signal)
+			c->exit_signal = SIGNO_CHLD;
 		if (to)
 			list_add_tail(&to->children, &c->sibling);
 		if (c->pp)

@@ -423,12 +423,42 @@ static void one_call(struct random *r)
 		__atomic_add_fetch(&shared->good[call], 1, __ATOMIC_RELAXED);
 }
 
+static i32 served = -1; /* a server end that one thread serves half sanely, so that the others' calls are answered */
+
+static void server_step(struct random *r)
+{
+	static struct weft_sqe e[4];
+	static struct weft_reply_fd f[2];
+	struct weft_cqe c[4];
+	i64 n = weft_scheme_serve(served, 0, 0, PTR(e), 4, (u64)time_monotonic() + 200000);
+	u32 ncqe = 0;
+	for (i64 i = 0; i < n; i++) {
+		__atomic_store_n(&last_tag, e[i].tag, __ATOMIC_RELAXED);
+		i64 copied = weft_req_copy(served, e[i].tag, below(r, 2) | (below(r, 2) << 8), below(r, 4000), PTR(room(r)), below(r, 4000));
+		if (copied == -WEFT_EREDELIVER || below(r, 16) == 0)
+			continue; /* now and then it never replies */
+		f[0] = (struct weft_reply_fd){.kind = 1, .fd = (i32)some_fd(r), .rights = 63};
+		f[1] = (struct weft_reply_fd){.kind = 2, .fd = -1, .rights = 63, .handle = 4 + below(r, 40), .status = 2};
+		c[ncqe++] = (struct weft_cqe){.tag = e[i].tag, .result = (i64)below(r, 9), .nfds = (u32)below(r, 3), .fds = PTR(f)};
+		if (below(r, 16) == 0)
+			weft_scheme_serve(served, PTR(&c[ncqe - 1]), 1, 0, 0, WEFT_NOW); /* and replies twice */
+	}
+	if (ncqe)
+		weft_scheme_serve(served, PTR(c), ncqe, 0, 0, WEFT_NOW);
+	__atomic_add_fetch(&shared->done, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&shared->by_call[WEFT_CALL_IDX_SCHEME_SERVE], 1, __ATOMIC_RELAXED);
+}
+
 static u64 seeds[THREADS_MAX];
 static void thread_main(void *arg)
 {
 	struct random r = {.s = *(u64 *)arg | 1};
-	while (__atomic_load_n(&shared->done, __ATOMIC_RELAXED) < wanted)
-		one_call(&r);
+	while (__atomic_load_n(&shared->done, __ATOMIC_RELAXED) < wanted) {
+		if (arg == &seeds[0] && below(&r, 2))
+			server_step(&r);
+		else
+			one_call(&r);
+	}
 }
 
 /* Something of every kind, so that random fds hit. */
@@ -441,6 +471,10 @@ static void open_things(struct random *r)
 	weft_scheme_create(0, PTR(fds), PTR(&limits));
 	struct weft_reply_fd h = {.kind = WEFT_REPLY_NEW, .fd = -1, .rights = WEFT_RIGHT_ALL, .handle = 3, .status = 2};
 	weft_scheme_ctl(fds[0], WEFT_SCHEME_NEW_HANDLE, PTR(&h), 0, 0);
+	served = fds[0];
+	h.handle = 2;
+	for (u32 i = 0; i < 6; i++, h.handle++)
+		weft_fd_dup((u64)weft_scheme_ctl(fds[0], WEFT_SCHEME_NEW_HANDLE, PTR(&h), 0, 0), 0, WEFT_DUP_MOVE, WEFT_RIGHT_ALL);
 	weft_fd_dup(fds[0], 0, 0, WEFT_RIGHT_ALL);
 	weft_fd_dup(fds[1], 0, 0, WEFT_RIGHT_ALL);
 	weft_mem_create(WEFT_MEM_PAGER, 1 << 16, fds[0], 9, 0);
