@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import signal
 import sys
 
 from .base import Options, WeftError
@@ -152,6 +153,7 @@ def parser():
 
 def main(argv=None):
     args = parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     Options.yes, Options.quiet = args.yes, args.quiet
     try:
         return args.handler(args)

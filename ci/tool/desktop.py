@@ -123,6 +123,7 @@ def main(args):
     host.need("run")
     folder = BUILD / "run" / f"desktop-{os.getpid()}"
     folder.mkdir(parents=True)
+    process = None
     try:
         extra = session_overlay(args, None) if args.kernel == "linux" else b""
         argv, log = pieces(args, folder, extra)
@@ -134,11 +135,11 @@ def main(args):
                 f"  gdb -ex 'target remote 127.0.0.1:1234' {build.KERNEL}")
         if hint:
             say(hint)
-        if not args.disk and args.root == "disk":
+        if not args.disk and args.root == "disk" and args.config != "none":
             say("changes on the disk are forgotten at the end; --disk FILE keeps them")
         argv += ["-chardev", "stdio,id=con,signal=off" if sys.stdin.isatty()
                  else "stdio,id=con,signal=on"]
-        process = subprocess.Popen(argv)
+        process = subprocess.Popen(argv, preexec_fn=qemu.die_with_parent)
         status = process.wait()
         text = log.read_text(errors="replace")
         (BUILD / "last.log").write_text(text)
@@ -147,6 +148,9 @@ def main(args):
             print(f"weft: the kernel's log has a back trace\n{trace}", file=sys.stderr)
         return 0 if status in (0, 1) else status
     finally:
+        if process and process.poll() is None:
+            process.terminate()
+            process.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 

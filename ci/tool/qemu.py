@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Starting QEMU: accelerator and CPU model, the machine, QMP, and the guest's console and log."""
 
+import ctypes
 import json
 import os
 import selectors
-import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from .base import BUILD, WeftError, say
 
 # Fastest of QEMU's models where every instruction is translated: no AVX, no ERMS to emulate.
 TCG_CPU = "Nehalem"
+libc = ctypes.CDLL(None)
 KVM_TRIAL = BUILD / "kvm-trial"
 
 
@@ -135,6 +137,11 @@ class Qmp:
         self.socket.close()
 
 
+def die_with_parent():
+    """In the child: be killed when the tool dies, so that no machine is left running."""
+    libc.prctl(1, signal.SIGKILL)   # PR_SET_PDEATHSIG
+
+
 class Guest:
     """A running QEMU; what is connected to its chardev "con" is on a pipe.
 
@@ -152,7 +159,8 @@ class Guest:
         self.stderr = open(self.folder / "qemu.err", "wb")
         self.process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL if console else None,
-            stdout=subprocess.PIPE if console else None, stderr=stderr or self.stderr)
+            stdout=subprocess.PIPE if console else None, stderr=stderr or self.stderr,
+            preexec_fn=die_with_parent)
         self.selector = selectors.DefaultSelector()
         if console:
             os.set_blocking(self.process.stdout.fileno(), False)
