@@ -86,7 +86,7 @@ struct event {
 
 struct drmfile {
 	struct handle *h;
-	bool render, authenticated, atomic, universal, aspect, writeback;
+	bool named, render, authenticated, atomic, universal, aspect, writeback;
 	u32 magic;
 	struct gem *handles[MAX_HANDLES]; /* handle n is handles[n - 1] */
 	struct syncobj **syncobjs;

@@ -56,8 +56,10 @@ static i64 do_version(struct fsreq *r)
 static i64 do_unique(struct fsreq *r)
 {
 	struct drm_unique a;
-	char name[32];
-	snprintf(name, sizeof(name), "pci:0000:%02x:%02x.%x", hello.pci_bus, hello.pci_dev, hello.pci_fn);
+	char name[32] = "";
+	/* Empty until SET_VERSION: libdrm takes a card that has a name for one in use. */
+	if (file_of(r)->named)
+		snprintf(name, sizeof(name), "pci:0000:%02x:%02x.%x", hello.pci_bus, hello.pci_dev, hello.pci_fn);
 	i64 e = ARG_GET(r, a);
 	if (!e)
 		e = a.unique_len >= strlen(name) ? put_string(r, 1, name, a.unique_len) : 0;
@@ -91,6 +93,7 @@ static i64 do_set_version(struct fsreq *r)
 	i64 e = ARG_GET(r, a);
 	if (e)
 		return e;
+	file_of(r)->named = true;
 	a = (struct drm_set_version){.drm_di_major = 1, .drm_di_minor = 4, .drm_dd_major = 0, .drm_dd_minor = 1};
 	return ARG_PUT(r, a);
 }
