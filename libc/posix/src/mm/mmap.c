@@ -84,7 +84,7 @@ i64 rt_sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 		if (likely(r >= 0))
 			return r;
 		/* The kernel speaks of rights; Linux of access modes and kinds of file. */
-		if (r != -EPERM && r != -EINVAL && r != -EBADF)
+		if (r != -EPERM && r != -EINVAL && r != -EBADF && r != -ENODEV)
 			return r;
 		if (rt_fd_info(mem, &info) < 0 || (info.status & O_PATH))
 			return -EBADF;
