@@ -22,6 +22,7 @@ struct chan_end {
 	struct rxq rx;
 	struct chan_end *peer; /* NULL: none yet, or destroyed */
 	u8 type;
+	u8 role;
 	bool half;	/* made alone: connected by OPEN_PEER */
 	bool connected; /* the peer is open, or something was sent while it was */
 	bool shut_rcv, shut_snd, closed;
@@ -30,15 +31,10 @@ struct chan_end {
 	struct identity *peer_ident;
 };
 
-struct dgram {
-	struct object obj; /* WEFT_OBJ_DGRAM: the receiver */
-	struct object snd; /* the sender's capability */
-	struct rxq rx;
-	u8 alive;
-	bool closed;
-};
+/* Of an unconnected datagram endpoint, the receiver; its peer is the sender's capability, which only sends. */
+enum { ROLE_END, ROLE_RECEIVER, ROLE_SENDER };
 
-static const struct obj_ops chan_ops, dgram_ops, sender_ops;
+static const struct obj_ops chan_ops;
 
 static struct chan_end *end_of(struct object *o)
 {
@@ -47,11 +43,7 @@ static struct chan_end *end_of(struct object *o)
 
 struct rxq *rxq_of(struct object *o)
 {
-	if (o->ops == &chan_ops)
-		return &end_of(o)->rx;
-	if (o->ops == &dgram_ops)
-		return &container_of(o, struct dgram, obj)->rx;
-	return NULL;
+	return o->ops == &chan_ops ? &end_of(o)->rx : NULL;
 }
 
 static bool nonblock(struct object *o, u32 flags)
@@ -75,33 +67,16 @@ static void wake_reader(struct object *o, struct rxq *q)
 /* There is room in q again: for who sends, and for the object that polls it as POLLOUT. */
 static void wake_writers(struct rxq *q)
 {
-	struct object *o = &container_of(q->owner, struct dgram, obj)->snd;
+	struct chan_end *from = end_of(q->owner)->peer;
 
 	waitq_wake(&q->writers, ~0u, 0);
-	if (q->owner->ops == &chan_ops)
-		o = end_of(q->owner)->peer ? &end_of(q->owner)->peer->obj : NULL;
-	if (o && !list_empty(&o->watchers))
-		object_notify(o, WEFT_POLLOUT);
+	if (from && !list_empty(&from->obj.watchers))
+		object_notify(&from->obj, WEFT_POLLOUT);
 }
 
-/* Where a send goes. A channel's peer can vanish and, in an end made alone, be another one after each sleep: ask again. */
-struct target {
-	struct chan_end *from; /* NULL: datagram endpoint */
-	struct dgram *to;
-};
-
-static struct rxq *target_queue(const struct target *t)
+/* Whether e can send: 0, and e->peer is there. It can vanish and, in an end made alone, be another one after each sleep: ask again. */
+static int can_send(const struct chan_end *e)
 {
-	return t->from ? &t->from->peer->rx : &t->to->rx;
-}
-
-/* 0: target_queue is there. */
-static int target_check(const struct target *t)
-{
-	struct chan_end *e = t->from;
-
-	if (!e)
-		return t->to->closed ? -ECONNREFUSED : 0;
 	if (!e->connected)
 		return -ENOTCONN;
 	if (e->type == WEFT_CHAN_DGRAM && (!e->peer || e->peer->closed))
@@ -141,17 +116,17 @@ static int attach(struct msg *m, const struct send *s)
 }
 
 /* One message of len bytes from s->u. May block. */
-static int send_one(struct object *o, const struct target *t, struct send *s, u64 len, u32 need)
+static int send_one(struct object *o, struct chan_end *from, struct send *s, u64 len, u32 need)
 {
 	struct rxq *q;
 	struct msg *m;
 	int err;
 
 	for (;;) {
-		err = target_check(t);
+		err = can_send(from);
 		if (err)
 			return err;
-		q = target_queue(t);
+		q = &from->peer->rx;
 		if (rxq_room(q) >= need || list_empty(&q->msgs))
 			break;
 		if (nonblock(o, s->flags))
@@ -165,39 +140,39 @@ static int send_one(struct object *o, const struct target *t, struct send *s, u6
 		return err;
 	err = attach(m, s);
 	if (!err)
-		err = target_check(t);
+		err = can_send(from);
 	if (err) {
 		msg_free(m);
 		return err;
 	}
-	q = target_queue(t);
+	q = &from->peer->rx;
 	rxq_append(q, m);
 	wake_reader(q->owner, q);
 	return 0;
 }
 
-static i64 send_all(struct object *o, const struct target *t, struct send *s, bool stream)
+static i64 send_all(struct object *o, struct chan_end *from, struct send *s)
 {
 	u64 total = s->u->left, room, len;
 	i64 done = 0;
 	int err;
 
-	err = target_check(t);
+	err = can_send(from);
 	if (err)
 		return err;
-	if (!stream) {
-		if (total > target_queue(t)->limit)
+	if (from->type != WEFT_CHAN_STREAM) {
+		if (total > from->peer->rx.limit)
 			return -EMSGSIZE;
-		err = send_one(o, t, s, total, (u32)total + 1);
+		err = send_one(o, from, s, total, (u32)total + 1);
 		return err ? err : (i64)total;
 	}
 	while (s->u->left) {
-		err = target_check(t);
+		err = can_send(from);
 		if (err)
 			return done ? done : err;
-		room = MAX(rxq_room(target_queue(t)), LIMIT_MIN);
+		room = MAX(rxq_room(&from->peer->rx), LIMIT_MIN);
 		len = MIN(MIN(s->u->left, room), CHUNK);
-		err = send_one(o, t, s, len, (u32)MIN(len, LIMIT_MIN));
+		err = send_one(o, from, s, len, (u32)MIN(len, LIMIT_MIN));
 		if (err)
 			return done ? done : err;
 		done += (i64)len;
@@ -322,24 +297,28 @@ static i64 take_message(struct rxq *q, struct uio *u, u32 flags, struct receipt 
 }
 
 /* May block. -> bytes; 0 with WEFT_MSG_EOF in r->flags at the end. */
-static i64 receive(struct object *o, struct rxq *q, struct chan_end *e, struct uio *u, u32 flags, struct receipt *r)
+static i64 receive(struct object *o, struct uio *u, u32 flags, struct receipt *r)
 {
-	bool stream = e && e->type == WEFT_CHAN_STREAM, stop = false;
+	struct chan_end *e = end_of(o);
+	struct rxq *q = &e->rx;
+	bool stream = e->type == WEFT_CHAN_STREAM, stop = false;
 	u32 before;
 	i64 got = 0, n;
 
 	if (stream && !u->left)
 		return 0;
-	if (e && !e->connected)
+	if (e->role == ROLE_SENDER)
+		return -ENOTSOCK;
+	if (!e->connected)
 		return -ENOTCONN;
 	for (;;) {
 		while (q->rbusy || list_empty(&q->msgs)) {
-			if (!q->rbusy && e && e->err && !got) {
+			if (!q->rbusy && e->err && !got) {
 				n = e->err;
 				e->err = 0;
 				return n;
 			}
-			if (!q->rbusy && e && e->shut_rcv) {
+			if (!q->rbusy && e->shut_rcv) {
 				if (!got)
 					r->flags |= WEFT_MSG_EOF;
 				return got;
@@ -375,59 +354,42 @@ static i64 chan_read(struct object *o, struct uio *u, i64 off, u32 flags)
 
 	if (off != -1)
 		return -ESPIPE;
-	n = receive(o, rxq_of(o), o->ops == &chan_ops ? end_of(o) : NULL, u,
-		(flags & WEFT_IO_NONBLOCK ? WEFT_CHAN_NONBLOCK : 0) | (flags & WEFT_IO_PEEK ? WEFT_CHAN_PEEK : 0), &r);
+	n = receive(o, u, (flags & WEFT_IO_NONBLOCK ? WEFT_CHAN_NONBLOCK : 0) | (flags & WEFT_IO_PEEK ? WEFT_CHAN_PEEK : 0), &r);
 	receipt_drop(&r);
 	return n;
 }
 
 static i64 chan_write(struct object *o, struct uio *u, i64 off, u32 flags)
 {
-	struct chan_end *e = end_of(o);
-	struct target t = {e, NULL};
 	struct send s = {.u = u, .flags = flags & WEFT_IO_NONBLOCK ? WEFT_CHAN_NONBLOCK : 0};
 
 	if (off != -1)
 		return -ESPIPE;
-	return send_all(o, &t, &s, e->type == WEFT_CHAN_STREAM);
+	return end_of(o)->role == ROLE_RECEIVER ? -EDESTADDRREQ : send_all(o, end_of(o), &s);
 }
 
-static i64 sender_write(struct object *o, struct uio *u, i64 off, u32 flags)
-{
-	struct dgram *d = container_of(o, struct dgram, snd);
-	struct target t = {NULL, d};
-	struct send s = {.u = u, .flags = flags & WEFT_IO_NONBLOCK ? WEFT_CHAN_NONBLOCK : 0};
-
-	if (off != -1)
-		return -ESPIPE;
-	return send_all(o, &t, &s, false);
-}
-
-/* Finds where chan_send(fd) goes. *own: the object whose O_NONBLOCK counts; *dest: a reference to keep, or NULL. */
-static int send_target(struct object *o, const struct weft_msg *m, struct target *t, struct object **dest)
+/* From which end chan_send(o) sends. *dest: a reference to keep, or NULL. */
+static int send_from(struct object *o, const struct weft_msg *m, struct chan_end **from, struct object **dest)
 {
 	u32 rights;
 	int err;
 
 	*dest = NULL;
-	if (o->ops == &chan_ops) {
-		*t = (struct target){end_of(o), NULL};
+	if (o->ops != &chan_ops)
+		return -ENOTSOCK;
+	*from = end_of(o);
+	if ((*from)->role != ROLE_RECEIVER)
 		return 0;
-	}
-	if (o->ops == &dgram_ops) {
-		if (m->dest < 0)
-			return -EDESTADDRREQ;
-		err = fd_get_in(current_process(), m->dest, WEFT_OBJ_DGRAM, WEFT_RIGHT_WRITE, dest, &rights);
-		if (err)
-			return err;
-		o = *dest;
-	}
-	if (o->ops != &sender_ops) {
-		object_put(*dest);
-		return o->type == WEFT_OBJ_DGRAM ? -EINVAL : -ENOTSOCK;
-	}
-	*t = (struct target){NULL, container_of(o, struct dgram, snd)};
-	return 0;
+	if (m->dest < 0)
+		return -EDESTADDRREQ;
+	err = fd_get_in(current_process(), m->dest, WEFT_OBJ_DGRAM, WEFT_RIGHT_WRITE, dest, &rights);
+	if (err)
+		return err;
+	*from = end_of(*dest);
+	if ((*from)->role == ROLE_SENDER)
+		return 0;
+	object_put(*dest);
+	return -EINVAL;
 }
 
 static bool creds_ok(const struct weft_msg *m)
@@ -437,9 +399,9 @@ static bool creds_ok(const struct weft_msg *m)
 
 i64 sys_chan_send(u64 fd, u64 umsg, u64 flags)
 {
-	struct object *o, *dest = NULL;
+	struct object *o, *dest;
 	struct weft_iov iov[8];
-	struct target t;
+	struct chan_end *from;
 	struct weft_msg m;
 	struct uio u;
 	struct send s;
@@ -456,14 +418,14 @@ i64 sys_chan_send(u64 fd, u64 umsg, u64 flags)
 	n = fd_get((i32)fd, 0, WEFT_RIGHT_WRITE, &o);
 	if (n)
 		return n;
-	n = send_target(o, &m, &t, &dest);
+	n = send_from(o, &m, &from, &dest);
 	if (n)
 		goto out;
 	n = uio_init(&u, iov, ARRAY_SIZE(iov), m.iov, m.niov, true);
 	if (n)
 		goto out_dest;
-	s = (struct send){.u = &u, .ufds = m.fds, .nfds = m.nfds, .uname = m.name, .name_len = t.from ? 0 : m.name_len, .flags = (u32)flags};
-	n = send_all(o, &t, &s, t.from && t.from->type == WEFT_CHAN_STREAM);
+	s = (struct send){.u = &u, .ufds = m.fds, .nfds = m.nfds, .uname = m.name, .name_len = from->role ? m.name_len : 0, .flags = (u32)flags};
+	n = send_all(o, from, &s);
 	uio_free(&u, iov);
 out_dest:
 	object_put(dest);
@@ -535,7 +497,7 @@ i64 sys_chan_recv(u64 fd, u64 umsg, u64 flags)
 	n = uio_init(&u, iov, ARRAY_SIZE(iov), m.iov, m.niov, true);
 	if (n)
 		goto out;
-	n = receive(o, rxq_of(o), o->ops == &chan_ops ? end_of(o) : NULL, &u, (u32)flags, &r);
+	n = receive(o, &u, (u32)flags, &r);
 	uio_free(&u, iov);
 	if (n >= 0)
 		n = give_receipt(&r, &m, umsg, (u32)flags, n);
@@ -552,8 +514,12 @@ static u32 chan_ready(struct object *o)
 
 	if (!e->connected)
 		return WEFT_POLLOUT | WEFT_POLLHUP;
+	if (e->role == ROLE_SENDER && e->shut_snd)
+		return WEFT_POLLOUT | WEFT_POLLERR | WEFT_POLLHUP;
 	if (!list_empty(&e->rx.msgs))
 		bits |= WEFT_POLLIN;
+	if (e->role == ROLE_RECEIVER) /* sending goes to others: as far as this one knows, it can */
+		return bits | WEFT_POLLOUT;
 	if (e->shut_rcv)
 		bits |= WEFT_POLLIN | WEFT_POLLRDHUP;
 	if (e->shut_rcv && e->shut_snd)
@@ -563,21 +529,6 @@ static u32 chan_ready(struct object *o)
 	if (e->shut_snd || !e->peer || rxq_room(&e->peer->rx) >= LIMIT_MIN || list_empty(&e->peer->rx.msgs))
 		bits |= WEFT_POLLOUT;
 	return bits;
-}
-
-static u32 dgram_ready(struct object *o)
-{
-	/* Sending goes to other endpoints: as far as this one knows, it can. */
-	return (list_empty(&container_of(o, struct dgram, obj)->rx.msgs) ? 0 : WEFT_POLLIN) | WEFT_POLLOUT;
-}
-
-static u32 sender_ready(struct object *o)
-{
-	struct dgram *d = container_of(o, struct dgram, snd);
-
-	if (d->closed)
-		return WEFT_POLLOUT | WEFT_POLLERR | WEFT_POLLHUP;
-	return rxq_room(&d->rx) >= LIMIT_MIN || list_empty(&d->rx.msgs) ? WEFT_POLLOUT : 0;
 }
 
 static void tell_end(struct chan_end *e)
@@ -702,6 +653,8 @@ static i64 chan_ctl(struct object *o, u32 op, u64 a, u64 b)
 	struct chan_end *e = end_of(o);
 	u32 who[2];
 
+	if (e->role && op != WEFT_FD_AVAIL && op != WEFT_FD_SEEK && op != WEFT_CHAN_BUFFER && op != WEFT_CHAN_TYPE)
+		return -EINVAL;
 	switch (op) {
 	case WEFT_FD_AVAIL:
 		return avail(&e->rx, e->type == WEFT_CHAN_STREAM);
@@ -716,29 +669,13 @@ static i64 chan_ctl(struct object *o, u32 op, u64 a, u64 b)
 	case WEFT_CHAN_SET_PEER:
 		return set_peer(e, a, b);
 	case WEFT_CHAN_BUFFER:
-		return e->peer ? set_limit(&e->peer->rx, a) : LIMIT_DEFAULT;
+		if (e->role == ROLE_RECEIVER)
+			return set_limit(&e->rx, a);
+		return e->peer ? set_limit(&e->peer->rx, e->role ? 0 : a) : LIMIT_DEFAULT;
 	case WEFT_CHAN_TYPE:
 		return e->type;
 	case WEFT_CHAN_OPEN_PEER:
 		return open_peer(e);
-	}
-	return -EINVAL;
-}
-
-static i64 dgram_ctl(struct object *o, u32 op, u64 a, u64 b)
-{
-	struct dgram *d = o->ops == &dgram_ops ? container_of(o, struct dgram, obj) : container_of(o, struct dgram, snd);
-
-	(void)b;
-	switch (op) {
-	case WEFT_FD_AVAIL:
-		return o->ops == &dgram_ops ? avail(&d->rx, false) : -EINVAL;
-	case WEFT_FD_SEEK:
-		return -ESPIPE;
-	case WEFT_CHAN_BUFFER:
-		return o->ops == &dgram_ops ? set_limit(&d->rx, a) : (i64)d->rx.limit;
-	case WEFT_CHAN_TYPE:
-		return WEFT_CHAN_DGRAM;
 	}
 	return -EINVAL;
 }
@@ -753,7 +690,7 @@ static void chan_closed(struct object *o)
 	struct chan_end *e = end_of(o), *p = e->peer;
 
 	e->closed = true;
-	if (p && !p->closed) {
+	if (p && !p->closed && e->role != ROLE_SENDER) {
 		if (!list_empty(&e->rx.msgs) && e->type != WEFT_CHAN_DGRAM)
 			p->err = -ECONNRESET;
 		p->shut_snd = p->shut_rcv = true;
@@ -782,51 +719,10 @@ static void chan_destroy(struct object *o)
 	kfree(e);
 }
 
-static void dgram_closed(struct object *o)
-{
-	struct dgram *d = container_of(o, struct dgram, obj);
-
-	d->closed = true;
-	rxq_kill(&d->rx);
-	waitq_wake(&d->rx.readers, ~0u, 0);
-	waitq_wake(&d->rx.writers, ~0u, 0);
-	object_notify(&d->snd, sender_ready(&d->snd));
-	chan_maybe_collect();
-}
-
-static void dgram_destroy(struct object *o)
-{
-	struct dgram *d = container_of(o, struct dgram, obj);
-
-	rxq_kill(&d->rx);
-	if (!--d->alive)
-		kfree(d);
-}
-
-static void sender_destroy(struct object *o)
-{
-	struct dgram *d = container_of(o, struct dgram, snd);
-
-	if (!--d->alive)
-		kfree(d);
-}
-
-static void sender_info(struct object *o, struct weft_fd_info *out)
-{
-	out->koid2 = container_of(o, struct dgram, snd)->obj.id;
-}
-
 static const struct obj_ops chan_ops = {
 	.name = "channel", .read = chan_read, .write = chan_write, .ready = chan_ready, .ctl = chan_ctl, .info = chan_info,
 	.closed = chan_closed, .destroy = chan_destroy,
 };
-static const struct obj_ops dgram_ops = {
-	.name = "dgram", .read = chan_read, .ready = dgram_ready, .ctl = dgram_ctl, .closed = dgram_closed, .destroy = dgram_destroy,
-};
-static const struct obj_ops sender_ops = {
-	.name = "dgram-sender", .write = sender_write, .ready = sender_ready, .ctl = dgram_ctl, .info = sender_info, .destroy = sender_destroy,
-};
-
 static bool type_ok(u32 type)
 {
 	return type == WEFT_CHAN_STREAM || type == WEFT_CHAN_DGRAM || type == WEFT_CHAN_SEQPACKET;
@@ -846,14 +742,10 @@ int channel_create_half(u32 type, struct object **out)
 	return 0;
 }
 
-int channel_create(u32 type, struct object *out[2])
+static int create_pair(u32 type, struct object *out[2])
 {
-	struct chan_end *a, *b;
+	struct chan_end *a = end_create(type), *b = a ? end_create(type) : NULL;
 
-	if (!type_ok(type))
-		return -EINVAL;
-	a = end_create(type);
-	b = a ? end_create(type) : NULL;
 	if (!b) {
 		if (a)
 			object_put(&a->obj);
@@ -865,21 +757,25 @@ int channel_create(u32 type, struct object *out[2])
 	return 0;
 }
 
+int channel_create(u32 type, struct object *out[2])
+{
+	return type_ok(type) ? create_pair(type, out) : -EINVAL;
+}
+
 int dgram_create(struct object *out[2])
 {
-	struct dgram *d = kzalloc(sizeof(*d));
+	int err = create_pair(WEFT_CHAN_DGRAM, out);
 
-	if (!d)
-		return -ENOMEM;
-	d->alive = 2;
-	object_init(&d->obj, WEFT_OBJ_DGRAM, &dgram_ops);
-	object_init(&d->snd, WEFT_OBJ_DGRAM, &sender_ops);
-	d->obj.status = 2;
-	d->snd.status = 1;
-	rxq_init(&d->rx, &d->obj);
-	d->rx.limit = LIMIT_DEFAULT;
-	out[0] = &d->obj;
-	out[1] = &d->snd;
+	if (err)
+		return err;
+	for (u32 i = 0; i < 2; i++) {
+		object_count[WEFT_OBJ_CHANNEL]--;
+		object_count[WEFT_OBJ_DGRAM]++;
+		out[i]->type = WEFT_OBJ_DGRAM;
+	}
+	end_of(out[0])->role = ROLE_RECEIVER;
+	end_of(out[1])->role = ROLE_SENDER;
+	out[1]->status = 1; /* O_WRONLY */
 	return 0;
 }
 
