@@ -19,32 +19,44 @@ i64 rt_fd_type(u64 fd)
 	return r < 0 ? r : info.type;
 }
 
-static i64 done_read(i64 r)
+/* The kernel speaks of rights, Linux of access modes. */
+static i64 refused(i32 fd, u32 mode)
+{
+	i64 status = NC(FD_CTL, fd, WEFT_FD_GET_STATUS, 0, 0);
+
+	return status < 0 || (status & O_PATH) || (status & O_ACCMODE) == mode ? -EBADF : -EPERM;
+}
+
+static i64 done_read(i32 fd, i64 r)
 {
 	if (likely(r >= 0))
 		return r;
+	if (r == -EPERM)
+		return refused(fd, O_WRONLY);
 	return r == -EINTR ? -ERESTARTSYS : r;
 }
 
-static i64 done_write(i64 r)
+static i64 done_write(i32 fd, i64 r)
 {
 	if (likely(r >= 0))
 		return r;
 	if (r == -EPIPE)
 		rt_raise(SIGPIPE);
+	if (r == -EPERM)
+		return refused(fd, O_RDONLY);
 	return r == -EINTR ? -ERESTARTSYS : r;
 }
 
 i64 rt_sys_read(u64 fd, u64 buf, u64 n)
 {
 	PROGRAM_FD(fd);
-	return done_read(UNLESS_IGNORED(NC(FD_READ, (i32)fd, buf, MIN(n, RW_MAX), -1l, 0)));
+	return done_read(fd, UNLESS_IGNORED(NC(FD_READ, (i32)fd, buf, MIN(n, RW_MAX), -1l, 0)));
 }
 
 i64 rt_sys_write(u64 fd, u64 buf, u64 n)
 {
 	PROGRAM_FD(fd);
-	return done_write(UNLESS_IGNORED(NC(FD_WRITE, (i32)fd, buf, MIN(n, RW_MAX), -1l, 0)));
+	return done_write(fd, UNLESS_IGNORED(NC(FD_WRITE, (i32)fd, buf, MIN(n, RW_MAX), -1l, 0)));
 }
 
 i64 rt_sys_pread64(u64 fd, u64 buf, u64 n, u64 off)
@@ -52,7 +64,7 @@ i64 rt_sys_pread64(u64 fd, u64 buf, u64 n, u64 off)
 	PROGRAM_FD(fd);
 	if ((i64)off < 0)
 		return -EINVAL;
-	return done_read(UNLESS_IGNORED(NC(FD_READ, (i32)fd, buf, MIN(n, RW_MAX), off, 0)));
+	return done_read(fd, UNLESS_IGNORED(NC(FD_READ, (i32)fd, buf, MIN(n, RW_MAX), off, 0)));
 }
 
 i64 rt_sys_pwrite64(u64 fd, u64 buf, u64 n, u64 off)
@@ -60,7 +72,7 @@ i64 rt_sys_pwrite64(u64 fd, u64 buf, u64 n, u64 off)
 	PROGRAM_FD(fd);
 	if ((i64)off < 0)
 		return -EINVAL;
-	return done_write(UNLESS_IGNORED(NC(FD_WRITE, (i32)fd, buf, MIN(n, RW_MAX), off, 0)));
+	return done_write(fd, UNLESS_IGNORED(NC(FD_WRITE, (i32)fd, buf, MIN(n, RW_MAX), off, 0)));
 }
 
 static i64 vector_check(u64 n)
@@ -73,7 +85,7 @@ i64 rt_sys_readv(u64 fd, u64 iov, u64 n)
 	PROGRAM_FD(fd);
 	if (vector_check(n))
 		return -EINVAL;
-	return done_read(UNLESS_IGNORED(NC(FD_READ, (i32)fd, iov, n, -1l, WEFT_IO_VEC)));
+	return done_read(fd, UNLESS_IGNORED(NC(FD_READ, (i32)fd, iov, n, -1l, WEFT_IO_VEC)));
 }
 
 i64 rt_sys_writev(u64 fd, u64 iov, u64 n)
@@ -81,7 +93,7 @@ i64 rt_sys_writev(u64 fd, u64 iov, u64 n)
 	PROGRAM_FD(fd);
 	if (vector_check(n))
 		return -EINVAL;
-	return done_write(UNLESS_IGNORED(NC(FD_WRITE, (i32)fd, iov, n, -1l, WEFT_IO_VEC)));
+	return done_write(fd, UNLESS_IGNORED(NC(FD_WRITE, (i32)fd, iov, n, -1l, WEFT_IO_VEC)));
 }
 
 #define RWF_HIPRI 1u
@@ -109,7 +121,7 @@ i64 rt_sys_preadv2(u64 fd, u64 iov, u64 n, u64 lo, u64 hi, u64 flags)
 	if (vector_check(n) || (i64)lo < -1)
 		return -EINVAL;
 	r = rw_flags(flags, &io);
-	return r ? r : done_read(UNLESS_IGNORED(NC(FD_READ, (i32)fd, iov, n, lo, io)));
+	return r ? r : done_read(fd, UNLESS_IGNORED(NC(FD_READ, (i32)fd, iov, n, lo, io)));
 }
 
 i64 rt_sys_pwritev2(u64 fd, u64 iov, u64 n, u64 lo, u64 hi, u64 flags)
@@ -124,7 +136,7 @@ i64 rt_sys_pwritev2(u64 fd, u64 iov, u64 n, u64 lo, u64 hi, u64 flags)
 	r = rw_flags(flags, &io);
 	if (r)
 		return r;
-	r = done_write(UNLESS_IGNORED(NC(FD_WRITE, (i32)fd, iov, n, lo, io)));
+	r = done_write(fd, UNLESS_IGNORED(NC(FD_WRITE, (i32)fd, iov, n, lo, io)));
 	if (r > 0 && (flags & (RWF_DSYNC | RWF_SYNC)))
 		rt_sys_fsync(fd);
 	return r;

@@ -334,7 +334,7 @@ static i64 utimes_set(i32 dirfd, u64 path, struct fsp_setattr *s, u64 flags)
 
 i64 rt_sys_utimensat(u64 dirfd, u64 path, u64 times, u64 flags)
 {
-	struct fsp_setattr s = {.valid = FSP_SET_ATIME | FSP_SET_MTIME | FSP_SET_ATIME_NOW | FSP_SET_MTIME_NOW};
+	struct fsp_setattr s = {.valid = FSP_SET_ATIME_NOW | FSP_SET_MTIME_NOW};
 	struct timespec64 t[2];
 
 	if (flags & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
@@ -348,7 +348,7 @@ i64 rt_sys_utimensat(u64 dirfd, u64 path, u64 times, u64 flags)
 			if (t[i].nsec == UTIME_OMIT)
 				continue;
 			if (t[i].nsec == UTIME_NOW) {
-				s.valid |= set | now;
+				s.valid |= now;
 				continue;
 			}
 			if (t[i].nsec < 0 || t[i].nsec >= (i64)NSEC)
@@ -363,7 +363,7 @@ i64 rt_sys_utimensat(u64 dirfd, u64 path, u64 times, u64 flags)
 
 i64 rt_sys_futimesat(u64 dirfd, u64 path, u64 times)
 {
-	struct fsp_setattr s = {.valid = FSP_SET_ATIME | FSP_SET_MTIME | FSP_SET_ATIME_NOW | FSP_SET_MTIME_NOW};
+	struct fsp_setattr s = {.valid = FSP_SET_ATIME_NOW | FSP_SET_MTIME_NOW};
 	struct timeval64 t[2];
 
 	if (times) {
@@ -385,7 +385,7 @@ i64 rt_sys_utimes(u64 path, u64 times)
 
 i64 rt_sys_utime(u64 path, u64 times)
 {
-	struct fsp_setattr s = {.valid = FSP_SET_ATIME | FSP_SET_MTIME | FSP_SET_ATIME_NOW | FSP_SET_MTIME_NOW};
+	struct fsp_setattr s = {.valid = FSP_SET_ATIME_NOW | FSP_SET_MTIME_NOW};
 	i64 t[2];
 
 	if (times) {

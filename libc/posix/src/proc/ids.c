@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who we are: pids from the thread page, ids from the kernel's identity; changing them and reaching others is servers/proc's business. */
-#include "../fd/fd.h"
+#include "../path/path.h"
 #include "../core/calls.h"
 #include <native/procproto.h>
 
@@ -348,6 +348,22 @@ i64 rt_sys_pidfd_open(u64 pid, u64 flags)
 	return q.nfds_out == 1 ? got[0] : -EIO;
 }
 
+/* A directory /proc/PID serves as a pidfd for signals. */
+static i64 proc_dir_pid(i32 fd)
+{
+	char path[64];
+	i64 n = rt_fd_path(fd, path, sizeof(path)), pid = 0;
+
+	if (n < 7 || memcmp(path, "/proc/", 6))
+		return 0;
+	for (i64 i = 6; i < n; i++) {
+		if (path[i] < '0' || path[i] > '9')
+			return 0;
+		pid = pid * 10 + path[i] - '0';
+	}
+	return pid;
+}
+
 i64 rt_sys_pidfd_send_signal(u64 fd, u64 signo, u64 info, u64 flags)
 {
 	struct weft_fd_info fi;
@@ -355,16 +371,17 @@ i64 rt_sys_pidfd_send_signal(u64 fd, u64 signo, u64 info, u64 flags)
 
 	if (flags & ~7ul)
 		return -EINVAL;
-	i64 type = rt_fd_type(fd);
+	i64 type = rt_fd_type(fd), pid;
 	if (type < 0)
 		return type;
-	if (type != WEFT_OBJ_PROCESS)
-		return -EBADF;
 	rt_fd_info(fd, &fi);
+	pid = type == WEFT_OBJ_PROCESS ? (i64)fi.koid2 : proc_dir_pid(fd);
+	if (pid <= 0)
+		return -EBADF;
 	if (!info)
-		return rt_sys_kill(fi.koid2, signo);
+		return rt_sys_kill(pid, signo);
 	i64 r = siginfo_in(info, signo, &si);
-	return r ? r : rt_sys_rt_sigqueueinfo(fi.koid2, signo, info);
+	return r ? r : rt_sys_rt_sigqueueinfo(pid, signo, info);
 }
 
 i64 rt_sys_pidfd_getfd(u64 pidfd, u64 fd, u64 flags)
