@@ -18,7 +18,7 @@ static void poller_fire(struct watch *w, u32 bits)
 {
 	struct poller *p = container_of(w, struct poller, w);
 
-	if (bits & (p->want | WATCH_CLOSED))
+	if (poll_aliases(bits) & (p->want | WATCH_CLOSED))
 		thread_wake(p->t, 0);
 }
 
@@ -33,7 +33,7 @@ static u32 scan(struct weft_pollfd *f, u32 n)
 			continue;
 		e = fd_peek(f[i].fd);
 		want = ((u32)f[i].events & 0xffff) | WEFT_POLLERR | WEFT_POLLHUP;
-		f[i].revents = (i16)(e ? object_ready(e->o) & want : WEFT_POLLNVAL);
+		f[i].revents = (i16)(e ? poll_aliases(object_ready(e->o)) & want : WEFT_POLLNVAL);
 		ready += f[i].revents != 0;
 	}
 	return ready;

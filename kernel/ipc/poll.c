@@ -85,7 +85,7 @@ static u32 item_bits(struct item *i)
 {
 	u32 want = i->events ? (i->events & 0xffff) | ALWAYS : 0;
 
-	return want ? object_ready(i->w.o) & want : 0;
+	return want ? poll_aliases(object_ready(i->w.o)) & want : 0;
 }
 
 static u32 hash_of(const struct pollset *ps, i32 fd, const struct object *o)
@@ -136,7 +136,7 @@ static void item_fire(struct watch *w, u32 bits)
 		item_free(i);
 		return;
 	}
-	if (i->events && bits & (i->events | ALWAYS))
+	if (i->events && poll_aliases(bits) & (i->events | ALWAYS))
 		set_became_ready(i->ps, i);
 }
 

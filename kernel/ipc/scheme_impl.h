@@ -21,6 +21,12 @@
 #define K_O_APPEND 0x400u
 #define K_O_NONBLOCK 0x800u
 
+/* Readiness as poll and epoll may ask for it: IN and OUT have the aliases POLLRDNORM and POLLWRNORM. */
+static inline u32 poll_aliases(u32 bits)
+{
+	return bits | (bits & WEFT_POLLIN ? 0x40 : 0) | (bits & WEFT_POLLOUT ? 0x100 : 0);
+}
+
 enum qkind { Q_REQUEST, Q_ONEWAY };
 struct qnode {
 	struct list link;
