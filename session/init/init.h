@@ -49,6 +49,7 @@ struct service {
 
 extern struct loop loop;
 extern struct service *services;
+extern const char *manifest_folder; /* in the archive, with its final slash */
 
 /* archive.c: the boot archive, indexed. */
 int archive_open(const struct weft_start *boot);
@@ -67,7 +68,7 @@ void service_want(struct service *s);	 /* DOWN -> WAITING */
 void service_stop(struct service *s, bool again);
 void service_kill(struct service *s);
 void services_schedule(void); /* starts all that wait for nothing any more */
-bool services_settled(void);  /* nothing is waiting or starting */
+bool services_settled(void);  /* nothing starts, and what waits waits for what has failed */
 void services_shutdown(u64 action, u64 code); /* in good order, then power */
 void service_changed(struct service *s, enum init_state state);
 bool service_depends_ready(const struct service *s);

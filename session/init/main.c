@@ -6,9 +6,13 @@
 
 struct loop loop;
 
+/* manifests=FOLDER/ on the command line: others than etc/init/, for tests. */
 static void start_services(void)
 {
-	archive_each("etc/init/", service_add);
+	static char folder[64];
+	if (option("manifests", folder, sizeof folder))
+		manifest_folder = folder;
+	archive_each(manifest_folder, service_add);
 	for (struct service *s = services; s; s = s->next) {
 		if (s->m.type != SERVICE_DRIVER)
 			service_create_endpoints(s);

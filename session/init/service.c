@@ -7,6 +7,7 @@
 #include <string.h>
 
 struct service *services;
+const char *manifest_folder = "etc/init/";
 static struct loop_timer shutdown_timer;
 static bool shutting_down;
 static u64 shutdown_action, shutdown_code;
@@ -31,7 +32,7 @@ static struct service *new_service(const char *name, const char *text, u64 len)
 	if (!s)
 		return NULL;
 	if (manifest_parse(name, text, len, &s->m, &line, &why) < 0) {
-		native_log("init: etc/init/%s.service:%u: %s", name, line, why);
+		native_log("init: %s%s.service:%u: %s", manifest_folder, name, line, why);
 		free(s);
 		return NULL;
 	}
@@ -67,8 +68,8 @@ void service_add(const struct cpio_entry *e)
 struct service *service_instance(struct service *driver, const char *name)
 {
 	struct cpio_entry e;
-	char path[MANIFEST_NAME + 24];
-	snprintf(path, sizeof path, "etc/init/%s.service", driver->m.name);
+	char path[MANIFEST_NAME + 80];
+	snprintf(path, sizeof path, "%s%s.service", manifest_folder, driver->m.name);
 	if (archive_find(path, &e) < 0)
 		return NULL;
 	struct service *s = new_service(name, e.data, e.size);
@@ -229,7 +230,7 @@ void services_schedule(void)
 bool services_settled(void)
 {
 	for (struct service *s = services; s; s = s->next) {
-		if (s->state == INIT_STARTING || s->state == INIT_BACKOFF)
+		if (s->state == INIT_STARTING)
 			return false;
 		if (s->state == INIT_WAITING && service_depends_ready(s))
 			return false;
