@@ -123,7 +123,8 @@ static bool motion_held(struct cursor *cursor, uint32_t time)
 	return true;
 }
 
-static void motion_pass(struct cursor *cursor, uint32_t time)
+/* Not `moved`: the scene changed under the pointer. */
+static void motion_pass(struct cursor *cursor, uint32_t time, bool moved)
 {
 	struct server *server = cursor->seat->server;
 	struct node_hit hit;
@@ -138,7 +139,9 @@ static void motion_pass(struct cursor *cursor, uint32_t time)
 		return;
 	}
 	hit = node_at(server->scene, cursor->wlr->x, cursor->wlr->y);
-	follow_pointer(cursor, &hit);
+	if (moved) {
+		follow_pointer(cursor, &hit);
+	}
 	if (hit.owner != NULL && hit.owner->kind == NODE_DECORATION) {
 		over_decoration(cursor, hit.owner->object);
 		return;
@@ -157,7 +160,7 @@ void cursor_process_motion(struct cursor *cursor, uint32_t time)
 {
 	seat_update_drag_icon(cursor->seat);
 	if (cursor->mode == CURSOR_PASS) {
-		motion_pass(cursor, time);
+		motion_pass(cursor, time, true);
 	} else {
 		grab_motion(cursor);
 	}
@@ -177,7 +180,8 @@ static void handle_rebase(void *data)
 
 	cursor->rebase = NULL;
 	if (cursor->mode == CURSOR_PASS) {
-		motion_pass(cursor, now_msec());
+		motion_pass(cursor, now_msec(), false);
+		wlr_seat_pointer_notify_frame(cursor->seat->wlr);
 	}
 }
 

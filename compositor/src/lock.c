@@ -134,7 +134,8 @@ static void tell_locked(struct session_lock *lock)
 	if (lock->client == NULL || lock->told) {
 		return;
 	}
-	wl_list_for_each(lo, &lock->outputs, link) {
+	wl_list_for_each(lo, &lock->outputs, link)
+	{
 		if (lo->unseen && lo->output->wlr_output->enabled) {
 			return;
 		}

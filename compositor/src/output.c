@@ -76,6 +76,8 @@ static void handle_frame(struct wl_listener *listener, void *data)
 	session_lock_frame(output->server, output);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	wlr_scene_output_send_frame_done(output->scene_output, &now);
+	/* Surfaces may have moved under the pointer without any doing of ours. */
+	seat_scene_changed(output->server->seat);
 	if (!output->framed) {
 		log_first_frame(output);
 	}

@@ -146,8 +146,7 @@ static void find_config_again(struct server *server)
 		return;
 	}
 	path = find_config(NULL);
-	if (path != NULL && server->config_path != NULL &&
-		strcmp(path, server->config_path) == 0) {
+	if (path != NULL && server->config_path != NULL && strcmp(path, server->config_path) == 0) {
 		free(path);
 		return;
 	}

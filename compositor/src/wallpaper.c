@@ -123,7 +123,8 @@ static void draw(struct wallpaper *wp, const struct config *config)
 	struct wlr_scene_node *old, *next;
 	struct canvas *canvas;
 
-	wl_list_for_each_safe(old, next, &wp->tree->children, link) {
+	wl_list_for_each_safe(old, next, &wp->tree->children, link)
+	{
 		wlr_scene_node_destroy(old);
 	}
 	if (config->wallpaper == WALLPAPER_COLOUR) {

@@ -42,6 +42,11 @@ static uint32_t impl_configure(struct view *view, struct wlr_box box)
 {
 	struct wlr_xdg_toplevel *toplevel = xdg_view(view)->toplevel;
 
+	/* The size that a client chose itself it need not be told. */
+	if (toplevel->scheduled.width == 0 && toplevel->scheduled.height == 0 &&
+		view->box.width == box.width && view->box.height == box.height) {
+		return 0;
+	}
 	if (toplevel->scheduled.width == box.width && toplevel->scheduled.height == box.height &&
 		toplevel->current.width == box.width && toplevel->current.height == box.height &&
 		view->box.width == box.width && view->box.height == box.height) {
