@@ -201,7 +201,7 @@ static i64 transfer(i32 fd, u64 buf, u64 len, i64 off, u64 flags, bool write)
 	if (!e)
 		return -EBADF;
 	if (!(e->rights & right))
-		return -EPERM;
+		return -EBADF; /* as where a file is not open for that; -EPERM is a seal's */
 	if (off < -1 || (flags & ~(u64)(WEFT_IO_VEC | WEFT_IO_NONBLOCK | WEFT_IO_APPEND | WEFT_IO_PEEK)))
 		return -EINVAL;
 	o = e->o;

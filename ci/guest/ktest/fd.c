@@ -141,7 +141,7 @@ TEST(fd_rights_only_shrink)
 	i64 e = OK(weft_fd_dup(d, 0, 0, WEFT_RIGHT_ALL));
 	EQ(weft_fd_ctl(e, WEFT_FD_INFO, PTR(&info), 0), 0);
 	EQ(info.rights, WEFT_RIGHT_READ | WEFT_RIGHT_DUP);
-	ERR(weft_fd_write(e, PTR("x"), 1, 0, 0), EPERM);
+	ERR(weft_fd_write(e, PTR("x"), 1, 0, 0), EBADF);
 	ERR(weft_mem_map(-1, 0, PAGE, WEFT_PROT_READ, e, 0), EPERM);
 	ERR(weft_mem_ctl(e, WEFT_MEM_RESIZE, 2 * PAGE, 0, 0), EPERM);
 }

@@ -95,7 +95,7 @@ struct weft_fd_info {
 
 #define WEFT_SIGNALS_SET_MASK 0x100u /* fd_ctl on a SIGNALS object: a: the new mask */
 
-/* fd_read/fd_write: offset -1 uses and moves the shared offset (where the object has one). */
+/* fd_read/fd_write: -EBADF without the right to it; offset -1 uses and moves the shared offset (where the object has one). */
 #define WEFT_IO_VEC	 0x1u /* the buffer is struct weft_iov[len] (at most 1024) */
 #define WEFT_IO_NONBLOCK 0x2u
 #define WEFT_IO_APPEND	 0x4u
