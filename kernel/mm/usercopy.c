@@ -59,28 +59,6 @@ int copy_to_user_nofault(u64 to, const void *from, size_t n)
 	return range_ok(to, n) ? copy_nofault((void *)to, from, n) : -EFAULT;
 }
 
-int strncpy_from_user(char *to, u64 from, size_t n)
-{
-	size_t at = 0;
-
-	while (at < n) {
-		size_t part = MIN(n - at, PAGE_SIZE - ((from + at) & (PAGE_SIZE - 1)));
-		size_t got, i;
-
-		if (!range_ok(from + at, 1))
-			return -EFAULT;
-		part = MIN(part, 64ul);
-		got = part - arch_copy_user(to + at, (const void *)(from + at), part);
-		for (i = 0; i < got; i++)
-			if (!to[at + i])
-				return (int)(at + i);
-		if (got < part)
-			return -EFAULT;
-		at += part;
-	}
-	return -ENAMETOOLONG;
-}
-
 int uio_init(struct uio *u, struct weft_iov *buf, u32 nbuf, u64 base, u64 len, bool vec)
 {
 	struct weft_iov *iov = buf;

@@ -53,18 +53,11 @@ struct arch_as {
 };
 int arch_as_init(struct arch_as *a);
 void arch_as_destroy(struct arch_as *a); /* frees the tables; leaf frames are the caller's business, done before */
-int arch_map(struct arch_as *a, u64 addr, u64 phys, u32 flags);	/* one page; replaces; -ENOMEM for tables */
-/* Looks up: true if present; *phys, *flags (ARCH_PTE_*), *dirty/accessed optional (may be NULL). */
-bool arch_lookup(struct arch_as *a, u64 addr, u64 *phys, u32 *flags, bool *dirty);
-bool arch_unmap(struct arch_as *a, u64 addr, u64 *phys, bool *dirty); /* clears one page */
-void arch_protect(struct arch_as *a, u64 addr, u32 flags); /* keeps the frame */
-/* Calls fn for each present page in [start, end). Skips empty tables quickly. */
-void arch_walk(struct arch_as *a, u64 start, u64 end, void (*fn)(u64 addr, pte_t *pte, void *arg), void *arg);
-/* arch_pte_make(phys, flags), arch_pte_phys, arch_pte_flags, arch_pte_dirty, arch_pte_writable, arch_pte_read_only (of an entry) */
+/* arch_pte_make(phys, flags), arch_pte_phys, arch_pte_flags, arch_pte_writable, arch_pte_read_only (of an entry) */
 #include <arch_pte.h>
 /*
  * Leaf entries. 0: nothing there. An entry made with flags that lack R keeps its frame, but every access faults (PROT_NONE: not
- * present to the CPU, yet arch_pte_phys/flags give back what was put in, and arch_walk, arch_lookup and arch_unmap see it).
+ * present to the CPU, yet arch_pte_phys and arch_pte_flags give back what was put in).
  * The entries of the addresses up to the next multiple of ARCH_PTE_SPAN follow the one returned, in order.
  */
 #define ARCH_PTE_SPAN (2ul << 20)

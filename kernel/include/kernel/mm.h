@@ -117,7 +117,6 @@ int copy_to_user(u64 to, const void *from, size_t n);
 /* The same, but never block and never fault in: for the IPC fast path and server copies. -EFAULT when absent. */
 int copy_from_user_nofault(void *to, u64 from, size_t n);
 int copy_to_user_nofault(u64 to, const void *from, size_t n);
-int strncpy_from_user(char *to, u64 from, size_t n); /* -> length, -ENAMETOOLONG, -EFAULT */
 /* uio: from a read/write call's arguments. iov memory is in buf[] when it fits, else kmalloc'ed: uio_free. */
 int uio_init(struct uio *u, struct weft_iov *buf, u32 nbuf, u64 base, u64 len, bool vec);
 void uio_free(struct uio *u, struct weft_iov *buf);

@@ -340,18 +340,13 @@ static void user_copies(void **state)
 	struct memobj *m = fresh(0);
 	u64 ua = map(NULL, BASE, 2, RW, 0);
 	struct weft_iov buf[2];
-	char big[3000], s[16];
+	char big[3000];
 	struct uio u;
 
 	object_put(&m->obj);
 	assert_int_equal(copy_to_user_nofault(ua, "abc", 4), -EFAULT);
 	assert_int_equal(copy_to_user(ua + PAGE_SIZE - 2, "abc", 4), 0);
 	assert_int_equal(copy_to_user_nofault(ua, "abc", 4), 0);
-	assert_int_equal(strncpy_from_user(s, ua + PAGE_SIZE - 2, 16), 3);
-	assert_string_equal(s, "abc");
-	assert_int_equal(strncpy_from_user(s, ua + PAGE_SIZE - 2, 3), -ENAMETOOLONG);
-	assert_int_equal(strncpy_from_user(s, WEFT_USER_MAX, 3), -EFAULT);
-	assert_int_equal(strncpy_from_user(s, 0x500000, 3), -EFAULT);
 	memset(big, 'x', sizeof(big));
 	assert_int_equal(copy_to_user(ua + 2 * PAGE_SIZE - 100, big, 3000), -EFAULT);
 	assert_int_equal(copy_to_user(~0ul - 10, big, 100), -EFAULT);

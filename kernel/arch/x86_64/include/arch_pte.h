@@ -56,6 +56,5 @@ static inline u32 arch_pte_flags(pte_t p)
 
 static inline bool arch_pte_writable(pte_t p) { return p & PTE_W; }
 static inline pte_t arch_pte_read_only(pte_t p) { return p & ~(pte_t)PTE_W; }
-static inline bool arch_pte_dirty(pte_t p) { return p & PTE_D; }
 
 #endif
