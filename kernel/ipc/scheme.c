@@ -9,14 +9,6 @@
 #define ORPHAN_NS_DEFAULT 2000000000ul
 #define REQUESTS_DEFAULT 1024u
 #define REQUESTS_MAX 32768u
-#define RESERVE 32u
-
-/* A notice without a home of its own (PAGE_IDLE): from the scheme's reserve, or allocated. */
-struct pool_oneway {
-	struct oneway w;
-	struct scheme *s;
-	bool reserved;
-};
 
 struct list schemes = {&schemes, &schemes};
 
@@ -184,12 +176,9 @@ static void endpoint_closed(struct object *o)
 static void endpoint_destroy(struct object *o)
 {
 	struct scheme *s = container_of(o, struct scheme, obj);
-	struct pool_oneway *p;
 
 	ktimer_cancel(&s->orphan_timer);
 	kassert(list_empty(&s->delivered) && list_empty(&s->handles) && list_empty(&s->queue));
-	list_for_each(p, &s->reserve, w.q.link)
-		kfree(p);
 	list_del(&s->all_link);
 	tags_finish(&s->tags);
 	kfree(s->hash);
@@ -240,7 +229,6 @@ static struct server *server_new(struct scheme *s)
 static int scheme_new(u64 orphan_ns, u32 max, u32 rank, struct scheme **out)
 {
 	struct scheme *s = kzalloc(sizeof(*s));
-	struct pool_oneway *p;
 
 	if (!s)
 		return -ENOMEM;
@@ -248,7 +236,6 @@ static int scheme_new(u64 orphan_ns, u32 max, u32 rank, struct scheme **out)
 	list_init(&s->delivered);
 	list_init(&s->threads);
 	list_init(&s->handles);
-	list_init(&s->reserve);
 	waitq_init(&s->servers);
 	waitq_init(&s->room);
 	ktimer_init(&s->orphan_timer, orphan_expired);
@@ -259,15 +246,7 @@ static int scheme_new(u64 orphan_ns, u32 max, u32 rank, struct scheme **out)
 	s->rank = rank;
 	s->nhash = 16;
 	s->hash = kzalloc(s->nhash * sizeof(*s->hash));
-	for (u32 i = 0; i < RESERVE; i++) {
-		p = kzalloc(sizeof(*p));
-		if (!p)
-			break;
-		p->reserved = true;
-		p->s = s;
-		list_add_tail(&s->reserve, &p->w.q.link);
-	}
-	if (!s->hash || tags_reserve(&s->tags, 16) || list_empty(&s->reserve)) {
+	if (!s->hash || tags_reserve(&s->tags, 16)) {
 		object_put(&s->obj);
 		return -ENOMEM;
 	}
@@ -414,40 +393,13 @@ void scheme_queue_oneway_first(struct scheme *s, struct oneway *w)
 	queue_oneway(s, w, true);
 }
 
-static void pool_done(struct oneway *w)
+void scheme_one_way(struct scheme *s, struct oneway *w, u16 op, u64 handle)
 {
-	struct pool_oneway *p = container_of(w, struct pool_oneway, w);
-
-	if (p->reserved)
-		list_add_tail(&p->s->reserve, &w->q.link);
-	else
-		kfree(p);
-}
-
-void scheme_one_way(struct scheme *s, u16 op, u64 handle, u64 a0, u64 a1)
-{
-	struct pool_oneway *p;
-
-	if (s->gone)
+	if (s->gone || oneway_queued(w))
 		return;
-	p = kzalloc(sizeof(*p));
-	if (!p) {
-		if (list_empty(&s->reserve)) {
-			klog("scheme %lu: notice %u of %lx lost: no memory", s->obj.id, op, handle);
-			return;
-		}
-		p = list_first(&s->reserve, struct pool_oneway, w.q.link);
-		list_del(&p->w.q.link);
-	}
-	p->s = s;
-	list_init(&p->w.q.link);
-	p->w.op = op;
-	p->w.handle = handle;
-	p->w.args[0] = a0;
-	p->w.args[1] = a1;
-	p->w.emit = NULL;
-	p->w.done = pool_done;
-	scheme_queue_oneway(s, &p->w);
+	w->op = op;
+	w->handle = handle;
+	scheme_queue_oneway(s, w);
 }
 
 struct scheme *scheme_of_server_fd(i32 fd)

@@ -27,22 +27,6 @@ static inline u32 poll_aliases(u32 bits)
 	return bits | (bits & WEFT_POLLIN ? 0x40 : 0) | (bits & WEFT_POLLOUT ? 0x100 : 0);
 }
 
-enum qkind { Q_REQUEST, Q_ONEWAY };
-struct qnode {
-	struct list link;
-	u8 kind;
-};
-
-struct oneway {
-	struct qnode q;
-	u16 op;
-	u64 handle, args[2];
-	/* Fills in what is to be sent; true: stay queued, there is more. NULL: send as it is. */
-	bool (*emit)(struct oneway *w, u64 args[2]);
-	void (*done)(struct oneway *w); /* delivered or dropped; may free what it is embedded in; may be NULL */
-};
-static inline bool oneway_queued(const struct oneway *w) { return !list_empty(&w->q.link); }
-
 enum req_state { REQ_IDLE, REQ_QUEUED, REQ_DELIVERED, REQ_ABSENT, REQ_DONE };
 
 struct handle;
@@ -120,7 +104,6 @@ struct scheme {
 	u32 nhash, nhandles;
 	struct list handles;	/* all but root handles */
 	u32 nwatch;
-	struct list reserve;	/* struct pool_oneway: for notices that have no home */
 	u64 served, dead_replies, bad_replies;
 	struct list all_link;
 };

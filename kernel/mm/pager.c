@@ -58,6 +58,7 @@ int pager_create(struct scheme *s, u64 node, u64 size, u32 flags, struct memobj 
 	scheme_get(s);
 	p->node = node;
 	list_init(&p->requests);
+	oneway_init(&p->idle);
 	list_init(&p->dirty);
 	list_init(&p->dirty_link);
 	waitq_init(&p->wb_wait);
@@ -77,6 +78,7 @@ void pager_destroy(struct memobj *m)
 	list_del(&p->dirty_link);
 	while (radix_next(&p->reserved, &idx))
 		radix_del(&p->reserved, idx);
+	list_del(&p->idle.q.link);
 	scheme_put(p->scheme);
 	kfree(p);
 }
@@ -375,7 +377,7 @@ void pager_idle_check(struct memobj *m)
 	struct pager *p = m->pager;
 
 	if (!m->nmappings && !m->users && m->obj.fds <= 1 && !p->gone)
-		scheme_one_way(p->scheme, WEFT_OP_PAGE_IDLE, p->node, 0, 0);
+		scheme_one_way(p->scheme, &p->idle, WEFT_OP_PAGE_IDLE, p->node);
 }
 
 void pager_scheme_died(struct scheme *s, bool gone)

@@ -10,6 +10,7 @@
 #define MM_PAGER_H
 
 #include "memobj.h"
+#include <kernel/ipc.h>
 
 #define EXTENT_PAGES 16ul
 
@@ -20,6 +21,7 @@ struct pager {
 	bool gone;	 /* the scheme will never have a server again */
 	int wb_error;	 /* of a failed write-back, until a sync has told it */
 	struct list hash_link;
+	struct oneway idle;   /* PAGE_IDLE */
 	struct list requests; /* struct page_req in flight */
 	struct list dirty;    /* frames, the longest dirty first */
 	u64 ndirty, nwriteback;

@@ -39,9 +39,30 @@ int resource_require(i32 fd, u32 kind, struct resource **out);
  * within the call. A request that was delivered to a server which then died completes with -WEFT_EREDELIVER, and fn sends it again at once, to be
  * queued for the successor; with -EIO once the orphan limit is over. An error return means that fn will not run: -ENOMEM, or -EIO if the scheme is gone for good.
  */
+/*
+ * What waits for a server: requests, and one-way notices. A notice lies in whatever it tells about, so that sending it cannot fail; while it
+ * is queued it is not queued again, and it is withdrawn (list_del) before its home is freed.
+ */
+enum qkind { Q_REQUEST, Q_ONEWAY };
+struct qnode {
+	struct list link;
+	u8 kind;
+};
+
+struct oneway {
+	struct qnode q;
+	u16 op;
+	u64 handle, args[2];
+	/* Fills in what is to be sent; true: stay queued, there is more. NULL: send as it is. */
+	bool (*emit)(struct oneway *w, u64 args[2]);
+	void (*done)(struct oneway *w); /* delivered or dropped; may free what it is embedded in; may be NULL */
+};
+static inline bool oneway_queued(const struct oneway *w) { return !list_empty(&w->q.link); }
+
 struct scheme;
+static inline void oneway_init(struct oneway *w) { *w = (struct oneway){.q.link = {&w->q.link, &w->q.link}}; }
+void scheme_one_way(struct scheme *s, struct oneway *w, u16 op, u64 handle);
 int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6], void (*fn)(void *arg, i64 result), void *arg);
-void scheme_one_way(struct scheme *s, u16 op, u64 handle, u64 a0, u64 a1); /* queued; memory is preallocated or it waits on a list */
 void scheme_get(struct scheme *s);
 void scheme_put(struct scheme *s);
 struct scheme *scheme_of_server_fd(i32 fd); /* referenced, ERR_PTR */

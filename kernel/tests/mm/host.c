@@ -436,7 +436,7 @@ int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6
 	memcpy(queue[nqueue++].args, args, sizeof(queue[0].args));
 	return 0;
 }
-void scheme_one_way(struct scheme *s, u16 op, u64 handle, u64 a0, u64 a1)
+void scheme_one_way(struct scheme *s, struct oneway *w, u16 op, u64 handle)
 {
 	assert_int_equal(op, WEFT_OP_PAGE_IDLE);
 	server.idles++;
