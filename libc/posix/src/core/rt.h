@@ -115,8 +115,8 @@ struct rt_proc {
 	rt_lock sig_lock; /* act, ignored: writers; readers of one action copy it under the lock */
 	rt_lock timer_lock;
 	rt_lock misc_lock;
-	u32 slot_hint;
-	u32 slot_used[POSIX_SLOTS / 32 / 16]; /* the first 1024 slots; the rest is found by trying */
+	u32 slot_hint; /* word of slot_used to look at first */
+	u64 slot_used[POSIX_SLOTS / 64];
 
 	struct rt_action act[65];
 	u64 ignored; /* signals whose action is to do nothing */

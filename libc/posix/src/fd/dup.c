@@ -158,8 +158,13 @@ i64 rt_sys_fcntl(u64 fd, u64 cmd, u64 arg)
 		return NC(FD_CTL, (i32)fd, WEFT_FD_GET_FLAGS, 0, 0);
 	case F_SETFD:
 		return NC(FD_CTL, (i32)fd, WEFT_FD_SET_FLAGS, arg & 1, 0);
-	case F_GETFL:
-		return NC(FD_CTL, (i32)fd, WEFT_FD_GET_STATUS, 0, 0);
+	case F_GETFL: {
+		struct weft_fd_info info;
+		r = NC(FD_CTL, (i32)fd, WEFT_FD_GET_STATUS, 0, 0);
+		if (r >= 0 && !(r & O_ACCMODE) && rt_fd_info(fd, &info) >= 0 && info.type == WEFT_OBJ_MEM && (info.rights & WEFT_RIGHT_WRITE))
+			r |= O_RDWR;
+		return r;
+	}
 	case F_SETFL:
 		return set_status(fd, arg);
 	case F_GETLK:

@@ -19,12 +19,12 @@ i64 rt_fd_type(u64 fd)
 	return r < 0 ? r : info.type;
 }
 
-/* The kernel speaks of rights, Linux of access modes. */
-static i64 refused(i32 fd, u32 mode)
+/* An fd that lacks the right was not opened so; with it, the object itself refuses: a seal. */
+static i64 refused(i32 fd, u32 right)
 {
-	i64 status = NC(FD_CTL, fd, WEFT_FD_GET_STATUS, 0, 0);
+	struct weft_fd_info info;
 
-	return status < 0 || (status & O_PATH) || (status & O_ACCMODE) == mode ? -EBADF : -EPERM;
+	return rt_fd_info(fd, &info) < 0 || (info.status & O_PATH) || !(info.rights & right) ? -EBADF : -EPERM;
 }
 
 static i64 done_read(i32 fd, i64 r)
@@ -32,7 +32,7 @@ static i64 done_read(i32 fd, i64 r)
 	if (likely(r >= 0))
 		return r;
 	if (r == -EPERM)
-		return refused(fd, O_WRONLY);
+		return refused(fd, WEFT_RIGHT_READ);
 	return r == -EINTR ? -ERESTARTSYS : r;
 }
 
@@ -43,7 +43,7 @@ static i64 done_write(i32 fd, i64 r)
 	if (r == -EPIPE)
 		rt_raise(SIGPIPE);
 	if (r == -EPERM)
-		return refused(fd, O_RDONLY);
+		return refused(fd, WEFT_RIGHT_WRITE);
 	return r == -EINTR ? -ERESTARTSYS : r;
 }
 

@@ -11,33 +11,67 @@
 
 #define MAP_OWN (WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_MAP_FIXED | WEFT_MAP_NOREPLACE | WEFT_MAP_RUNTIME)
 
-/* Slots below 1024 are marked in slot_used; a dead thread's mark is cleared when somebody finds its pages gone. */
+/* Marks a free slot as used. -> its number, -EAGAIN */
+static i64 slot_mark(struct rt_proc *p)
+{
+	u32 words = ARRAY_SIZE(p->slot_used), first = __atomic_load_n(&p->slot_hint, __ATOMIC_RELAXED);
+
+	for (u32 i = 0; i < words; i++) {
+		u32 w = (first + i) % words;
+		u64 used = __atomic_load_n(&p->slot_used[w], __ATOMIC_RELAXED);
+		while (~used) {
+			u32 bit = __builtin_ctzl(~used);
+			if (!__atomic_compare_exchange_n(&p->slot_used[w], &used, used | 1ul << bit, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+				continue;
+			__atomic_store_n(&p->slot_hint, w, __ATOMIC_RELAXED);
+			return w * 64 + bit;
+		}
+	}
+	return -EAGAIN;
+}
+
+static void slot_unmark(struct rt_proc *p, u32 slot)
+{
+	u32 w = slot / 64;
+
+	__atomic_fetch_and(&p->slot_used[w], ~(1ul << slot % 64), __ATOMIC_RELEASE);
+	if (w < __atomic_load_n(&p->slot_hint, __ATOMIC_RELAXED))
+		__atomic_store_n(&p->slot_hint, w, __ATOMIC_RELAXED);
+}
+
+/* A leaving thread gives its mark back before the kernel has unmapped its pages: such a slot is passed over, and free again soon. */
 i64 rt_slot_take(bool process)
 {
 	struct rt_proc *p = rt_proc();
-	u32 hint = __atomic_load_n(&p->slot_hint, __ATOMIC_RELAXED);
+	u64 passed[64];
+	u32 npassed = 0;
+	i64 r = -EAGAIN, slot;
 
-	for (u32 tries = 0; tries < POSIX_SLOTS; tries++) {
-		u32 slot = 1 + (hint + tries) % (POSIX_SLOTS - 1);
-		u64 base = POSIX_SLOT(slot);
-		i64 r = NC(MEM_MAP, -1, base + POSIX_SLOT_STACK, POSIX_STACK_SIZE, MAP_OWN, -1, 0);
-		if (r == -EEXIST)
-			continue;
-		if (r < 0)
-			return r;
-		if (process) {
-			r = NC(MEM_MAP, -1, base + POSIX_SLOT_STATE, POSIX_STATE_SIZE, MAP_OWN, -1, 0);
-			if (r < 0) {
-				NC(MEM_UNMAP, -1, base + POSIX_SLOT_STACK, POSIX_STACK_SIZE);
-				if (r == -EEXIST)
-					continue;
-				return r;
-			}
+	while (npassed < ARRAY_SIZE(passed)) {
+		slot = slot_mark(p);
+		if (slot < 0) {
+			r = slot;
+			break;
 		}
-		__atomic_store_n(&p->slot_hint, slot, __ATOMIC_RELAXED);
-		return slot;
+		u64 base = POSIX_SLOT(slot);
+		r = NC(MEM_MAP, -1, base + POSIX_SLOT_STACK, POSIX_STACK_SIZE, MAP_OWN, -1, 0);
+		if (r >= 0 && process) {
+			r = NC(MEM_MAP, -1, base + POSIX_SLOT_STATE, POSIX_STATE_SIZE, MAP_OWN, -1, 0);
+			if (r < 0)
+				NC(MEM_UNMAP, -1, base + POSIX_SLOT_STACK, POSIX_STACK_SIZE);
+		}
+		if (r >= 0) {
+			r = slot;
+			break;
+		}
+		passed[npassed++] = slot;
+		if (r != -EEXIST)
+			break;
+		r = -EAGAIN;
 	}
-	return -EAGAIN;
+	while (npassed)
+		slot_unmark(p, passed[--npassed]);
+	return r;
 }
 
 void rt_slot_release(u32 slot)
@@ -46,6 +80,23 @@ void rt_slot_release(u32 slot)
 
 	NC(MEM_UNMAP, -1, base + POSIX_SLOT_STACK, POSIX_STACK_SIZE);
 	NC(MEM_UNMAP, -1, base + POSIX_SLOT_STATE, POSIX_STATE_SIZE);
+	slot_unmark(rt_proc(), slot);
+}
+
+/* The only thread of a forked child: the other slots' pages were copied too, and go. */
+static void drop_other_slots(struct rt_proc *ps, u32 own)
+{
+	for (u32 w = 0; w < ARRAY_SIZE(ps->slot_used); w++) {
+		for (u64 used = ps->slot_used[w]; used; used &= used - 1) {
+			u32 slot = w * 64 + __builtin_ctzl(used);
+			if (slot != own && slot)
+				NC(MEM_UNMAP, -1, POSIX_SLOT(slot), POSIX_SLOT_SIZE);
+		}
+		ps->slot_used[w] = 0;
+	}
+	ps->slot_used[0] = 1;
+	ps->slot_used[own / 64] |= 1ul << own % 64;
+	ps->slot_hint = 0;
 }
 
 /* What a forked child does not inherit. Runs in the child, or on its copy. */
@@ -65,7 +116,8 @@ void rt_child_begin(struct rt_proc *ps, struct rt_frame *f)
 		((struct posix_public *)rt_pp()->rt)->state = (u64)ps;
 		child_state(ps);
 		rt_locks_drop(ps);
-		ps->slot_hint = t->slot;
+		if ((u64)ps == POSIX_SLOT(0) + POSIX_SLOT_STATE)
+			drop_other_slots(ps, t->slot);
 	}
 	f->orig = -1;
 	f->regs.rax = 0;
@@ -208,6 +260,8 @@ static i64 clone_process(const struct clone_args *a)
 		rt_locks_drop(ps);
 	} else if (r < 0) {
 		rt_slot_release(slot);
+	} else if (a->flags & CLONE_VFORK) {
+		slot_unmark(ps, slot); /* the child's pages there are gone */
 	}
 	if (r < 0)
 		return r == -ENOMEM ? -EAGAIN : r;
@@ -301,10 +355,9 @@ i64 rt_sys_exit(u64 code)
 
 	if (rt_pp()->threads <= 1)
 		rt_die((code & 0xff) << 8);
-	/* The next thread looks here first. */
 	u32 slot = rt_thread()->slot;
-	if (slot && slot <= p->slot_hint)
-		__atomic_store_n(&p->slot_hint, slot - 1, __ATOMIC_RELAXED);
+	if (slot)
+		slot_unmark(p, slot);
 	for (;;)
 		NC(THREAD_EXIT);
 }

@@ -101,6 +101,7 @@ static struct rt_proc *state_make(const struct posix_start *s)
 	if (r < 0)
 		fail("state", r);
 	((struct posix_public *)rt_pp()->rt)->state = at;
+	p->slot_used[0] = 1;
 	p->root = s->root;
 	p->cwd = s->cwd >= 0 ? s->cwd : s->root;
 	if (p->cwd == p->root && p->root >= 0)
