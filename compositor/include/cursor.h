@@ -46,6 +46,14 @@ struct cursor {
 	const char *image; /* the theme's image that is shown; NULL: the client's */
 	struct wl_event_source *rebase;
 
+	/* Touches that went to a surface: it keeps them wherever they go. */
+	struct cursor_touch {
+		bool down;
+		int32_t id;
+		double dx, dy; /* layout minus surface coordinates */
+	} touches[16];
+	int32_t pointer_touch; /* the touch that acts as the pointer, or -1 */
+
 	struct wlr_pointer_constraint_v1 *constraint; /* the active one; NULL */
 	struct wl_listener constraint_destroy, new_constraint;
 

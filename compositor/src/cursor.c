@@ -174,14 +174,25 @@ static uint32_t now_msec(void)
 	return (uint32_t)(now.tv_sec * 1000 + now.tv_nsec / 1000000);
 }
 
+/* Looks up what is under the pointer; a client hears of it only if something is different. */
+static void rebase(struct cursor *cursor)
+{
+	struct wlr_seat_pointer_state *state = &cursor->seat->wlr->pointer_state;
+	double sx = state->sx, sy = state->sy;
+
+	motion_pass(cursor, now_msec(), false);
+	if (state->focused_surface != NULL && (state->sx != sx || state->sy != sy)) {
+		wlr_seat_pointer_notify_frame(cursor->seat->wlr);
+	}
+}
+
 static void handle_rebase(void *data)
 {
 	struct cursor *cursor = data;
 
 	cursor->rebase = NULL;
 	if (cursor->mode == CURSOR_PASS) {
-		motion_pass(cursor, now_msec(), false);
-		wlr_seat_pointer_notify_frame(cursor->seat->wlr);
+		rebase(cursor);
 	}
 }
 

@@ -16,14 +16,33 @@
 #include "seat.h"
 #include "view.h"
 
-/* The touch that acts as the pointer, or -1. */
-static int32_t pointer_touch = -1;
+static struct cursor_touch *find_touch(struct cursor *cursor, int32_t id, bool down)
+{
+	for (size_t i = 0; i < ARRAY_LEN(cursor->touches); i++) {
+		struct cursor_touch *t = &cursor->touches[i];
+
+		if (t->down == down && (!down || t->id == id)) {
+			return t;
+		}
+	}
+	return NULL;
+}
+
+static void release_touch(struct cursor *cursor, int32_t id)
+{
+	struct cursor_touch *t = find_touch(cursor, id, true);
+
+	if (t != NULL) {
+		t->down = false;
+	}
+}
 
 static void handle_touch_down(struct wl_listener *listener, void *data)
 {
 	struct cursor *cursor = wl_container_of(listener, cursor, touch_down);
 	struct wlr_touch_down_event *event = data;
 	struct seat *seat = cursor->seat;
+	struct cursor_touch *slot;
 	struct node_hit hit;
 	double lx, ly;
 
@@ -31,18 +50,21 @@ static void handle_touch_down(struct wl_listener *listener, void *data)
 	wlr_cursor_absolute_to_layout_coords(
 		cursor->wlr, &event->touch->base, event->x, event->y, &lx, &ly);
 	hit = node_at(seat->server->scene, lx, ly);
-	if (hit.surface != NULL && wlr_surface_accepts_touch(seat->wlr, hit.surface)) {
+	slot = find_touch(cursor, 0, false);
+	if (hit.surface != NULL && slot != NULL &&
+		wlr_surface_accepts_touch(seat->wlr, hit.surface)) {
 		struct view *view = view_from_surface(seat->server, hit.surface);
 
 		if (view != NULL && !session_locked(seat->server)) {
 			seat_focus_view(seat, view, true);
 		}
+		*slot = (struct cursor_touch){true, event->touch_id, lx - hit.sx, ly - hit.sy};
 		wlr_seat_touch_notify_down(
 			seat->wlr, hit.surface, event->time_msec, event->touch_id, hit.sx, hit.sy);
 		return;
 	}
-	if (pointer_touch < 0) {
-		pointer_touch = event->touch_id;
+	if (cursor->pointer_touch < 0) {
+		cursor->pointer_touch = event->touch_id;
 		wlr_cursor_warp(cursor->wlr, NULL, lx, ly);
 		cursor_process_motion(cursor, event->time_msec);
 		cursor_process_button(cursor, event->time_msec, BTN_LEFT, true);
@@ -55,11 +77,12 @@ static void handle_touch_up(struct wl_listener *listener, void *data)
 	struct wlr_touch_up_event *event = data;
 
 	seat_activity(cursor->seat);
-	if (pointer_touch == event->touch_id) {
-		pointer_touch = -1;
+	if (cursor->pointer_touch == event->touch_id) {
+		cursor->pointer_touch = -1;
 		cursor_process_button(cursor, event->time_msec, BTN_LEFT, false);
 		return;
 	}
+	release_touch(cursor, event->touch_id);
 	wlr_seat_touch_notify_up(cursor->seat->wlr, event->time_msec, event->touch_id);
 }
 
@@ -68,23 +91,21 @@ static void handle_touch_motion(struct wl_listener *listener, void *data)
 	struct cursor *cursor = wl_container_of(listener, cursor, touch_motion);
 	struct wlr_touch_motion_event *event = data;
 	struct seat *seat = cursor->seat;
-	struct wlr_touch_point *point;
-	struct node_hit hit;
+	struct cursor_touch *slot;
 	double lx, ly;
 
 	seat_activity(seat);
 	wlr_cursor_absolute_to_layout_coords(
 		cursor->wlr, &event->touch->base, event->x, event->y, &lx, &ly);
-	if (pointer_touch == event->touch_id) {
+	if (cursor->pointer_touch == event->touch_id) {
 		wlr_cursor_warp(cursor->wlr, NULL, lx, ly);
 		cursor_process_motion(cursor, event->time_msec);
 		return;
 	}
-	point = wlr_seat_touch_get_point(seat->wlr, event->touch_id);
-	hit = node_at(seat->server->scene, lx, ly);
-	if (point != NULL && hit.surface != NULL && hit.surface == point->surface) {
+	slot = find_touch(cursor, event->touch_id, true);
+	if (slot != NULL) {
 		wlr_seat_touch_notify_motion(
-			seat->wlr, event->time_msec, event->touch_id, hit.sx, hit.sy);
+			seat->wlr, event->time_msec, event->touch_id, lx - slot->dx, ly - slot->dy);
 	}
 }
 
@@ -95,6 +116,7 @@ static void handle_touch_cancel(struct wl_listener *listener, void *data)
 	struct wlr_touch_point *point =
 		wlr_seat_touch_get_point(cursor->seat->wlr, event->touch_id);
 
+	release_touch(cursor, event->touch_id);
 	if (point != NULL && point->client != NULL) {
 		wlr_seat_touch_notify_cancel(cursor->seat->wlr, point->client);
 	}
@@ -214,6 +236,7 @@ void touch_connect(struct cursor *c)
 {
 	struct wlr_cursor *w = c->wlr;
 
+	c->pointer_touch = -1;
 	listener_add(&w->events.touch_down, &c->touch_down, handle_touch_down);
 	listener_add(&w->events.touch_up, &c->touch_up, handle_touch_up);
 	listener_add(&w->events.touch_motion, &c->touch_motion, handle_touch_motion);

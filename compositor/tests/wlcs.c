@@ -261,6 +261,7 @@ static void touch_frame(struct module_touch *t)
 	wl_signal_emit_mutable(&t->touch.events.frame, NULL);
 }
 
+/* Whatever their type says, touches come in whole pixels. */
 static void touch_down(WlcsTouch *base, wl_fixed_t x, wl_fixed_t y)
 {
 	struct module_touch *t = (struct module_touch *)base;
@@ -268,8 +269,8 @@ static void touch_down(WlcsTouch *base, wl_fixed_t x, wl_fixed_t y)
 	struct wlr_touch_down_event event = {
 		.touch = &t->touch,
 		.time_msec = now_ms(),
-		.x = relative(x, box.width),
-		.y = relative(y, box.height),
+		.x = relative(wl_fixed_from_int(x), box.width),
+		.y = relative(wl_fixed_from_int(y), box.height),
 	};
 
 	wl_signal_emit_mutable(&t->touch.events.down, &event);
@@ -283,8 +284,8 @@ static void touch_move(WlcsTouch *base, wl_fixed_t x, wl_fixed_t y)
 	struct wlr_touch_motion_event event = {
 		.touch = &t->touch,
 		.time_msec = now_ms(),
-		.x = relative(x, box.width),
-		.y = relative(y, box.height),
+		.x = relative(wl_fixed_from_int(x), box.width),
+		.y = relative(wl_fixed_from_int(y), box.height),
 	};
 
 	wl_signal_emit_mutable(&t->touch.events.motion, &event);
