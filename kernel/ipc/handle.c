@@ -142,10 +142,7 @@ static void handle_closed(struct object *o)
 		known = false; /* the new server never heard of it */
 	}
 	h->reattaching = false;
-	if (h->flags & WEFT_HANDLE_WATCH_OWNER) {
-		h->flags &= ~WEFT_HANDLE_WATCH_OWNER;
-		h->s->nwatch--;
-	}
+	list_del(&h->watch_link);
 	if (oneway_queued(&h->gone))
 		list_del(&h->gone.q.link);
 	handle_unhash(h);
@@ -163,8 +160,7 @@ static void handle_destroy(struct object *o)
 	struct handle *h = container_of(o, struct handle, obj);
 
 	/* It may never have had an fd: then closed() did not run, and its server has not heard of it. */
-	if (h->flags & WEFT_HANDLE_WATCH_OWNER)
-		h->s->nwatch--;
+	list_del(&h->watch_link);
 	handle_unhash(h);
 	list_del(&h->link);
 	detach_mem(h);
@@ -442,6 +438,7 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 	h->id = id;
 	waitq_init(&h->offq);
 	list_init(&h->link);
+	list_init(&h->watch_link);
 	list_init(&h->notice.q.link);
 	h->notice.handle = id;
 	h->notice.emit = reattach_emit;
@@ -465,17 +462,6 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 	}
 	*out = h;
 	return 0;
-}
-
-static void set_flags(struct handle *h, u32 flags)
-{
-	bool was = h->flags & WEFT_HANDLE_WATCH_OWNER, is = flags & WEFT_HANDLE_WATCH_OWNER;
-
-	if (is && !was)
-		h->s->nwatch++;
-	if (was && !is)
-		h->s->nwatch--;
-	h->flags = flags;
 }
 
 #define HANDLE_FLAGS (WEFT_HANDLE_TRAP_WRITE | WEFT_HANDLE_WATCH_OWNER | WEFT_HANDLE_NO_OFFSET)
@@ -503,7 +489,10 @@ int handle_attach_mem(struct handle *h, i32 fd, u32 flags)
 	}
 	detach_mem(h);
 	h->mem = m;
-	set_flags(h, flags);
+	h->flags = flags;
+	list_del(&h->watch_link);
+	if (flags & WEFT_HANDLE_WATCH_OWNER)
+		list_add_tail(&h->s->watched, &h->watch_link);
 	return 0;
 }
 

@@ -236,6 +236,7 @@ static int scheme_new(u64 orphan_ns, u32 max, u32 rank, struct scheme **out)
 	list_init(&s->delivered);
 	list_init(&s->threads);
 	list_init(&s->handles);
+	list_init(&s->watched);
 	waitq_init(&s->servers);
 	waitq_init(&s->room);
 	ktimer_init(&s->orphan_timer, orphan_expired);
@@ -436,11 +437,7 @@ void ipc_process_exited(struct process *p)
 	struct scheme *s;
 	struct handle *h;
 
-	list_for_each(s, &schemes, all_link) {
-		if (!s->nwatch)
-			continue;
-		list_for_each(h, &s->handles, link)
-			if (h->flags & WEFT_HANDLE_WATCH_OWNER)
-				handle_owner_exited(h, p->pid);
-	}
+	list_for_each(s, &schemes, all_link)
+		list_for_each(h, &s->watched, watch_link)
+			handle_owner_exited(h, p->pid);
 }

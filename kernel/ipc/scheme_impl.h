@@ -103,7 +103,7 @@ struct scheme {
 	struct handle **hash;
 	u32 nhash, nhandles;
 	struct list handles;	/* all but root handles */
-	u32 nwatch;
+	struct list watched;	/* handles with WATCH_OWNER, by watch_link */
 	u64 served, dead_replies, bad_replies;
 	struct list all_link;
 };
@@ -122,7 +122,7 @@ struct handle {
 	struct waitq offq;
 	struct weft_attr attr;
 	struct handle *hash_next;
-	struct list link;	/* scheme.handles */
+	struct list link, watch_link;	/* scheme.handles, scheme.watched */
 	struct oneway notice;	/* REATTACH or CLOSE */
 	struct oneway gone;	/* OWNER_GONE */
 	u32 owner[4];		/* pids that used it while it was watched */
