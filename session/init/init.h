@@ -27,6 +27,13 @@ struct endpoint {
 	i32 server;   /* the server end while no service has it, else -1 */
 };
 
+struct service_output {
+	struct loop_source source; /* the read end of the pipe that its fds 1 and 2 are */
+	bool open;
+	size_t n;
+	char text[400];
+};
+
 struct service {
 	struct service *next;
 	struct manifest m;
@@ -39,6 +46,7 @@ struct service {
 	struct endpoint offers[8];
 	u32 restarts, backoff_ms, status;
 	bool start_again; /* after STOPPING */
+	struct service_output output;
 	/* An instance of a driver. */
 	struct service *starter;
 	struct spawn_fd *extra;
@@ -83,10 +91,16 @@ int job_spawn(const struct job_spec *j, struct spawned *out);
 bool job_is_native(const char *path, struct cpio_entry *e);
 void console_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* output.c */
+/** A new pipe to the log for this service's fds 1 and 2. -> its write end, for the caller to close, or a negative errno. */
+i32 output_open(struct service *s);
+void output_close(struct service *s);
+
 /* job.c */
 void job_prepare(void);
 void job_settled(void); /* called when services have settled */
 bool job_exists(void);
+void job_abandon(const char *why); /* the machine goes down under it */
 const char *option(const char *name, char *buf, u64 size); /* of the kernel's command line; NULL: absent */
 
 /* ctl.c: the scheme init */

@@ -86,6 +86,14 @@ bool job_exists(void)
 	return exists;
 }
 
+void job_abandon(const char *why)
+{
+	if (!exists)
+		return;
+	console_say("\n%s has ended, and the machine with it\n\n@@weft-exit %s 125\n", why, nonce);
+	services_shutdown(0, 125);
+}
+
 bool job_is_native(const char *path, struct cpio_entry *e)
 {
 	/* A root file system may lie in the same archive; there /bin is a link, so what has its file under bin/ is one of ours.

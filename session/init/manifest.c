@@ -170,6 +170,7 @@ static int key_restart(struct manifest *m, struct words *w)
 	if (choose(c, w->w[1], &v) < 0 || w->n == 3)
 		return -EINVAL;
 	m->restart = v;
+	m->restart_given = true;
 	if (w->n == 2)
 		return 0;
 	if (number32(w->w[2], &m->backoff_min_ms) < 0 || number32(w->w[3], &m->backoff_max_ms) < 0)
@@ -333,6 +334,8 @@ int manifest_parse(const char *name, const char *text, u64 len, struct manifest 
 		manifest_finish(m);
 		return -EINVAL;
 	}
+	if (m->essential && !m->restart_given)
+		m->restart = RESTART_NEVER;
 	*why = NULL;
 	return 0;
 }

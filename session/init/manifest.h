@@ -18,7 +18,7 @@
  *	watchdog MS			killed if it does not say "alive" for so long
  *	shutdown MS			at the end it is told, and has so long; others are killed
  *	restart always|on-failure|never [MIN MAX]	back-off in ms, doubled at each early end
- *	essential			its final end restarts the machine
+ *	essential			its final end restarts the machine; unless restart is given, its first
  *	user UID GID [GROUP...]
  *	priority idle|low|normal|interactive|driver|rt
  *	env NAME=VALUE
@@ -60,12 +60,12 @@ struct manifest {
 	struct manifest_scheme offers[8];
 	struct manifest_resource resources[12];
 	enum service_type type;
-	enum restart_policy restart;
+	enum restart_policy restart; /* RESTART_NEVER for essential ones that do not say */
 	u32 backoff_min_ms, backoff_max_ms;
 	u32 give, rank, prio;
 	u32 watchdog_ms, shutdown_ms;
 	u32 uid, gid, groups[16];
-	bool posix, paths, notify, essential, may_start_drivers, may_mount, has_user;
+	bool restart_given, posix, paths, notify, essential, may_start_drivers, may_mount, has_user;
 	char *text; /* the words point into it */
 };
 

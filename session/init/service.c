@@ -360,6 +360,7 @@ static void mend(struct service *s, bool failed)
 		service_changed(s, failed ? INIT_FAILED : INIT_DONE);
 		if (s->m.essential) {
 			native_log("init: %s was essential: restarting the machine", s->m.name);
+			job_abandon(s->m.name);
 			services_shutdown(1, 0);
 		}
 	}
@@ -377,6 +378,7 @@ static void handle_exit(struct loop_source *src, u32 events)
 		loop_remove(&loop, &s->notify_source);
 		close_fd(&s->notify);
 	}
+	output_close(s);
 	close_fd(&s->shutdown);
 	close_fd(&s->process.proc);
 	loop_timer_clear(&loop, &s->timer);

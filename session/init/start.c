@@ -150,6 +150,12 @@ static int add_given(struct plan *p, struct service *s)
 		r = add(p, "ns", b->ns, -1, 0, false);
 	for (i32 fd = 0; r == 0 && fd < 3 && (s->m.give & GIVE_CONSOLE); fd++)
 		r = add(p, NULL, fd, fd, 0, false);
+	if (r == 0 && !(s->m.give & GIVE_CONSOLE)) {
+		i32 fd = output_open(s);
+		r = add(p, NULL, fd, 1, 0, true);
+		if (r == 0)
+			r = add(p, NULL, fd, 2, 0, false);
+	}
 	if (r == 0 && s->m.notify)
 		r = add_counter(p, "notify", &s->notify, WEFT_RIGHT_WRITE);
 	if (r == 0 && s->m.shutdown_ms)
