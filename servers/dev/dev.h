@@ -11,4 +11,8 @@ int memory_devices(struct fs *fs);
 i64 uevent_send(struct fsreq *r);
 i64 uevent_subscribe(struct fsreq *r);
 
+/* netlink.c */
+int netlink_node(struct fs *fs);
+void netlink_broadcast(u32 group, const char *data, u32 len);
+
 #endif

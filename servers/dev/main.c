@@ -184,6 +184,8 @@ static int make_tree(struct fs *fs)
 		if (!vfs_add_link(fs, links[i][0], links[i][1]))
 			return -ENOMEM;
 	int e = memory_devices(fs);
+	if (!e)
+		e = netlink_node(fs);
 	return e ? e : cpu_files(fs);
 }
 

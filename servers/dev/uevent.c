@@ -34,6 +34,7 @@ i64 uevent_send(struct fsreq *r)
 	int e = fsreq_in(r, 0, 0, event, len);
 	if (e)
 		return e;
+	netlink_broadcast((u32)r->sqe->args[0], event, len);
 	for (u32 i = 0; i < nsubscribers;) {
 		bool wants = subscribers[i].groups & (u32)r->sqe->args[0];
 		if (wants && !post(subscribers[i].fd, event, len)) { /* its reader is gone */

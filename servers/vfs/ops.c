@@ -140,7 +140,7 @@ static int may_open(struct fsreq *r, struct node *n, u32 flags, bool created)
 		return -EISDIR;
 	if ((flags & O_DIRECTORY) && !S_ISDIR(n->mode))
 		return -ENOTDIR;
-	if (S_ISSOCK(n->mode) || ((S_ISCHR(n->mode) || S_ISBLK(n->mode)) && !n->nops))
+	if ((S_ISSOCK(n->mode) || S_ISCHR(n->mode) || S_ISBLK(n->mode)) && !n->nops)
 		return -ENXIO;
 	if (S_ISFIFO(n->mode) && !n->nops)
 		n->nops = &fifo_ops;
