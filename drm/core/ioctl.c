@@ -228,6 +228,28 @@ static i64 do_syncobj(struct fsreq *r)
 	return syncobj_ioctl(r, (u32)r->sqe->args[0]);
 }
 
+/* A lease of nothing is a second open file of the card, which may make buffers (what wlroots asks it for). Objects are not leased yet. */
+static i64 create_lease(struct fsreq *r)
+{
+	struct drm_mode_create_lease a;
+	i64 e = ARG_GET(r, a);
+	if (e)
+		return e;
+	if (a.object_count)
+		return -EOPNOTSUPP;
+	if (a.flags & ~(u32)(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	a.lessee_id = next_id++;
+	e = ARG_PUT(r, a);
+	if (!e)
+		e = vfs_give_handle(r, r->h->dentry, O_RDWR | (a.flags & O_NONBLOCK));
+	if (!e) {
+		struct drmfile *lessee = handle_find(&tree, r->fd.handle)->priv;
+		lessee->authenticated = true;
+	}
+	return e;
+}
+
 static i64 no_lease(struct fsreq *r)
 {
 	(void)r;
@@ -251,7 +273,7 @@ static const struct {
 	{0xb4, AUTH, gem_destroy_dumb}, {0xb5, 0, get_plane_resources}, {0xb6, 0, get_plane}, {0xb7, MASTER, legacy_set_plane}, {0xb8, 0, fb_add2},
 	{0xb9, 0, prop_object}, {0xba, MASTER, legacy_set_property}, {0xbb, MASTER, legacy_cursor}, {0xbc, MASTER, atomic_commit},
 	{0xbd, 0, blob_create}, {0xbe, 0, blob_destroy}, {0xbf, RENDER, do_syncobj}, {0xc0, RENDER, do_syncobj}, {0xc1, RENDER, do_syncobj},
-	{0xc2, RENDER, do_syncobj}, {0xc3, RENDER, do_syncobj}, {0xc4, RENDER, do_syncobj}, {0xc5, RENDER, do_syncobj}, {0xc6, MASTER, no_lease},
+	{0xc2, RENDER, do_syncobj}, {0xc3, RENDER, do_syncobj}, {0xc4, RENDER, do_syncobj}, {0xc5, RENDER, do_syncobj}, {0xc6, MASTER, create_lease},
 	{0xc7, MASTER, no_lease}, {0xc8, MASTER, no_lease}, {0xc9, MASTER, no_lease}, {0xce, 0, fb_get2}, {0xd0, 0, fb_close},
 };
 

@@ -58,7 +58,7 @@ static const struct ioctl_desc drm[] = {
 	D(0xc3, 32, .nested = 1, .n = {PTR(0, 16, 4, ARG_IN)}),
 	D(0xc4, 16, .nested = 1, .n = {PTR(0, 8, 4, ARG_IN)}),		/* SYNCOBJ_RESET */
 	D(0xc5, 16, .nested = 1, .n = {PTR(0, 8, 4, ARG_IN)}),		/* SYNCOBJ_SIGNAL */
-	D(0xc6, 24, .nested = 1, .n = {PTR(0, 8, 4, ARG_IN)}),		/* CREATE_LEASE */
+	D(0xc6, 24, .fd_out = 21, .cloexec_at = 13, .nested = 1, .n = {PTR(0, 8, 4, ARG_IN)}), /* CREATE_LEASE */
 	D(0xc7, 16, .nested = 1, .n = {PTR(8, 0, 4, ARG_OUT)}),		/* LIST_LESSEES */
 	D(0xc8, 16, .nested = 1, .n = {PTR(8, 0, 4, ARG_OUT)}),		/* GET_LEASE */
 	D(0xc9, 4),							/* REVOKE_LEASE */
