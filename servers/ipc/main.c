@@ -184,6 +184,11 @@ static i64 op_bind(struct request *r)
 		e = name_of(r, inode, 1, &a, &k);
 	if (!e && binding_of(socket))
 		e = -EINVAL;
+	if (!e && r->sqe->args[2]) {
+		/* Only what it is called: nobody connects to it. */
+		name_remember(socket, &a, NULL);
+		return 0;
+	}
 	if (!e && !inode && k.len == 0)
 		e = autobind(&a, &k);
 	if (!e)

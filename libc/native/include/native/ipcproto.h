@@ -20,7 +20,7 @@
 #include <weft/scheme.h>
 
 enum ipcp_op {
-	/* args: socket type, has_inode. Buffer 0 IN: sockaddr. fds: {the socket itself, inode handle if has_inode}. An empty name (sa_family
+	/* args: socket type, has_inode, 1: only remember the name. Buffer 0 IN: sockaddr. fds: {the socket itself, inode handle if has_inode}. An empty name (sa_family
 	 * only) asks for an abstract one of the server's choice: out[0] = its length, buffer 1 OUT */
 	IPCP_BIND = WEFT_OP_USER,
 	/* args: backlog. fds: {the socket itself, its other end}. -EINVAL if it is not bound. A second listen has one fd: new backlog */

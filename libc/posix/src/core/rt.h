@@ -107,6 +107,7 @@ struct rt_inotify {
 };
 #define RT_INOTIFIES 16
 #define RT_PASSCREDS 32
+#define RT_INETS 64
 
 /* Process state, in a slot's state area. Locks are taken in the order of their declaration, and all of them by fork. */
 struct rt_proc {
@@ -139,6 +140,8 @@ struct rt_proc {
 
 	u64 passcred[RT_PASSCREDS]; /* channel ends with SO_PASSCRED */
 	u32 passcred_next;
+	u64 inet[RT_INETS]; /* socket object << 8 | family: of AF_INET sockets without a name yet */
+	u32 inet_next;
 
 	u32 xsave_size; /* 0: FXSAVE only */
 	u64 xsave_mask;

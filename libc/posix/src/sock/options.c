@@ -72,6 +72,13 @@ static i64 peer_cred(i32 fd, struct linux_ucred *out)
 	return 0;
 }
 
+static i32 rt_inet_option(u64 level, u64 name)
+{
+	if (level == 6)
+		return name == 2 ? 32768 : name == 1 ? 1 : 0; /* TCP_MAXSEG, TCP_NODELAY */
+	return level == 0 && name == 2 ? 64 : 0; /* IP_TTL */
+}
+
 static i64 get_net(i32 fd, u64 level, u64 name, u64 val, u64 lenp)
 {
 	u32 room;
@@ -97,17 +104,25 @@ i64 rt_sys_getsockopt(u64 fd, u64 level, u64 name, u64 val, u64 lenp)
 		return r;
 	if (info.type == WEFT_OBJ_HANDLE)
 		return get_net(fd, level, name, val, lenp);
-	if (level != SOL_SOCKET)
-		return -EOPNOTSUPP;
+	if (level != SOL_SOCKET) {
+		/* TCP's and IP's options have their defaults on the loopback. */
+		if (!rt_sock_inet(fd, info.object))
+			return -EOPNOTSUPP;
+		v = rt_inet_option(level, name);
+		return put_option(val, lenp, &v, 4);
+	}
 	switch (name) {
 	case SO_TYPE:
 		r = info.type == WEFT_OBJ_DGRAM ? WEFT_CHAN_DGRAM : NC(FD_CTL, (i32)fd, WEFT_CHAN_TYPE, 0, 0);
 		v = r >= 0 && r <= WEFT_CHAN_SEQPACKET ? linux_type[r] : SOCK_DGRAM;
 		break;
 	case SO_DOMAIN:
-		v = AF_UNIX;
+		v = rt_sock_inet(fd, info.object);
+		v = v ? v : AF_UNIX;
 		break;
 	case SO_PROTOCOL:
+		v = rt_sock_inet(fd, info.object) ? 6 : 0;
+		break;
 	case SO_ERROR:
 	case SO_REUSEADDR:
 	case SO_KEEPALIVE:
@@ -183,7 +198,7 @@ i64 rt_sys_setsockopt(u64 fd, u64 level, u64 name, u64 val, u64 len)
 		return NC(FD_CALL, (i32)fd, &q);
 	}
 	if (level != SOL_SOCKET)
-		return -EOPNOTSUPP;
+		return rt_sock_inet(fd, info.object) ? 0 : -EOPNOTSUPP;
 	if (len < 4)
 		return -EINVAL;
 	if (copy_in(&v, val, 4))
@@ -203,6 +218,7 @@ i64 rt_sys_setsockopt(u64 fd, u64 level, u64 name, u64 val, u64 len)
 	case SO_PRIORITY:
 	case SO_OOBINLINE:
 	case SO_DONTROUTE:
+	case SO_REUSEPORT:
 	case SO_LINGER:
 	case SO_RCVLOWAT:
 	case SO_TIMESTAMP:

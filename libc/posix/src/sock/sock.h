@@ -46,6 +46,7 @@ struct linux_ucred {
 };
 
 i64 rt_sock_check(u64 fd, struct weft_fd_info *info);
+u32 rt_sock_inet(i32 fd, u64 object);
 i64 rt_dgram_dest(u64 addr, u64 len);
 /* A request to a socket that is a handle; addresses in the program's memory. */
 i64 rt_net_call(i32 fd, u32 op, u64 arg, u64 in, u64 inlen, u64 out, u64 outlenp);

@@ -3,7 +3,7 @@
  * Unix sockets (native/ipcproto.h): a socket is a channel end from birth; names are servers/ipc's. Datagram sockets are kernel
  * endpoints whose sender ends are looked up by name. The address family decides which server: AF_INET is scheme net's.
  */
-#include "sock.h"
+#include "inet.h"
 #include "../core/calls.h"
 #include <native/ipcproto.h>
 #include <native/netlink.h>
@@ -51,6 +51,21 @@ static i64 open_scheme_socket(i32 root, u64 family, u64 type, u64 protocol)
 	return got[0];
 }
 
+/* Streams of the loopback (inet.h). */
+static i64 loopback_socket(u64 family, u64 type, u64 protocol)
+{
+	struct weft_fd_info info;
+
+	if ((type & SOCK_TYPE_MASK) != SOCK_STREAM)
+		return -EPROTONOSUPPORT;
+	if (protocol != 0 && protocol != 6)
+		return -EPROTONOSUPPORT;
+	i64 fd = rt_obj_create(WEFT_OBJ_CHANNEL, WEFT_CHAN_STREAM, 1, type);
+	if (fd >= 0 && rt_fd_info(fd, &info) >= 0)
+		rt_inet_remember(info.object, family);
+	return fd;
+}
+
 i64 rt_sys_socket(u64 family, u64 type, u64 protocol)
 {
 	struct rt_proc *p = rt_proc();
@@ -73,9 +88,9 @@ i64 rt_sys_socket(u64 family, u64 type, u64 protocol)
 		return rt_netlink_socket(type, protocol);
 	case AF_INET:
 	case AF_INET6:
-		if (p->net < 0)
-			return -EAFNOSUPPORT;
-		return open_scheme_socket(p->net, family, type, protocol);
+		if (p->net >= 0)
+			return open_scheme_socket(p->net, family, type, protocol);
+		return loopback_socket(family, type, protocol);
 	}
 	return -EAFNOSUPPORT;
 }
@@ -171,6 +186,28 @@ static i64 ipc_call(u32 op, u64 a, u64 b, u64 c, const void *addr, u32 len, cons
 	return NC(FD_CALL, p->ipc, q);
 }
 
+static bool is_inet(u64 addr, u64 len)
+{
+	u16 family;
+
+	return len >= 2 && !get_u16(&family, addr) && (family == AF_INET || family == AF_INET6);
+}
+
+/* Port 0 takes one that is free. args[2] of a bind: the name is only remembered, for a connecting socket */
+static i64 inet_bind(i32 fd, struct sockaddr_un_ *un, u16 port, bool only_name)
+{
+	i64 r = -EADDRINUSE;
+
+	for (u32 tries = 0; tries < 64 && r == -EADDRINUSE; tries++) {
+		struct weft_req q = {.flags = WEFT_REQ_NOINTR};
+		rt_inet_set_port(un, port ? port : rt_inet_random_port());
+		r = ipc_call(IPCP_BIND, WEFT_CHAN_STREAM, 0, only_name, un, INET_NAME_LEN, &fd, 1, &q);
+		if (port)
+			break;
+	}
+	return r;
+}
+
 i64 rt_sys_bind(u64 fd, u64 addr, u64 len)
 {
 	struct weft_fd_info info;
@@ -183,6 +220,11 @@ i64 rt_sys_bind(u64 fd, u64 addr, u64 len)
 		return r;
 	if (info.type == WEFT_OBJ_HANDLE)
 		return rt_net_call(fd, NETP_BIND, 0, addr, len, 0, 0);
+	if (is_inet(addr, len)) {
+		u16 port;
+		r = rt_inet_name(addr, len, true, &un, &port);
+		return r ? r : inet_bind(fd, &un, port, false);
+	}
 	r = address_in(addr, len, &un, true, &inode);
 	if (r < 0)
 		return r;
@@ -209,6 +251,11 @@ i64 rt_sys_listen(u64 fd, u64 backlog)
 		return -EOPNOTSUPP;
 	peer = NC(FD_CTL, (i32)fd, WEFT_CHAN_OPEN_PEER, 0, 0);
 	fds[1] = peer;
+	u32 family = rt_inet_family(info.object);
+	if (family) { /* listening without a name takes a port; a bound socket refuses a second one */
+		struct sockaddr_un_ un = {.family = AF_UNIX, .path = {0, 1, 'i', family}};
+		inet_bind(fd, &un, 0, false);
+	}
 	r = ipc_call(IPCP_LISTEN, MIN((u32)backlog, 4096u), 0, 0, NULL, 0, fds, peer >= 0 ? 2 : 1, &q);
 	if (peer >= 0)
 		NC(FD_CLOSE, peer);
@@ -232,9 +279,21 @@ i64 rt_sys_connect(u64 fd, u64 addr, u64 len)
 		return -EOPNOTSUPP;
 	if (len >= 2 && !get_u16(&family, addr) && family == 0)
 		return 0; /* AF_UNSPEC: nothing to dissolve */
-	r = address_in(addr, len, &un, false, &inode);
-	if (r < 0)
-		return r;
+	if (is_inet(addr, len)) {
+		struct sockaddr_un_ own;
+		u16 port;
+		r = rt_inet_name(addr, len, false, &un, &port);
+		if (r)
+			return r;
+		own = un;
+		inet_bind(fd, &own, 0, true);
+		len = INET_NAME_LEN;
+		inode = -1;
+	} else {
+		r = address_in(addr, len, &un, false, &inode);
+		if (r < 0)
+			return r;
+	}
 	peer = NC(FD_CTL, (i32)fd, WEFT_CHAN_OPEN_PEER, 0, 0);
 	if (peer < 0) {
 		r = -EISCONN;
@@ -298,7 +357,13 @@ i64 rt_sys_accept4(u64 fd, u64 addr, u64 lenp, u64 flags)
 		in.addr[0] = AF_UNIX;
 		in.addr[1] = 0;
 	}
-	r = put_address(addr, lenp, in.addr, n);
+	u8 inet[28];
+	if (rt_inet_is_name(in.addr, n)) {
+		n = rt_inet_address(in.addr, inet);
+		r = put_address(addr, lenp, inet, n);
+	} else {
+		r = put_address(addr, lenp, in.addr, n);
+	}
 	if (r < 0) {
 		NC(FD_CLOSE, got[0]);
 		return r;
@@ -337,9 +402,36 @@ static i64 name_of(u64 fd, u64 addr, u64 lenp, bool peer)
 	u32 n = r < 0 || q.out[0] < 2 ? 2 : MIN(q.out[0], 110ul);
 	if (r == -ENOTCONN)
 		return r;
+	u8 inet[28] = {0};
+	if (rt_inet_is_name(un, n)) {
+		n = rt_inet_address(un, inet);
+		return put_address(addr, lenp, inet, n);
+	}
+	u32 family = n == 2 ? rt_inet_family(info.object) : 0;
+	if (family) {
+		inet[0] = family;
+		return put_address(addr, lenp, inet, family == AF_INET ? 16 : 28);
+	}
 	un[0] = AF_UNIX;
 	un[1] = 0;
 	return put_address(addr, lenp, un, n);
+}
+
+/* AF_INET, AF_INET6, or 0 for a unix socket. */
+u32 rt_sock_inet(i32 fd, u64 object)
+{
+	struct rt_proc *p = rt_proc();
+	u8 un[128] = {0};
+	i32 send = fd;
+	u32 family = rt_inet_family(object);
+	struct weft_buf b = {(u64)un, sizeof(un), WEFT_BUF_OUT};
+
+	for (u32 peer = 0; peer < 2 && !family && p->ipc >= 0; peer++) {
+		struct weft_req q = {.op = IPCP_NAME, .flags = WEFT_REQ_NOINTR, .nbufs = 1, .nfds = 1, .args = {peer}, .bufs = (u64)&b, .fds = (u64)&send};
+		if (NC(FD_CALL, p->ipc, &q) >= 0 && rt_inet_is_name(un, q.out[0]))
+			family = un[5];
+	}
+	return family;
 }
 
 i64 rt_sys_getsockname(u64 fd, u64 addr, u64 lenp)
