@@ -434,7 +434,7 @@ i64 sys_mem_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
 
 /*
  * bus[] gets one address for each page. -EINVAL: alignment, empty, beyond the end, n too small; -EPERM: rights, no DMA resource; -ENODEV: no memory
- * behind the fd; -E2BIG: more than 256 MiB; -ENOMEM; -EFAULT; -EMFILE.
+ * behind the fd; -E2BIG: more than 256 MiB; -EBUSY: a page has 65,535 pins; -ENOMEM; -EFAULT; -EMFILE.
  */
 i64 sys_mem_pin(u64 fd, u64 off, u64 len, u64 resfd, u64 bus, u64 n)
 {

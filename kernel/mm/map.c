@@ -216,8 +216,12 @@ int as_populate(struct as *a, u64 start, u64 end)
 				return -ENOMEM; /* nobody is killed for what was only wished for */
 			if (as_fault(a, start, write, false))
 				return current_thread() && current_thread()->killed ? -EINTR : -ENOMEM;
-			if (a->gen != gen)
+			if ((start >> PAGE_SHIFT) % 64 == 63 && mm_pause())
+				return -EINTR;
+			if (a->gen != gen) {
+				start += PAGE_SIZE;
 				break;
+			}
 		}
 	}
 	return 0;

@@ -122,7 +122,7 @@ i64 memobj_read(struct memobj *m, struct uio *u, u64 off, u32 flags)
 		batch_put(&b);
 		total += done;
 		off += done;
-		if (done < b.bytes) {
+		if (done < b.bytes || (u->left && mm_pause())) {
 			object_put(&m->obj);
 			return total ? (i64)total : -EFAULT;
 		}
@@ -198,7 +198,7 @@ static i64 write_locked(struct memobj *m, struct uio *u, u64 off)
 		off += done;
 		if (done && off > m->size)
 			m->size = off;
-		if (done < b.bytes)
+		if (done < b.bytes || (u->left && mm_pause()))
 			return total ? (i64)total : -EFAULT;
 	}
 	return total;

@@ -437,6 +437,8 @@ int memobj_punch(struct memobj *m, u64 off, u64 len)
 		memset((char *)frame_virt(f) + (at & (PAGE_SIZE - 1)), 0, n);
 		frame_put(f);
 		at += n;
+		if (at % (16 * PAGE_SIZE) == 0 && mm_pause())
+			return -EINTR;
 	}
 	if (m->pager || m->parent)
 		goto done;
@@ -471,7 +473,7 @@ int memobj_commit(struct memobj *m, u64 off, u64 len)
 		if (r)
 			return r == -EFAULT ? -EINVAL : r;
 		frame_put(f);
-		if (thread_interrupted(current_thread()))
+		if (idx % 16 == 15 && (mm_pause() || thread_interrupted(current_thread())))
 			return -EINTR;
 	}
 	return 0;

@@ -29,7 +29,7 @@ static void hold_free(struct dma_hold *h)
 	for (u64 i = 0; i < h->n; i++) {
 		struct frame *f = h->f ? h->f[i] : h->first + i;
 
-		if (h->f && f->refs == 1)
+		if (h->f && --f->order == 0)
 			f->flags &= ~FRAME_PINNED;
 		frame_put(f);
 	}
@@ -183,7 +183,13 @@ int pin_create(struct memobj *m, u64 off, u64 len, struct resource *res, u64 *bu
 		r = memobj_get_page(m, first + i, true, &f);
 		if (r)
 			break;
+		if (f->order == 0xffff) {
+			frame_put(f);
+			r = -EBUSY;
+			break;
+		}
 		f->flags |= FRAME_PINNED;
+		f->order++; /* pins of this frame */
 		p->hold->f[p->hold->n++] = f;
 		bus[i] = frame_phys(f);
 	}

@@ -72,6 +72,8 @@ static i64 query_resident(struct as *a, u64 addr, u64 buf, u64 n)
 		if (copy_to_user(buf + done, some, part))
 			return -EFAULT;
 		done += part;
+		if (mm_pause())
+			return -EINTR;
 	}
 	return n;
 }
@@ -100,6 +102,8 @@ static i64 query_copy(struct as *a, u64 addr, u64 buf, u64 n, bool write)
 		if (r)
 			return done ? (i64)done : r;
 		done += part;
+		if (done % (16 * PAGE_SIZE) < PAGE_SIZE && mm_pause())
+			return done;
 	}
 	return done;
 }

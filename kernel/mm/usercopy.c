@@ -5,12 +5,23 @@
  * Every user range is checked against WEFT_USER_MAX first. Copies of more than BIG bytes drop the BKL: what the kernel's side of the copy lies in
  * must be held by its caller.
  */
+#include "frame.h"
 #include "uio.h"
 #include <kernel/arch.h>
 #include <kernel/thread.h>
 
 #define BIG 1024u
 #define IOV_MAX 1024u
+
+int mm_pause(void)
+{
+	bkl_drop();
+	arch_irq_window();
+	bkl_retake();
+	if (this_cpu()->need_resched)
+		sched_yield();
+	return current_thread()->killed ? -EINTR : 0;
+}
 
 static bool range_ok(u64 addr, u64 n)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What arch/ offers to the rest. arch/x86_64/arch_types.h defines struct arch_thread, struct arch_cpu, this_cpu(). */
+/* What arch/ offers to the rest. arch/x86_64/arch_types.h defines struct arch_thread, struct arch_cpu, this_cpu(), arch_irq_window(). */
 #ifndef KERNEL_ARCH_H
 #define KERNEL_ARCH_H
 

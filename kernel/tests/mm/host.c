@@ -317,6 +317,7 @@ u64 now_ns(void) { return test_clock += 1000; }
 void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *t)) { t->fn = fn; }
 void ktimer_arm(struct ktimer *t, u64 deadline) { }
 void ktimer_cancel(struct ktimer *t) { }
+void sched_yield(void) { }
 u32 waitq_wake(struct waitq *q, u32 n, int result) { return 0; }
 bool thread_interrupted(struct thread *t) { return false; }
 void process_kill(struct process *p, u32 status) { p->exiting = true; }

@@ -50,6 +50,8 @@ static inline struct cpu *this_cpu(void)
 }
 static inline u64 arch_tsc(void) { return __builtin_ia32_rdtsc(); }
 extern bool arch_emulated; /* by TCG, where pause leaves the translated code and costs a microsecond */
+/* Takes the interrupts that wait. The BKL is not held. */
+static inline void arch_irq_window(void) { __asm__ volatile("sti\n\tnop\n\tcli" ::: "memory"); }
 static inline void cpu_relax(void)
 {
 	if (arch_emulated)
