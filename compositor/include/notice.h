@@ -5,7 +5,7 @@
 
 struct server;
 
-/** Shows lines of text until they are replaced or closed. */
+/** Shows lines of text until they are replaced, closed, or clicked on. */
 void notice_show(struct server *server, const char *title, const char *const *lines, int count);
 void notice_close(struct server *server);
 

@@ -22,6 +22,8 @@ struct output {
 	bool power_off;
 	bool gamma_dirty;
 	bool framed;
+	unsigned refused; /* frames in a row that the backend did not take */
+	struct wl_event_source *retry;
 	struct wallpaper *wallpaper;
 	struct wl_listener frame;
 	struct wl_listener request_state;

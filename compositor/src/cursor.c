@@ -15,6 +15,7 @@
 #include "layer.h"
 #include "lock.h"
 #include "menu.h"
+#include "notice.h"
 #include "output.h"
 #include "protocols.h"
 #include "seat.h"
@@ -353,6 +354,11 @@ static bool press(struct cursor *cursor, uint32_t time, uint32_t button)
 	cursor->press_dy = cursor->wlr->y - hit.sy;
 	if (session_locked(server)) {
 		return true;
+	}
+	if (hit.owner != NULL && hit.owner->kind == NODE_OSD) {
+		notice_close(server);
+		cursor_schedule_rebase(cursor);
+		return false;
 	}
 	if (run_mouse_binding(cursor, &hit, button)) {
 		return false;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "canvas.h"
+#include "node.h"
 #include "output.h"
 #include "seat.h"
 
@@ -13,6 +14,7 @@
 
 struct notice {
 	struct wlr_scene_tree *tree;
+	struct node_owner owner;
 };
 
 void notice_close(struct server *server)
@@ -49,6 +51,8 @@ void notice_show(struct server *server, const char *title, const char *const *li
 	}
 	server->notice = mem_zalloc(sizeof(*server->notice));
 	server->notice->tree = wlr_scene_tree_create(server->layers[LAYER_OSD]);
+	server->notice->owner = (struct node_owner){NODE_OSD, server->notice};
+	node_set_owner(&server->notice->tree->node, &server->notice->owner);
 	wlr_scene_node_set_position(&server->notice->tree->node,
 		output->usable.x + (output->usable.width - width) / 2, output->usable.y + 12);
 	canvas_rounded(canvas->cairo, 0.5, 0.5, width - 1, height - 1, 9, true);

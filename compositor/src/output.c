@@ -18,6 +18,8 @@
 #include "view.h"
 #include "wallpaper.h"
 
+#define RETRY_MS 40
+
 static void handle_first_frame(void *data)
 {
 	struct server *server = data;
@@ -40,14 +42,14 @@ static void log_first_frame(struct output *output)
 }
 
 /* Commits the scene; a gamma ramp that the hardware refuses is given back to its client. */
-static void render(struct output *output)
+static bool render(struct output *output)
 {
 	struct wlr_gamma_control_v1 *gamma;
 	struct wlr_output_state state;
+	bool ok = true;
 
 	if (!output->gamma_dirty) {
-		wlr_scene_output_commit(output->scene_output, NULL);
-		return;
+		return wlr_scene_output_commit(output->scene_output, NULL);
 	}
 	output->gamma_dirty = false;
 	gamma = wlr_gamma_control_manager_v1_get_control(
@@ -57,10 +59,35 @@ static void render(struct output *output)
 		if (!wlr_gamma_control_v1_apply(gamma, &state) ||
 			!wlr_output_commit_state(output->wlr_output, &state)) {
 			wlr_gamma_control_v1_send_failed_and_destroy(gamma);
-			wlr_scene_output_commit(output->scene_output, NULL);
+			ok = wlr_scene_output_commit(output->scene_output, NULL);
 		}
 	}
 	wlr_output_state_finish(&state);
+	return ok;
+}
+
+/*
+ * A display driver that is being restarted refuses frames for a while. Nobody would ask for another
+ * one until something changes on the screen, so it is tried again by time.
+ */
+static int handle_retry(void *data)
+{
+	struct output *output = data;
+
+	wlr_output_schedule_frame(output->wlr_output);
+	return 0;
+}
+
+static void frame_refused(struct output *output)
+{
+	if (output->refused++ % 100 == 0) {
+		wlr_log(WLR_ERROR, "%s: a frame was refused; trying again",
+			output->wlr_output->name);
+	}
+	if (output->retry == NULL) {
+		output->retry = wl_event_loop_add_timer(output->server->loop, handle_retry, output);
+	}
+	wl_event_source_timer_update(output->retry, RETRY_MS);
 }
 
 static void handle_frame(struct wl_listener *listener, void *data)
@@ -72,7 +99,11 @@ static void handle_frame(struct wl_listener *listener, void *data)
 	if (!output->wlr_output->enabled) {
 		return;
 	}
-	render(output);
+	if (!render(output)) {
+		frame_refused(output);
+		return;
+	}
+	output->refused = 0;
 	session_lock_frame(output->server, output);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	wlr_scene_output_send_frame_done(output->scene_output, &now);
@@ -98,6 +129,9 @@ static void output_destroy(struct output *output)
 	listener_remove(&output->frame);
 	listener_remove(&output->request_state);
 	listener_remove(&output->destroy);
+	if (output->retry != NULL) {
+		wl_event_source_remove(output->retry);
+	}
 	wallpaper_destroy(output->wallpaper);
 	session_lock_output_removed(server, output);
 	wl_list_remove(&output->link);

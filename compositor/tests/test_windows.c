@@ -466,6 +466,10 @@ static void reload_and_its_errors(void **state)
 	}
 	assert_int_not_equal(screen_pixel(640, 20), 0x405060);
 	assert_int_equal(screen_pixel(5, 700), 0x405060);
+	/* A click takes the message away. */
+	pointer_click(640, 20);
+	pointer_move(5, 600);
+	expect_pixel(640, 20, 0x405060);
 	compositor_write_config(CONFIG);
 	expect_pixel(5, 700, 0x102030);
 	expect_pixel(640, 20, 0x102030);
