@@ -8,6 +8,7 @@
 void kernel_main(void)
 {
 	klog("Weft, command line: %s", boot_info.cmdline);
+	trace_on = boot_option("trace");
 	frames_init();
 	arch_init_early();
 	bkl_lock();

@@ -29,8 +29,9 @@ static void drop(bool taken)
 		__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
 }
 
-static bool has_word(const char *line, const char *word)
+bool boot_option(const char *word)
 {
+	const char *line = boot_info.cmdline;
 	size_t n = strlen(word);
 
 	for (const char *p = line; *p; p++)
@@ -46,7 +47,7 @@ static void write(const char *s, size_t n)
 		arch_debug_putc(s[i]);
 	}
 	if (serial < 0)
-		serial = has_word(boot_info.cmdline, "klog=serial");
+		serial = boot_option("klog=serial");
 	if (serial)
 		console_write(s, n);
 }
@@ -102,11 +103,6 @@ void klog_user(const char *name, const char *s, size_t n)
 	drop(taken);
 }
 
-u64 klog_end(void)
-{
-	return head;
-}
-
 size_t klog_read(u64 *cursor, char *buf, size_t n)
 {
 	bool taken = take();
@@ -154,7 +150,7 @@ void panic(const char *fmt, ...)
 	__builtin_va_end(ap);
 	arch_backtrace((u64)__builtin_frame_address(0), add_frame, &t);
 	klog("@@bt%s", t.line);
-	if (has_word(boot_info.cmdline, "panic=off"))
+	if (boot_option("panic=off"))
 		arch_power_off(127);
 	arch_halt();
 }

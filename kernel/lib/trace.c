@@ -11,8 +11,9 @@ static struct {
 	u32 cpu, tid;
 } ring[ENTRIES];
 static u64 next;
+bool trace_on;
 
-void ktrace(const char *event, u64 a, u64 b)
+void trace_add(const char *event, u64 a, u64 b)
 {
 	u64 i = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) % ENTRIES;
 	struct cpu *c = this_cpu();

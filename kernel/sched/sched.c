@@ -202,6 +202,7 @@ static void switch_to(struct cpu *c, struct thread *next)
 	usage_charge(prev, now);
 	next->run_since = now;
 	c->switches++;
+	ktrace("switch", next->tid, next->prio);
 	next->state = T_RUNNING;
 	if (next == c->idle) {
 		idle_cpus |= cpu_bit(c);

@@ -298,16 +298,12 @@ switch_stack:
 	popq %rbp
 	ret
 
-	.globl thread_entry_user, thread_entry_kernel
+	.globl thread_entry_user
 thread_entry_user:
 	xorl %ebp, %ebp
 	movq %rsp, %rdi
 	call thread_first_return
 	jmp user_return_full
-thread_entry_kernel:
-	xorl %ebp, %ebp
-	call *%rbx
-	ud2
 
 	/*
 	 * u64 arch_copy_user(void *to, const void *from, u64 n): 64 bytes a turn, then bytes. A fault in a turn is answered by going on

@@ -67,14 +67,12 @@ struct weft_regs *arch_user_regs(struct thread *t)
 }
 
 /* Below the registers: what switch_stack pops, and where it returns to. */
-static void first_frame(struct thread *t, void (*entry)(void), void (*fn)(void))
+static void first_frame(struct thread *t)
 {
 	u64 *sp = (u64 *)(t->arch.kstack_top - REGS_SIZE);
 
-	*--sp = (u64)entry;
-	*--sp = 0;	 /* rbp */
-	*--sp = (u64)fn; /* rbx */
-	for (u32 i = 0; i < 4; i++)
+	*--sp = (u64)thread_entry_user;
+	for (u32 i = 0; i < 6; i++)
 		*--sp = 0;
 	t->arch.rsp = (u64)sp;
 }
@@ -93,15 +91,8 @@ int arch_thread_init(struct thread *t, const struct weft_regs *regs, u64 fs_base
 	t->arch.fpu_cpu = ~0u;
 	memcpy(t->arch.fpu, fpu_clean, x86.xsave_size);
 	*arch_user_regs(t) = *regs;
-	first_frame(t, thread_entry_user, NULL);
+	first_frame(t);
 	return 0;
-}
-
-void arch_thread_init_kernel(struct thread *t, void (*fn)(void))
-{
-	t->arch = (struct arch_thread){.kstack_top = kstack_alloc(), .fpu_cpu = ~0u};
-	kassert(t->arch.kstack_top);
-	first_frame(t, thread_entry_kernel, fn);
 }
 
 void arch_thread_copy_fpu(struct thread *to, struct thread *from)

@@ -20,7 +20,7 @@ void tlb_flush_page(u64 addr)
 	invlpg(addr);
 }
 
-void tlb_flush_all(void)
+static void flush_all(void)
 {
 	u64 cr4 = READ_CR(4);
 
@@ -42,7 +42,7 @@ static void flush(struct arch_as *a, u64 start, u64 end)
 	} else if (a) {
 		WRITE_CR(3, a->root);
 	} else {
-		tlb_flush_all();
+		flush_all();
 	}
 }
 

@@ -56,6 +56,7 @@ static void interrupt(u32 vector)
 	struct cpu *c = this_cpu();
 
 	c->interrupts++;
+	ktrace("interrupt", vector, 0);
 	switch (vector) {
 	case VEC_TIMER:
 		lapic_eoi();
@@ -75,6 +76,7 @@ static void user_exception(struct weft_regs *r, u32 vector, u64 error, u64 addre
 {
 	u32 cause = WEFT_CAUSE_CPU;
 
+	ktrace("exception", (u64)vector << 32 | error, address);
 	if (vector == VEC_PF) {
 		cause = as_fault(this_cpu()->as, address, error & PF_WRITE, error & PF_FETCH);
 		if (cause == WEFT_CAUSE_NONE)

@@ -68,7 +68,6 @@ pte_t *arch_pte_next(struct arch_as *a, u64 *addr, u64 end);
 void arch_prune(struct arch_as *a, u64 start, u64 end);
 void arch_as_load(struct arch_as *a);
 void tlb_flush_page(u64 addr);
-void tlb_flush_all(void);
 /* After changing mappings in [start, end): flushes here and on every CPU that has it loaded, and waits for them. a NULL: the kernel half, on every CPU. */
 void tlb_shootdown(struct arch_as *a, u64 start, u64 end);
 void tlb_poll(void); /* answers shootdowns while waiting for the BKL */
@@ -83,7 +82,6 @@ u64 arch_copy_user(void *to, const void *from, u64 n);
 
 /* Threads. arch_thread_init: first switch enters user mode with regs (through arch_thread_start -> user_return). */
 int arch_thread_init(struct thread *t, const struct weft_regs *regs, u64 fs_base);
-void arch_thread_init_kernel(struct thread *t, void (*fn)(void)); /* idle threads */
 void arch_thread_copy_fpu(struct thread *to, struct thread *from);
 void arch_thread_free(struct thread *t);
 /* Saves the old, loads the new: kernel stack, FPU, FS base, GS = tp_addr, cpu->{kstack,tp,rt_entry,current}, I/O bitmap. AS was switched by the caller. Returns when the old runs again. */

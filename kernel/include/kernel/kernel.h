@@ -61,13 +61,15 @@ void klog(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void klog_user(const char *name, const char *s, size_t n);
 /* Copies what came after *cursor (0: the oldest kept) and moves it on -> bytes. Drops nothing but what the ring has lost. */
 size_t klog_read(u64 *cursor, char *buf, size_t n);
-u64 klog_end(void); /* the cursor of the newest byte */
 /* Prints, with a symbolisable back trace ("@@bt ADDR ..."), stops every CPU. */
 NORETURN void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define kassert(c) do { if (unlikely(!(c))) panic("%s:%d: %s", __FILE__, __LINE__, #c); } while (0)
 
-/* lib/trace.c: a per-CPU ring of (tsc, event, a, b). */
-void ktrace(const char *event, u64 a, u64 b);
-size_t ktrace_text(char *buf, size_t n); /* the rings of all CPUs as text, oldest first -> bytes */
+/* lib/trace.c: a ring of (tsc, cpu, thread, event, a, b), filled where the command line says "trace". */
+extern bool trace_on;
+void trace_add(const char *event, u64 a, u64 b);
+#define ktrace(event, a, b) do { if (unlikely(trace_on)) trace_add(event, a, b); } while (0)
+bool boot_option(const char *word); /* whether it is on the kernel's command line */
+size_t ktrace_text(char *buf, size_t n); /* the ring as text, oldest first -> bytes */
 
 #endif

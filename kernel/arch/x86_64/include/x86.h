@@ -150,7 +150,6 @@ void trap_kernel(struct weft_regs *r, u32 vector, u64 error);
 extern char syscall_entry[], isr_table[], usercopy_start[], usercopy_end[], usercopy_fixup[], usercopy_bytes[], usercopy_bytes_fixup[];
 void switch_stack(u64 *save_rsp, u64 rsp);
 void thread_entry_user(void);
-void thread_entry_kernel(void);
 extern char trampoline_start[], trampoline_end[];
 extern u64 trampoline_cr3, trampoline_stack_table;
 #endif
