@@ -15,8 +15,8 @@ from pathlib import Path
 from . import build, disk, host, job, linux, picture, qemu, rootfs, symbols
 from .base import BUILD, ROOT, WeftError, run, say
 
-# What Debian's kernel starts in place of Weft's init: the same session as Weft's.
-LINUX_SESSION = "/usr/lib/weft/linux-session"
+# What Debian's kernel starts in place of the configuration's services.
+LINUX_SESSION = "/usr/lib/weft/start-desktop"
 
 CHARACTERS = {" ": "spc", "\n": "ret", "\t": "tab", "-": "minus", "=": "equal", "/": "slash",
               "\\": "backslash", ".": "dot", ",": "comma", ";": "semicolon", "'": "apostrophe",
@@ -102,6 +102,8 @@ def pieces(args, folder, overlay=b""):
     else:
         kernel = build.kernel()
         archives.append(build.ARCHIVE)
+        if args.config != "none":
+            archives.append(rootfs.services_cpio(args.config))
         if args.config != "none" and args.root == "memory":
             archives.append(rootfs.as_cpio(args.config))
     initrd = folder / "initrd"

@@ -247,14 +247,18 @@ def check(disk):
         run(["e2fsck", "-fn", part])
 
 
-def kernel_into(disk):
+def kernel_into(disk, services):
     """Put the kernel and the boot archive into the disk's EFI system partition."""
     if not build.KERNEL.exists():
         return
+    # The boot archive with the configuration's services behind it.
+    whole = Path(f"{disk}.cpio")
+    whole.write_bytes(build.ARCHIVE.read_bytes() + services.read_bytes())
     image = f"{disk}@@{ESP_AT}"
     env = {"MTOOLS_SKIP_CHECK": 1, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH, "TZ": "UTC"}
     run(["mcopy", "-o", "-i", image, build.KERNEL, "::/weft/weft.elf"], env=env)
-    run(["mcopy", "-o", "-i", image, build.ARCHIVE, "::/weft/boot.cpio"], env=env)
+    run(["mcopy", "-o", "-i", image, whole, "::/weft/boot.cpio"], env=env)
+    whole.unlink()
 
 
 def image(name, extra=()):
@@ -264,7 +268,8 @@ def image(name, extra=()):
     key, tar_path = rootfs.packages_tar(config, extra)
     base = packages_disk(key, tar_path)
     entries = rootfs.layer(config, key, tar_path)
-    parts = [base.name, rootfs.layer_key(entries)]
+    services = rootfs.services_cpio(name)
+    parts = [base.name, rootfs.layer_key(entries), services]
     if build.KERNEL.exists():
         parts += [build.KERNEL, build.ARCHIVE]
     stamp_now = digest("image-1", *parts)
@@ -277,7 +282,7 @@ def image(name, extra=()):
     with step(f"disk image of {name}"):
         run(["cp", "--sparse=always", "--reflink=auto", base, temporary])
         write_layer(temporary, entries)
-        kernel_into(temporary)
+        kernel_into(temporary, services)
         os.replace(temporary, out)
         stamp.write_text(stamp_now)
     return out
@@ -290,6 +295,7 @@ set gfxpayload=1280x800x32,1024x768x32,auto
 menuentry "Weft (live)" {
 	multiboot2 /boot/weft.elf
 	module2 /boot/boot.cpio boot.cpio
+	module2 /boot/services.cpio services.cpio
 	module2 /boot/root.cpio root.cpio
 }
 """
@@ -303,14 +309,15 @@ def iso(name, out):
         boot = Path(folder, "boot")
         (boot / "grub").mkdir(parents=True)
         (boot / "grub" / "grub.cfg").write_text(ISO_GRUB_CFG)
+        services = rootfs.services_cpio(name)
         for source, target in ((build.kernel(), "weft.elf"), (build.ARCHIVE, "boot.cpio"),
-                               (root, "root.cpio")):
+                               (services, "services.cpio"), (root, "root.cpio")):
             try:
                 os.link(source, boot / target)
             except OSError:
                 run(["cp", "--reflink=auto", source, boot / target])
         for path in [boot, *boot.rglob("*")]:
-            if path.name not in ("weft.elf", "boot.cpio", "root.cpio"):
+            if path.suffix not in (".elf", ".cpio"):
                 os.utime(path, (SOURCE_DATE_EPOCH, SOURCE_DATE_EPOCH))
         temporary = Path(out).with_suffix(".new")
         run(["grub-mkrescue", "-o", temporary, folder, "--", "-volid", "WEFT", "-volume_date",

@@ -135,14 +135,7 @@ def join(path, parts, extra):
     with open(path, "wb") as out:
         for part in parts:
             with open(part, "rb") as source:
-                length = os.fstat(source.fileno()).st_size
-                try:
-                    while out.tell() < length:
-                        if not os.sendfile(out.fileno(), source.fileno(), None, 1 << 30):
-                            break
-                        out.seek(0, os.SEEK_END)
-                except OSError:
-                    shutil.copyfileobj(source, out)
+                shutil.copyfileobj(source, out, 1 << 22)
         out.write(extra)
 
 

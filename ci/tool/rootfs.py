@@ -121,7 +121,7 @@ def account_lines(key, tar_path):
 
 
 def layer(config, key, tar_path):
-    """The entries that are laid over the packages: users, files, services."""
+    """The entries that are laid over the packages: users and files."""
     accounts = Accounts(account_lines(key, tar_path), config.groups, config.users)
     entries = list(accounts.entries()) if config.users or config.groups else []
     for path, item in config.files.items():
@@ -147,13 +147,6 @@ def layer(config, key, tar_path):
             mode = int(item["mode"], 8) if "mode" in item else stat.S_IMODE(
                 source.stat().st_mode) & ~0o022
             entries.append(Entry(path, "file", mode, uid, gid, source.read_bytes()))
-    for name in config.services:
-        source = ROOT / "session" / "services" / name
-        found = [p for p in [source, *sorted(source.parent.glob(f"{name}.*"))] if p.is_file()]
-        if not found:
-            raise WeftError(f"{config.name}: services: no file {source.relative_to(ROOT)}[.*]")
-        entries.append(Entry(f"/etc/weft/services/{found[0].name}", "file", 0o644, 0, 0,
-                             found[0].read_bytes()))
     return entries
 
 
@@ -162,6 +155,25 @@ def built(name):
     if name.startswith("compositor/"):
         return compositor.make() / name.removeprefix("compositor/")
     return build.MAIN / name
+
+
+def services_cpio(name):
+    """The manifests of a configuration's services, which init starts besides those that the boot
+    archive names itself. Jobs run without them."""
+    config = configs.load(name)
+    found = []
+    for service in config.services:
+        path = ROOT / "session" / "services" / f"{service}.service"
+        if not path.is_file():
+            raise WeftError(f"{config.name}: services: no file {path.relative_to(ROOT)}")
+        found.append(path)
+
+    def make(target):
+        with open(target, "wb") as out, newc.Writer(out) as archive:
+            for path in found:
+                archive.add(f"etc/init/{path.name}", path.read_bytes())
+
+    return cached("services", digest("services-1", *found, *(p.name for p in found)), ".cpio", make)
 
 
 def below_root(text, where, kind):

@@ -14,6 +14,9 @@ static void set_default(const char *name, const char *value)
 
 int main(int argc, char **argv)
 {
+	/* As a service's program it has its own name first; as a job's, only the command. */
+	if (argc > 1 && strcmp(argv[0], "bin/job-run") == 0)
+		argv++;
 	if (argc < 1 || !argv[0] || !argv[0][0])
 		return 127;
 	set_default("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
