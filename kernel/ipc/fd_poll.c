@@ -6,7 +6,7 @@
 #include "scheme_impl.h"
 
 #define ON_STACK 16u
-#define FDS_MAX 65536u
+#define FDS_ALWAYS 256u
 
 struct poller {
 	struct watch w;
@@ -73,7 +73,8 @@ i64 sys_fd_poll(u64 ufds, u64 n, u64 deadline)
 	i64 got;
 	int err;
 
-	if (n > FDS_MAX)
+	/* As Linux bounds it: by how many fds one may have. */
+	if (n > MAX(current_process()->fds->limit, FDS_ALWAYS))
 		return -EINVAL;
 	if (n > ON_STACK) {
 		f = kmalloc(n * sizeof(*f));

@@ -17,7 +17,7 @@ struct namespace {
 	struct list entries;
 	u32 n;
 };
-#define NS_ENTRIES_MAX 1024u
+#define NS_ENTRIES_MAX 256u
 
 static struct ns_entry *ns_find(struct namespace *n, const char *name)
 {

@@ -11,14 +11,24 @@
 #define CAP_MAX (1u << 20)
 #define IN_USE_KEEP 1u
 
+struct pipe_end {
+	struct object obj; /* WEFT_OBJ_PIPE */
+	struct pipe *p;
+};
+
 struct pipe {
-	struct object r, w;
+	struct pipe_end r, w;
 	u32 cap, head, len;
 	bool rbusy, wbusy, rclosed, wclosed;
 	u8 ends; /* objects not destroyed yet */
 	struct waitq readers, writers;
 	char **page; /* cap / PAGE_SIZE */
 };
+
+static struct pipe *pipe_of(struct object *o)
+{
+	return container_of(o, struct pipe_end, obj)->p;
+}
 
 static void pages_free(struct pipe *p, u32 keep)
 {
@@ -39,21 +49,21 @@ static void wake_readers(struct pipe *p)
 {
 	if (!list_empty(&p->readers.threads))
 		waitq_wake(&p->readers, 1, 0);
-	if (!list_empty(&p->r.watchers))
-		object_notify(&p->r, WEFT_POLLIN);
+	if (!list_empty(&p->r.obj.watchers))
+		object_notify(&p->r.obj, WEFT_POLLIN);
 }
 
 static void wake_writers(struct pipe *p)
 {
 	if (!list_empty(&p->writers.threads))
 		waitq_wake(&p->writers, 1, 0);
-	if (!list_empty(&p->w.watchers))
-		object_notify(&p->w, WEFT_POLLOUT);
+	if (!list_empty(&p->w.obj.watchers))
+		object_notify(&p->w.obj, WEFT_POLLOUT);
 }
 
 static i64 pipe_read(struct object *o, struct uio *u, i64 off, u32 flags)
 {
-	struct pipe *p = container_of(o, struct pipe, r);
+	struct pipe *p = pipe_of(o);
 	i64 got = 0, n;
 
 	if (off != -1)
@@ -129,7 +139,7 @@ static i64 fill(struct pipe *p, struct uio *u, u32 n)
 
 static i64 pipe_write(struct object *o, struct uio *u, i64 off, u32 flags)
 {
-	struct pipe *p = container_of(o, struct pipe, w);
+	struct pipe *p = pipe_of(o);
 	u64 total = u->left;
 	i64 done = 0, n = 0;
 
@@ -174,14 +184,14 @@ static i64 pipe_write(struct object *o, struct uio *u, i64 off, u32 flags)
 
 static u32 pipe_rready(struct object *o)
 {
-	struct pipe *p = container_of(o, struct pipe, r);
+	struct pipe *p = pipe_of(o);
 
 	return (p->len ? WEFT_POLLIN : 0) | (p->wclosed ? WEFT_POLLHUP : 0);
 }
 
 static u32 pipe_wready(struct object *o)
 {
-	struct pipe *p = container_of(o, struct pipe, w);
+	struct pipe *p = pipe_of(o);
 
 	if (p->rclosed)
 		return WEFT_POLLOUT | WEFT_POLLERR;
@@ -230,8 +240,11 @@ static i64 set_capacity(struct pipe *p, u64 want)
 	return cap;
 }
 
-static i64 pipe_ctl(struct pipe *p, u32 op, u64 a)
+static i64 pipe_ctl(struct object *o, u32 op, u64 a, u64 b)
 {
+	struct pipe *p = pipe_of(o);
+
+	(void)b;
 	switch (op) {
 	case WEFT_FD_AVAIL:
 		return p->len;
@@ -243,48 +256,35 @@ static i64 pipe_ctl(struct pipe *p, u32 op, u64 a)
 	return -EINVAL;
 }
 
-static i64 pipe_rctl(struct object *o, u32 op, u64 a, u64 b)
+static void pipe_info(struct object *o, struct weft_fd_info *out)
 {
-	(void)b;
-	return pipe_ctl(container_of(o, struct pipe, r), op, a);
-}
+	struct pipe *p = pipe_of(o);
 
-static i64 pipe_wctl(struct object *o, u32 op, u64 a, u64 b)
-{
-	(void)b;
-	return pipe_ctl(container_of(o, struct pipe, w), op, a);
-}
-
-static void pipe_rinfo(struct object *o, struct weft_fd_info *out)
-{
-	out->koid2 = container_of(o, struct pipe, r)->w.id;
-}
-
-static void pipe_winfo(struct object *o, struct weft_fd_info *out)
-{
-	out->koid2 = container_of(o, struct pipe, w)->r.id;
+	out->koid2 = o == &p->r.obj ? p->w.obj.id : p->r.obj.id;
 }
 
 static void pipe_rclosed(struct object *o)
 {
-	struct pipe *p = container_of(o, struct pipe, r);
+	struct pipe *p = pipe_of(o);
 
 	p->rclosed = true;
 	waitq_wake(&p->writers, ~0u, 0);
-	object_notify(&p->w, WEFT_POLLOUT | WEFT_POLLERR);
+	object_notify(&p->w.obj, WEFT_POLLOUT | WEFT_POLLERR);
 }
 
 static void pipe_wclosed(struct object *o)
 {
-	struct pipe *p = container_of(o, struct pipe, w);
+	struct pipe *p = pipe_of(o);
 
 	p->wclosed = true;
 	waitq_wake(&p->readers, ~0u, 0);
-	object_notify(&p->r, WEFT_POLLIN | WEFT_POLLHUP);
+	object_notify(&p->r.obj, WEFT_POLLIN | WEFT_POLLHUP);
 }
 
-static void end_destroyed(struct pipe *p)
+static void pipe_destroy(struct object *o)
 {
+	struct pipe *p = pipe_of(o);
+
 	if (--p->ends)
 		return;
 	pages_free(p, 0);
@@ -292,21 +292,11 @@ static void end_destroyed(struct pipe *p)
 	kfree(p);
 }
 
-static void pipe_rdestroy(struct object *o)
-{
-	end_destroyed(container_of(o, struct pipe, r));
-}
-
-static void pipe_wdestroy(struct object *o)
-{
-	end_destroyed(container_of(o, struct pipe, w));
-}
-
 static const struct obj_ops pipe_rops = {
-	.name = "pipe", .read = pipe_read, .ready = pipe_rready, .ctl = pipe_rctl, .info = pipe_rinfo, .closed = pipe_rclosed, .destroy = pipe_rdestroy,
+	.name = "pipe", .read = pipe_read, .ready = pipe_rready, .ctl = pipe_ctl, .info = pipe_info, .closed = pipe_rclosed, .destroy = pipe_destroy,
 };
 static const struct obj_ops pipe_wops = {
-	.name = "pipe", .write = pipe_write, .ready = pipe_wready, .ctl = pipe_wctl, .info = pipe_winfo, .closed = pipe_wclosed, .destroy = pipe_wdestroy,
+	.name = "pipe", .write = pipe_write, .ready = pipe_wready, .ctl = pipe_ctl, .info = pipe_info, .closed = pipe_wclosed, .destroy = pipe_destroy,
 };
 
 int pipe_create(u64 cap, struct object *out[2])
@@ -330,10 +320,11 @@ int pipe_create(u64 cap, struct object *out[2])
 	waitq_init(&p->readers);
 	waitq_init(&p->writers);
 	p->ends = 2;
-	object_init(&p->r, WEFT_OBJ_PIPE, &pipe_rops);
-	object_init(&p->w, WEFT_OBJ_PIPE, &pipe_wops);
-	p->w.status = 1; /* O_WRONLY */
-	out[0] = &p->r;
-	out[1] = &p->w;
+	p->r.p = p->w.p = p;
+	object_init(&p->r.obj, WEFT_OBJ_PIPE, &pipe_rops);
+	object_init(&p->w.obj, WEFT_OBJ_PIPE, &pipe_wops);
+	p->w.obj.status = 1; /* O_WRONLY */
+	out[0] = &p->r.obj;
+	out[1] = &p->w.obj;
 	return 0;
 }
