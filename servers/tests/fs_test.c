@@ -106,6 +106,14 @@ struct handle *fs_identify(struct fs *fs, i32 fd)
 {
 	return fd >= 0 && fd < 64 && fd_handles[fd] ? handle_find(fs, (u64)fd_handles[fd]) : NULL;
 }
+void vfs_ready(struct fs *fs, struct handle *h, u32 mask, bool edge)
+{
+	(void)fs;
+	(void)h;
+	(void)mask;
+	(void)edge;
+}
+
 void fs_post(i32 fd, const void *data, u64 len)
 {
 	(void)fd;
