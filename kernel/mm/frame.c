@@ -15,7 +15,6 @@
 #define ZONE_SPLIT (1ul << (32 - PAGE_SHIFT))
 #define HOT_MAX 256u
 #define ZEROED_MAX 512u
-#define LOW_MEMORY 0x100000ul /* the first MiB belongs to firmware and to starting CPUs */
 
 struct zone {
 	struct list free[FRAME_MAX_ORDER + 1];
@@ -263,20 +262,8 @@ bool mm_idle(void)
 
 /* Boot. */
 
-struct hole {
-	u64 start, end;
-};
-
-/* Gives [start, end) minus the holes (sorted by start) to the buddy lists. */
-static void give_range(u64 start, u64 end, const struct hole *h, u32 n)
+static void give_range(u64 start, u64 end)
 {
-	for (u32 i = 0; i < n; i++) {
-		if (h[i].end <= start || h[i].start >= end)
-			continue;
-		if (h[i].start > start)
-			give_range(start, h[i].start, h + i + 1, n - i - 1);
-		start = MAX(start, h[i].end);
-	}
 	while (start < end) {
 		u64 pfn = start >> PAGE_SHIFT;
 		u32 order = 0;
@@ -293,83 +280,36 @@ static void give_range(u64 start, u64 end, const struct hole *h, u32 n)
 
 static bool usable(const struct boot_range *r, u64 *start, u64 *end)
 {
-	if (r->type != 1 || r->len < PAGE_SIZE)
-		return false;
-	*start = MAX(ALIGN_UP(r->base, PAGE_SIZE), LOW_MEMORY);
+	*start = ALIGN_UP(r->base, PAGE_SIZE);
 	*end = ALIGN_DOWN(r->base + r->len, PAGE_SIZE);
-	return *start < *end;
-}
-
-static bool overlaps(u64 start, u64 end, const struct hole *h)
-{
-	return h->start < end && start < h->end;
-}
-
-/* A place for the frame array: as high as possible in some usable range, clear of the kernel and the archive. */
-static u64 place_array(u64 bytes, const struct hole *h, u32 n)
-{
-	u64 best = 0;
-
-	for (u32 i = 0; i < boot_info.nranges; i++) {
-		u64 start, end, at;
-
-		if (!usable(&boot_info.ranges[i], &start, &end) || end - start < bytes)
-			continue;
-		at = end - bytes;
-		for (u32 j = 0; j < n;) {
-			if (!overlaps(at, at + bytes, &h[j])) {
-				j++;
-				continue;
-			}
-			if (h[j].start < start + bytes) {
-				at = 0;
-				break;
-			}
-			at = ALIGN_DOWN(h[j].start - bytes, PAGE_SIZE);
-			j = 0;
-		}
-		best = MAX(best, at);
-	}
-	return best;
+	return r->type == 1 && *start < *end;
 }
 
 void frames_init(void)
 {
-	struct hole h[3] = {
-		{ ALIGN_DOWN(boot_info.kernel_phys_start, PAGE_SIZE), ALIGN_UP(boot_info.kernel_phys_end, PAGE_SIZE) },
-		{ ALIGN_DOWN(boot_info.archive_phys, PAGE_SIZE), ALIGN_UP(boot_info.archive_phys + boot_info.archive_size, PAGE_SIZE) },
-	};
-	u64 top = 0, bytes, at, start, end;
+	u64 kernel_start = ALIGN_DOWN(boot_info.kernel_phys_start, PAGE_SIZE), kernel_end = ALIGN_UP(boot_info.kernel_phys_end, PAGE_SIZE);
+	u64 start, end;
 
+	frames_end = 0;
 	for (u32 i = 0; i < boot_info.nranges; i++)
 		if (usable(&boot_info.ranges[i], &start, &end))
-			top = MAX(top, end);
-	frames_end = top >> PAGE_SHIFT;
-	bytes = ALIGN_UP(frames_end * sizeof(struct frame), PAGE_SIZE);
-	at = place_array(bytes, h, 2);
-	if (!at)
-		panic("no room for %lu bytes of frame array", bytes);
-	h[2] = (struct hole){ at, at + bytes };
-	frames = phys_to_virt(at);
-	memset(frames, 0, bytes);
+			frames_end = MAX(frames_end, end >> PAGE_SHIFT);
+	frames = phys_to_virt(boot_alloc(frames_end * sizeof(struct frame), PAGE_SIZE));
+	memset(frames, 0, frames_end * sizeof(struct frame));
 	for (u64 i = 0; i < frames_end; i++)
 		frames[i].flags = FRAME_RESERVED;
-	for (u32 i = 0; i < 3; i++) /* three holes: sort by start */
-		for (u32 j = i + 1; j < 3; j++)
-			if (h[j].start < h[i].start) {
-				struct hole t = h[i];
-				h[i] = h[j];
-				h[j] = t;
-			}
 	for (u32 z = 0; z < 2; z++)
 		for (u32 o = 0; o <= FRAME_MAX_ORDER; o++)
 			list_init(&zones[z].free[o]);
 	nhot = nzeroed = 0;
 	pressed = false;
 	frames_free = 0;
-	for (u32 i = 0; i < boot_info.nranges; i++)
-		if (usable(&boot_info.ranges[i], &start, &end))
-			give_range(start, end, h, 3);
+	for (u32 i = 0; i < boot_info.nranges; i++) {
+		if (!usable(&boot_info.ranges[i], &start, &end))
+			continue;
+		give_range(start, MIN(end, kernel_start));
+		give_range(MAX(start, kernel_end), end);
+	}
 	frames_total = frames_free;
 	frames_min = MIN(MAX(frames_total / 128, 64ul), 2048ul);
 	frames_low_mark = 2 * frames_min;

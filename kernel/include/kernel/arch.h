@@ -27,7 +27,8 @@ struct boot_info {
 	u64 kernel_phys_start, kernel_phys_end;
 	u64 entry_tsc;
 };
-extern struct boot_info boot_info;
+extern struct boot_info boot_info; /* its usable ranges hold the kernel still, but neither the archive nor what boot_alloc gave */
+u64 boot_alloc(u64 len, u64 align); /* before frames_init: memory below 4 GiB that is never freed; panics when there is none */
 NORETURN void kernel_main(void); /* init/main.c: called on the boot CPU's stack with the direct map up */
 
 #define KERNEL_BASE 0xffffffff80000000ul

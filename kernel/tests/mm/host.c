@@ -50,8 +50,10 @@ void host_reset(void)
 	memset(&proc, 0, sizeof(proc));
 	memset(&thr, 0, sizeof(thr));
 	memset(&mm_stats, 0, sizeof(mm_stats));
-	boot_info.nranges = 1;
-	boot_info.ranges[0] = (struct boot_range){ 0x100000, RAM_PAGES * PAGE_SIZE, 1 };
+	boot_info.nranges = 3;
+	boot_info.ranges[0] = (struct boot_range){ 0x100000, 0x200000, 1 };
+	boot_info.ranges[1] = (struct boot_range){ 0x300000, 0x2000, 101 };
+	boot_info.ranges[2] = (struct boot_range){ 0x302000, 0x100000 + RAM_PAGES * PAGE_SIZE - 0x302000, 1 };
 	boot_info.kernel_phys_start = 0x200000;
 	boot_info.kernel_phys_end = 0x280000;
 	boot_info.archive_phys = 0x300000;
@@ -66,6 +68,14 @@ void host_reset(void)
 	tlb_clear();
 	frames_init();
 	mm_start();
+}
+
+u64 boot_alloc(u64 len, u64 align)
+{
+	struct boot_range *r = &boot_info.ranges[2];
+
+	r->len -= ALIGN_UP(len, PAGE_SIZE);
+	return r->base + r->len;
 }
 
 u64 host_free(void)

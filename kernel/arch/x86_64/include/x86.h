@@ -91,7 +91,6 @@ struct x86_features {
 extern struct x86_features x86;
 
 /* boot.c */
-u64 boot_alloc(u64 len, u64 align); /* memory below 4 GiB that is never freed; panics when there is none */
 extern char kernel_start[], text_start[], text_end[], rodata_start[], rodata_end[], data_start[], kernel_end[];
 /* paging.c */
 #define PAT_VALUE 0x0007040600070106ul /* by PCD, PWT: write-back, write-combining, uncached-, uncached */
