@@ -138,6 +138,7 @@ struct rt_proc {
 	struct rt_timer timers[RT_TIMERS];
 	struct rt_inotify inotify[RT_INOTIFIES];
 
+	u64 uid_cache; /* (identity number + 1) << 32 | uid, for siginfo */
 	u64 passcred[RT_PASSCREDS]; /* channel ends with SO_PASSCRED */
 	u32 passcred_next;
 	u64 inet[RT_INETS]; /* socket object << 8 | family: of AF_INET sockets without a name yet */

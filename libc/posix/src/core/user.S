@@ -18,17 +18,42 @@
 	.align 16
 rt_copy:
 	mov	%rdx, %rcx
-	shr	$3, %rcx
-	and	$7, %edx
-1:	rep movsq
-	mov	%rdx, %rcx
-3:	rep movsb
-4:	mov	%rcx, %rax
+	cmp	$1024, %rdx
+	ja	6f
+	/* Short copies by words: a repeated instruction costs much to begin with (and, emulated, for every step). */
+	sub	$8, %rcx
+	jb	2f
+1:	mov	(%rsi), %rax
+3:	mov	%rax, (%rdi)
+	add	$8, %rsi
+	add	$8, %rdi
+	sub	$8, %rcx
+	jae	1b
+2:	add	$8, %rcx
+	jz	5f
+4:	movb	(%rsi), %al
+7:	movb	%al, (%rdi)
+	inc	%rsi
+	inc	%rdi
+	dec	%rcx
+	jnz	4b
+5:	mov	%rcx, %rax
 	ret
-5:	lea	(%rdx, %rcx, 8), %rcx /* byte by byte to the exact place of the fault */
-	jmp	3b
-	EX 1b 5b
-	EX 3b 4b
+6:	shr	$3, %rcx
+	and	$7, %edx
+8:	rep movsq
+	mov	%rdx, %rcx
+	test	%rcx, %rcx
+	jnz	4b
+	xor	%eax, %eax
+	ret
+9:	lea	(%rdx, %rcx, 8), %rcx /* byte by byte to the exact place of the fault */
+	jmp	4b
+	EX 1b 2b
+	EX 3b 2b
+	EX 4b 5b
+	EX 7b 5b
+	EX 8b 9b
 
 	/* u64 rt_clear(void *dst, u64 n) -> bytes that were not cleared */
 	.globl rt_clear
@@ -154,7 +179,26 @@ memmove:
 	.align 16
 memcpy:
 	mov	%rdi, %rax
-1:	mov	%rdx, %rcx
+1:	cmp	$512, %rdx
+	ja	5f
+	sub	$8, %rdx
+	jb	3f
+2:	mov	(%rsi), %rcx
+	mov	%rcx, (%rdi)
+	add	$8, %rsi
+	add	$8, %rdi
+	sub	$8, %rdx
+	jae	2b
+3:	add	$8, %rdx
+	jz	6f
+4:	movb	(%rsi), %cl
+	movb	%cl, (%rdi)
+	inc	%rsi
+	inc	%rdi
+	dec	%rdx
+	jnz	4b
+6:	ret
+5:	mov	%rdx, %rcx
 	shr	$3, %rcx
 	and	$7, %edx
 	rep movsq
@@ -169,7 +213,23 @@ memset:
 	movzbl	%sil, %eax
 	mov	$0x0101010101010101, %rcx
 	imul	%rcx, %rax
-	mov	%rdx, %rcx
+	cmp	$512, %rdx
+	ja	5f
+	sub	$8, %rdx
+	jb	3f
+2:	mov	%rax, (%rdi)
+	add	$8, %rdi
+	sub	$8, %rdx
+	jae	2b
+3:	add	$8, %rdx
+	jz	6f
+4:	movb	%al, (%rdi)
+	inc	%rdi
+	dec	%rdx
+	jnz	4b
+6:	mov	%r8, %rax
+	ret
+5:	mov	%rdx, %rcx
 	shr	$3, %rcx
 	and	$7, %edx
 	rep stosq

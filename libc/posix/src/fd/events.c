@@ -67,6 +67,16 @@ i64 rt_sys_epoll_ctl(u64 set, u64 op, u64 fd, u64 event)
 		return -EFAULT;
 	if ((i32)set == (i32)fd)
 		return NC(FD_CTL, (i32)fd, WEFT_FD_GET_FLAGS, 0, 0) < 0 ? -EBADF : -EINVAL;
+	if (op == 1) {
+		/* Files and directories are always ready: Linux does not take them. */
+		struct weft_fd_info info;
+		i64 r = rt_fd_info(fd, &info);
+		if (r < 0)
+			return r;
+		u32 kind = info.attr.mode & S_IFMT;
+		if (info.type == WEFT_OBJ_MEM || (info.type == WEFT_OBJ_HANDLE && (kind == S_IFREG || kind == S_IFDIR)))
+			return rt_fd_type(set) == WEFT_OBJ_POLLSET ? -EPERM : rt_fd_type(set) < 0 ? -EBADF : -EINVAL;
+	}
 	return NC(POLL_CTL, (i32)set, ops[op], (i32)fd, &ev);
 }
 

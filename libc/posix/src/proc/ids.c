@@ -245,18 +245,31 @@ i64 rt_sys_getsid(u64 pid)
 	return ask(PROCP_GETSID, (u32)pid, 0, 0, 0, NULL);
 }
 
-/* Sending signals. Our own process needs nobody. */
+/* Sending signals. Our own process needs nobody; without a siginfo the kernel says who sent it. */
+static u32 own_uid(void)
+{
+	struct rt_proc *p = rt_proc();
+	struct weft_identity id;
+	u32 number = rt_pp()->identity;
+	u64 cached = __atomic_load_n(&p->uid_cache, __ATOMIC_RELAXED);
+
+	if (cached >> 32 != number + 1ul) {
+		identity(&id);
+		cached = (number + 1ul) << 32 | id.uid;
+		__atomic_store_n(&p->uid_cache, cached, __ATOMIC_RELAXED);
+	}
+	return cached;
+}
+
 static i64 post_own(u32 tid, u32 signo, i32 code, const struct weft_siginfo *given)
 {
-	struct weft_identity id;
 	struct weft_siginfo si = {.signo = signo, .code = code, .pid = rt_tp()->pid};
 
-	if (given) {
-		si = *given;
-	} else {
-		identity(&id);
-		si.uid = id.uid;
-	}
+	if (given)
+		return NC(SIG_POST, -1, tid, signo, given);
+	if (code == SI_USER)
+		return NC(SIG_POST, -1, tid, signo, NULL);
+	si.uid = own_uid();
 	return NC(SIG_POST, -1, tid, signo, &si);
 }
 

@@ -304,6 +304,9 @@ i64 rt_sys_connect(u64 fd, u64 addr, u64 len)
 	fds[2] = inode;
 	r = UNLESS_IGNORED(ipc_call(IPCP_CONNECT, chan_type(fd), inode >= 0, !!(info.status & O_NONBLOCK), &un, len, fds, inode >= 0 ? 3 : 2, &q));
 	NC(FD_CLOSE, peer);
+	/* TCP never connects at once: programs that do not block are told so, and find it writable. */
+	if (!r && rt_inet_is_name((const u8 *)&un, len) && (info.status & O_NONBLOCK))
+		r = -EINPROGRESS;
 out:
 	if (inode >= 0)
 		NC(FD_CLOSE, inode);
