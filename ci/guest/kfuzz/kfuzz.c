@@ -529,25 +529,35 @@ static void reap(void)
 		;
 }
 
+/* Kills every process younger than us but these. -> how many there were */
+static u32 kill_others(const i32 *but, u32 n)
+{
+	static u32 pids[8192];
+	struct weft_proc_info me, info;
+	i32 root = native_fd("res:root");
+	u32 found = 0;
+	weft_proc_ctl(-1, WEFT_PROC_INFO, PTR(&me), 0, 0);
+	i64 all = weft_proc_ctl(root, WEFT_PROC_LIST, PTR(pids), 8192, 0);
+	for (i64 k = 0; k < all; k++) {
+		bool spare = pids[k] <= me.pid;
+		for (u32 i = 0; i < n; i++)
+			spare |= (i32)pids[k] == but[i];
+		i64 p = spare ? -1 : weft_proc_ctl(root, WEFT_PROC_OPEN, pids[k], 0, 0);
+		if (p < 0)
+			continue;
+		if (weft_proc_ctl(p, WEFT_PROC_INFO, PTR(&info), 0, 0) == 0 && info.state != 'Z') {
+			weft_proc_ctl(p, WEFT_PROC_KILL, 9, 0, 0);
+			found++;
+		}
+		weft_fd_close(p);
+	}
+	return found;
+}
+
 static void kill_children(void)
 {
-	static u32 pids[4096];
-	struct weft_proc_info me, i;
-	i32 root = native_fd("res:root");
-	weft_proc_ctl(-1, WEFT_PROC_INFO, PTR(&me), 0, 0);
-	for (int round = 0; round < 20; round++) {
-		i64 n = weft_proc_ctl(root, WEFT_PROC_LIST, PTR(pids), 4096, 0);
-		u32 found = 0;
-		for (i64 k = 0; k < n; k++) {
-			i64 p = pids[k] > me.pid ? weft_proc_ctl(root, WEFT_PROC_OPEN, pids[k], 0, 0) : -1;
-			if (p < 0)
-				continue;
-			if (weft_proc_ctl(p, WEFT_PROC_INFO, PTR(&i), 0, 0) == 0 && i.state != 'Z') {
-				weft_proc_ctl(p, WEFT_PROC_KILL, 9, 0, 0);
-				found++;
-			}
-			weft_fd_close(p);
-		}
+	for (int round = 0; round < 50; round++) {
+		u32 found = kill_others(NULL, 0);
 		weft_sleep(WEFT_CLOCK_MONOTONIC, time_monotonic() + 10 * NSEC_PER_MSEC);
 		reap();
 		if (!found)
@@ -560,7 +570,8 @@ static void run(u64 seed)
 {
 	i32 proc[WORKERS], pid[WORKERS];
 	u64 generation = seed * 1000003, last = 0;
-	i64 still_since = time_monotonic();
+	i64 still_since = time_monotonic(), swept = still_since, began = still_since;
+	u64 told = 0;
 	for (u32 i = 0; i < WORKERS; i++)
 		pid[i] = -1;
 	while (__atomic_load_n(&shared->done, __ATOMIC_RELAXED) < wanted) {
@@ -574,6 +585,15 @@ static void run(u64 seed)
 			pid[i] = start_worker(++generation + i * 7919, &proc[i]);
 		}
 		reap();
+		/* Processes that workers have made and left stopped would pile up. */
+		if (time_monotonic() - swept > 300 * NSEC_PER_MSEC) {
+			kill_others(pid, WORKERS);
+			swept = time_monotonic();
+		}
+		if (__atomic_load_n(&shared->done, __ATOMIC_RELAXED) / 100000 != told) {
+			told = __atomic_load_n(&shared->done, __ATOMIC_RELAXED) / 100000;
+			printf("# %lu00000 calls after %ld ms\n", told, (time_monotonic() - began) / NSEC_PER_MSEC);
+		}
 		weft_sleep(WEFT_CLOCK_MONOTONIC, time_monotonic() + 5 * NSEC_PER_MSEC);
 		u64 done = __atomic_load_n(&shared->done, __ATOMIC_RELAXED);
 		if (done != last) {
@@ -640,11 +660,12 @@ int main(int argc, char **argv)
 	weft_proc_ctl(-1, WEFT_PROC_SUBREAPER, 1, 0, 0);
 	limited = limited_resource();
 	shared = (struct shared *)weft_mem_map(-1, 0, (sizeof *shared + 4095) & ~4095ul, WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_MAP_SHARED, -1, 0);
-	area = (u8 *)weft_mem_map(-1, 0, 2 * AREA, WEFT_PROT_READ | WEFT_PROT_WRITE, -1, 0);
+	area = (u8 *)weft_mem_map(-1, 0, 8 * AREA, WEFT_PROT_READ | WEFT_PROT_WRITE, -1, 0);
 	if ((i64)shared < 0 || (i64)area < 0 || limited < 0)
 		return 1;
 	weft_mem_protect(-1, PTR(area) + AREA / 2, AREA / 2, WEFT_PROT_READ);
-	weft_mem_unmap(-1, PTR(area) + AREA, AREA);
+	/* Workers map, unmap and punch above it, where nothing of the runner may be. */
+	weft_mem_unmap(-1, PTR(area) + AREA, 7 * AREA);
 	counts(before);
 	i32 pid = native_fork(0, NULL);
 	if (pid == 0) {
