@@ -140,6 +140,7 @@ struct config {
 	enum wallpaper_kind wallpaper;
 	uint32_t wallpaper_colour;
 	char *wallpaper_path;
+	char *locker; /* started when the lock program died; NULL: none */
 
 	char *kb_layout, *kb_variant, *kb_options, *kb_model;
 	int repeat_rate, repeat_delay;

@@ -161,6 +161,7 @@ void config_destroy(struct config *c)
 	destroy_rest(c);
 	free(c->font);
 	free(c->wallpaper_path);
+	free(c->locker);
 	free(c->kb_layout);
 	free(c->kb_variant);
 	free(c->kb_options);

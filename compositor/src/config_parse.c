@@ -632,6 +632,13 @@ static void do_spawn(struct parser *p)
 	wl_list_insert(p->config->spawns.prev, &s->link);
 }
 
+static void do_locker(struct parser *p)
+{
+	if (expect_words(p, 1, WORDS_MAX)) {
+		mem_replace(&p->config->locker, p->rest[1]);
+	}
+}
+
 static void do_env(struct parser *p)
 {
 	struct env_config *e;
@@ -712,6 +719,7 @@ static const struct {
 	{"include", do_include},
 	{"item", do_item},
 	{"keyboard", do_keyboard},
+	{"locker", do_locker},
 	{"menu", do_menu},
 	{"mouse", do_mouse},
 	{"output", do_output},

@@ -12,7 +12,10 @@
 #include "node.h"
 #include "output.h"
 #include "seat.h"
+#include "spawner.h"
 #include "switcher.h"
+
+#define RESTART_MS 500
 
 /* The cover of one output, and the client's surface on it, if there is one yet. */
 struct lock_output {
@@ -33,6 +36,7 @@ struct session_lock {
 	struct wlr_session_lock_v1 *client; /* NULL: not locked, or abandoned */
 	bool locked, told;
 	struct wl_list outputs;
+	struct wl_event_source *restart; /* starts a locker in place of one that died */
 	struct wl_listener new_lock, new_surface, unlock, destroy;
 };
 
@@ -240,6 +244,17 @@ static void handle_unlock(struct wl_listener *listener, void *data)
 	seat_scene_changed(lock->server->seat);
 }
 
+static int handle_restart(void *data)
+{
+	struct session_lock *lock = data;
+	const char *locker = lock->server->config->locker;
+
+	if (lock->locked && lock->client == NULL && locker != NULL) {
+		spawner_run(lock->server->spawner, locker);
+	}
+	return 0;
+}
+
 static void handle_client_destroy(struct wl_listener *listener, void *data)
 {
 	struct session_lock *lock = wl_container_of(listener, lock, destroy);
@@ -253,6 +268,7 @@ static void handle_client_destroy(struct wl_listener *listener, void *data)
 		wlr_scene_rect_set_color(lo->cover, abandoned_colour);
 	}
 	seat_refresh_focus(lock->server->seat);
+	wl_event_source_timer_update(lock->restart, RESTART_MS);
 }
 
 static void handle_new_lock(struct wl_listener *listener, void *data)
@@ -287,6 +303,7 @@ struct session_lock *session_lock_create(struct server *server)
 
 	lock->server = server;
 	wl_list_init(&lock->outputs);
+	lock->restart = wl_event_loop_add_timer(server->loop, handle_restart, lock);
 	lock->manager = wlr_session_lock_manager_v1_create(server->display);
 	listener_add(&lock->manager->events.new_lock, &lock->new_lock, handle_new_lock);
 	return lock;
@@ -298,6 +315,7 @@ void session_lock_destroy(struct session_lock *lock)
 		return;
 	}
 	listener_remove(&lock->new_lock);
+	wl_event_source_remove(lock->restart);
 	forget_client(lock);
 	uncover(lock);
 	free(lock);
