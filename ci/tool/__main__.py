@@ -6,7 +6,10 @@ import os
 import signal
 import sys
 
-from .base import Options, WeftError
+from .base import ROOT, Options, WeftError
+
+# Without a driver for the disk, the root file system is in memory.
+ROOT_PLACE = "disk" if (ROOT / "drivers" / "block").is_dir() else "memory"
 
 
 def cmd_sysroot(args):
@@ -92,8 +95,8 @@ def parser():
     p = command("run", cmd_run, "build what is missing and boot the desktop")
     p.add_argument("--config", default="desktop", metavar="C")
     p.add_argument("--kernel", default="weft", choices=["weft", "linux"])
-    p.add_argument("--root", default="memory", choices=["memory", "disk"],
-                   help="where Weft has the root file system; it has no disk driver yet")
+    p.add_argument("--root", default=ROOT_PLACE, choices=["memory", "disk"],
+                   help="where Weft has the root file system (default %(default)s)")
     p.add_argument("--headless", action="store_true", help="no window; the console is on stdout")
     p.add_argument("--gl", action="store_true", help="3D through the host's GL (virtio-gpu-gl)")
     p.add_argument("--gdb", action="store_true", help="wait for a debugger before the first step")
@@ -104,8 +107,8 @@ def parser():
     p.add_argument("out", metavar="OUT.png")
     p.add_argument("--config", default="desktop", metavar="C")
     p.add_argument("--kernel", default="weft", choices=["weft", "linux"])
-    p.add_argument("--root", default="memory", choices=["memory", "disk"],
-                   help="where Weft has the root file system; it has no disk driver yet")
+    p.add_argument("--root", default=ROOT_PLACE, choices=["memory", "disk"],
+                   help="where Weft has the root file system (default %(default)s)")
     p.add_argument("--disk", metavar="FILE", help="a disk that keeps changes (made if missing)")
     p.add_argument("--run", metavar="CMD", help="a shell line to run in the session")
     p.add_argument("--type", metavar="TEXT",
