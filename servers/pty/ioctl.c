@@ -156,8 +156,10 @@ static i64 flush(struct fsreq *r, struct terminal *t)
 	if (what > 2)
 		return -EINVAL;
 	i64 j = master ? 0 : job_check(r, t, SIGTTOU);
+	/* The master's input is the terminal's output, and the other way round. */
+	bool first = what == 0 || what == 2, second = what == 1 || what == 2;
 	if (!j)
-		tty_flush(&t->tty, what == 0 || what == 2, what == 1 || what == 2);
+		tty_flush(&t->tty, master ? second : first, master ? first : second);
 	return j;
 }
 
