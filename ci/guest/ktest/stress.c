@@ -49,10 +49,11 @@ static void server_thread(void *arg)
 				sum += bytes[b];
 			if (e[i].nbufs > 1 && k > 0)
 				k = weft_req_copy((u64)fd, e[i].tag, 1 | WEFT_COPY_OUT, 0, PTR(bytes), (u64)k);
-			if (k == -WEFT_EREDELIVER || k == -ESTALE)
-				continue;
+			/* They are ours even if the request is not any more: it brings new ones when it comes again. */
 			for (u32 f = 0; f < e[i].nfds; f++)
 				weft_fd_close((u64)e[i].fds[f]);
+			if (k == -WEFT_EREDELIVER || k == -ESTALE)
+				continue;
 			c[nc++] = (struct weft_cqe){.tag = e[i].tag, .result = k < 0 ? k : sum + (i64)e[i].args[0]};
 			if (rnd(&seed) % 16 == 0 && nc < 8)
 				c[nc++] = (struct weft_cqe){.tag = e[i].tag, .result = -1}; /* twice */
