@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The order in which the kernel comes up. The boot CPU becomes its own idle thread; the other CPUs arrive while the first process starts. */
+/* The order in which the kernel comes up. The boot CPU becomes its own idle thread; the other CPUs
+ * arrive while the first process starts. */
 #include <kernel/arch.h>
 #include <kernel/ipc.h>
 #include <kernel/mm.h>

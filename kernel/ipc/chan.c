@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Channels: two connected ends (stream, datagram, seqpacket), and unconnected datagram endpoints (a receiver, and a sender's
- * capability that can be handed out). A message is built completely, copy and fds, before the receiver's queue is looked at for good; a
- * receiver holds its queue (rbusy) while it copies, since that may drop the BKL.
+ * Channels: two connected ends (stream, datagram, seqpacket), and unconnected datagram endpoints (a
+ * receiver, and a sender's capability that can be handed out). A message is built completely, copy
+ * and fds, before the receiver's queue is looked at for good; a receiver holds its queue (rbusy)
+ * while it copies, since that may drop the BKL.
  *
- * Half-closes follow Linux's unix sockets: shut_rcv: nothing more will come (RDHUP), shut_snd: nothing more may be sent (EPIPE).
+ * Half-closes follow Linux's unix sockets: shut_rcv: nothing more will come (RDHUP), shut_snd:
+ * nothing more may be sent (EPIPE).
  */
 #include "chan_impl.h"
 
 #define LIMIT_DEFAULT 212992u
-#define LIMIT_MIN 4096u
-#define LIMIT_MAX (8u << 20)
-#define CHUNK 65536u
-#define FDS_MAX 253u
-#define NAME_MAX 108u
-#define INFLIGHT_MAX 65536u
-#define COLLECT_AT 256u
+#define LIMIT_MIN     4096u
+#define LIMIT_MAX     (8u << 20)
+#define CHUNK	      65536u
+#define FDS_MAX	      253u
+#define NAME_MAX      108u
+#define INFLIGHT_MAX  65536u
+#define COLLECT_AT    256u
 
 struct chan_end {
 	struct object obj; /* WEFT_OBJ_CHANNEL */
@@ -31,7 +33,8 @@ struct chan_end {
 	struct identity *peer_ident;
 };
 
-/* Of an unconnected datagram endpoint, the receiver; its peer is the sender's capability, which only sends. */
+/* Of an unconnected datagram endpoint, the receiver; its peer is the sender's capability, which
+ * only sends. */
 enum { ROLE_END, ROLE_RECEIVER, ROLE_SENDER };
 
 static const struct obj_ops chan_ops;
@@ -74,7 +77,8 @@ static void wake_writers(struct rxq *q)
 		object_notify(&from->obj, WEFT_POLLOUT);
 }
 
-/* Whether e can send: 0, and e->peer is there. It can vanish and, in an end made alone, be another one after each sleep: ask again. */
+/* Whether e can send: 0, and e->peer is there. It can vanish and, in an end made alone, be another
+ * one after each sleep: ask again. */
 static int can_send(const struct chan_end *e)
 {
 	if (!e->connected)
@@ -234,7 +238,8 @@ static void receipt_sender(struct receipt *r, struct msg *m)
 		r->ident->refs++;
 }
 
-static i64 take_stream(struct rxq *q, struct uio *u, u32 flags, struct receipt *r, i64 got, bool *stop)
+static i64 take_stream(struct rxq *q, struct uio *u, u32 flags, struct receipt *r, i64 got,
+	bool *stop)
 {
 	struct list *p = q->msgs.next;
 	bool peek = flags & WEFT_CHAN_PEEK, had_fds;
@@ -342,7 +347,8 @@ static i64 receive(struct object *o, struct uio *u, u32 flags, struct receipt *r
 		if (n < 0)
 			return n;
 		got = n;
-		if (!stream || !(flags & WEFT_CHAN_WAITALL) || flags & WEFT_CHAN_PEEK || stop || !u->left)
+		if (!stream || !(flags & WEFT_CHAN_WAITALL) || flags & WEFT_CHAN_PEEK || stop ||
+			!u->left)
 			return got;
 	}
 }
@@ -354,7 +360,10 @@ static i64 chan_read(struct object *o, struct uio *u, i64 off, u32 flags)
 
 	if (off != -1)
 		return -ESPIPE;
-	n = receive(o, u, (flags & WEFT_IO_NONBLOCK ? WEFT_CHAN_NONBLOCK : 0) | (flags & WEFT_IO_PEEK ? WEFT_CHAN_PEEK : 0), &r);
+	n = receive(o, u,
+		(flags & WEFT_IO_NONBLOCK ? WEFT_CHAN_NONBLOCK : 0) |
+			(flags & WEFT_IO_PEEK ? WEFT_CHAN_PEEK : 0),
+		&r);
 	receipt_drop(&r);
 	return n;
 }
@@ -369,7 +378,8 @@ static i64 chan_write(struct object *o, struct uio *u, i64 off, u32 flags)
 }
 
 /* From which end chan_send(o) sends. *dest: a reference to keep, or NULL. */
-static int send_from(struct object *o, const struct weft_msg *m, struct chan_end **from, struct object **dest)
+static int send_from(struct object *o, const struct weft_msg *m, struct chan_end **from,
+	struct object **dest)
 {
 	u32 rights;
 	int err;
@@ -382,7 +392,8 @@ static int send_from(struct object *o, const struct weft_msg *m, struct chan_end
 		return 0;
 	if (m->dest < 0)
 		return -EDESTADDRREQ;
-	err = fd_get_in(current_process(), m->dest, WEFT_OBJ_DGRAM, WEFT_RIGHT_WRITE, dest, &rights);
+	err = fd_get_in(current_process(), m->dest, WEFT_OBJ_DGRAM, WEFT_RIGHT_WRITE, dest,
+		&rights);
 	if (err)
 		return err;
 	*from = end_of(*dest);
@@ -394,7 +405,8 @@ static int send_from(struct object *o, const struct weft_msg *m, struct chan_end
 
 static bool creds_ok(const struct weft_msg *m)
 {
-	return m->pid == current_process()->pid && m->identity == thread_identity(current_thread())->number;
+	return m->pid == current_process()->pid &&
+		m->identity == thread_identity(current_thread())->number;
 }
 
 i64 sys_chan_send(u64 fd, u64 umsg, u64 flags)
@@ -424,7 +436,12 @@ i64 sys_chan_send(u64 fd, u64 umsg, u64 flags)
 	n = uio_init(&u, iov, ARRAY_SIZE(iov), m.iov, m.niov, true);
 	if (n)
 		goto out_dest;
-	s = (struct send){.u = &u, .ufds = m.fds, .nfds = m.nfds, .uname = m.name, .name_len = from->role ? m.name_len : 0, .flags = (u32)flags};
+	s = (struct send){.u = &u,
+		.ufds = m.fds,
+		.nfds = m.nfds,
+		.uname = m.name,
+		.name_len = from->role ? m.name_len : 0,
+		.flags = (u32)flags};
 	n = send_all(o, from, &s);
 	uio_free(&u, iov);
 out_dest:
@@ -437,7 +454,8 @@ out:
 /* Installs up to m->nfds of the receipt's fds; the rest is closed with CTRUNC. */
 static int give_fds(struct receipt *r, struct weft_msg *m, u32 flags)
 {
-	u32 how = (flags & WEFT_CHAN_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) | (flags & WEFT_CHAN_PRIVATE ? WEFT_DUP_PRIVATE : 0);
+	u32 how = (flags & WEFT_CHAN_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) |
+		(flags & WEFT_CHAN_PRIVATE ? WEFT_DUP_PRIVATE : 0);
 	u32 n = 0;
 	i32 fd;
 
@@ -484,7 +502,9 @@ i64 sys_chan_recv(u64 fd, u64 umsg, u64 flags)
 	struct uio u;
 	i64 n;
 
-	if (flags & ~(u64)(WEFT_CHAN_NONBLOCK | WEFT_CHAN_PEEK | WEFT_CHAN_WAITALL | WEFT_CHAN_CLOEXEC | WEFT_CHAN_PRIVATE))
+	if (flags &
+		~(u64)(WEFT_CHAN_NONBLOCK | WEFT_CHAN_PEEK | WEFT_CHAN_WAITALL | WEFT_CHAN_CLOEXEC |
+			WEFT_CHAN_PRIVATE))
 		return -EINVAL;
 	if (copy_from_user(&m, umsg, sizeof(m)))
 		return -EFAULT;
@@ -526,7 +546,8 @@ static u32 chan_ready(struct object *o)
 		bits |= WEFT_POLLHUP;
 	if (e->err)
 		bits |= WEFT_POLLERR;
-	if (e->shut_snd || !e->peer || rxq_room(&e->peer->rx) >= LIMIT_MIN || list_empty(&e->peer->rx.msgs))
+	if (e->shut_snd || !e->peer || rxq_room(&e->peer->rx) >= LIMIT_MIN ||
+		list_empty(&e->peer->rx.msgs))
 		bits |= WEFT_POLLOUT;
 	return bits;
 }
@@ -562,7 +583,8 @@ static i64 avail(const struct rxq *q, bool stream)
 	struct msg *m;
 	i64 n = 0;
 
-	list_for_each(m, &q->msgs, link) {
+	list_for_each(m, &q->msgs, link)
+	{
 		n += m->len - m->off;
 		if (!stream)
 			break;
@@ -637,10 +659,12 @@ static i64 open_peer(struct chan_end *e)
 	p = end_create(e->type);
 	if (!p)
 		return -ENOMEM;
-	fd = fd_install(current_process(), &p->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	fd = fd_install(current_process(), &p->obj, WEFT_RIGHT_ALL,
+		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
 	if (fd >= 0) {
 		if (e->peer)
-			e->peer->peer = NULL; /* an earlier one, closed, that somebody still refers to */
+			e->peer->peer =
+				NULL; /* an earlier one, closed, that somebody still refers to */
 		join(e, p);
 		tell_end(e);
 	}
@@ -653,7 +677,8 @@ static i64 chan_ctl(struct object *o, u32 op, u64 a, u64 b)
 	struct chan_end *e = end_of(o);
 	u32 who[2];
 
-	if (e->role && op != WEFT_FD_AVAIL && op != WEFT_FD_SEEK && op != WEFT_CHAN_BUFFER && op != WEFT_CHAN_TYPE)
+	if (e->role && op != WEFT_FD_AVAIL && op != WEFT_FD_SEEK && op != WEFT_CHAN_BUFFER &&
+		op != WEFT_CHAN_TYPE)
 		return -EINVAL;
 	switch (op) {
 	case WEFT_FD_AVAIL:
@@ -720,8 +745,14 @@ static void chan_destroy(struct object *o)
 }
 
 static const struct obj_ops chan_ops = {
-	.name = "channel", .read = chan_read, .write = chan_write, .ready = chan_ready, .ctl = chan_ctl, .info = chan_info,
-	.closed = chan_closed, .destroy = chan_destroy,
+	.name = "channel",
+	.read = chan_read,
+	.write = chan_write,
+	.ready = chan_ready,
+	.ctl = chan_ctl,
+	.info = chan_info,
+	.closed = chan_closed,
+	.destroy = chan_destroy,
 };
 static bool type_ok(u32 type)
 {
@@ -779,7 +810,8 @@ int dgram_create(struct object *out[2])
 	return 0;
 }
 
-/* The kernel's own message on the channel of which `to` is the receiving end; never waits for room. */
+/* The kernel's own message on the channel of which `to` is the receiving end; never waits for room.
+ */
 int chan_post(struct object *to, const void *data, u32 len)
 {
 	struct chan_end *e = end_of(to);

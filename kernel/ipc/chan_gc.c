@@ -2,11 +2,12 @@
 /*
  * Receive queues, and the collection of channels that can be reached only through queues.
  *
- * An owner all of whose capabilities are in flight (fds == inflight) is a candidate. It is garbage unless one of those capabilities lies
- * in the queue of an owner that is alive. So: take from each candidate what candidates' own queues hold of it; those with
- * something left are alive, and so is, again and again, all that the living hold in their queues. The rest is emptied.
- * It runs when a channel closes and when fds are sent, but only after so many of these as make its cost small for each; and always
- * before the objects are counted.
+ * An owner all of whose capabilities are in flight (fds == inflight) is a candidate. It is garbage
+ * unless one of those capabilities lies in the queue of an owner that is alive. So: take from each
+ * candidate what candidates' own queues hold of it; those with something left are alive, and so is,
+ * again and again, all that the living hold in their queues. The rest is emptied. It runs when a
+ * channel closes and when fds are sent, but only after so many of these as make its cost small for
+ * each; and always before the objects are counted.
  */
 #include "chan_impl.h"
 
@@ -80,12 +81,14 @@ void inflight_del(struct object *o)
 	inflight_total--;
 }
 
-static void each_passed(struct rxq *q, void (*fn)(struct rxq *to, struct list *work), struct list *work)
+static void each_passed(struct rxq *q, void (*fn)(struct rxq *to, struct list *work),
+	struct list *work)
 {
 	struct msg *m;
 	struct rxq *to;
 
-	list_for_each(m, &q->msgs, link) {
+	list_for_each(m, &q->msgs, link)
+	{
 		for (u32 i = 0; i < m->nfds; i++) {
 			to = rxq_of(m->fds[i].o);
 			if (to && to->gc_candidate)
@@ -128,22 +131,22 @@ void chan_collect(void)
 	running = true;
 	list_init(&work);
 	list_init(&garbage);
-	list_for_each(q, &inflight_list, inflight_link) {
+	list_for_each(q, &inflight_list, inflight_link)
+	{
 		q->gc_candidate = q->owner->fds == q->inflight && !q->rbusy;
 		q->gc_out = q->inflight;
 	}
-	list_for_each(q, &inflight_list, inflight_link)
-		if (q->gc_candidate)
-			each_passed(q, found_inside, NULL);
-	list_for_each(q, &inflight_list, inflight_link)
-		if (q->gc_candidate && q->gc_out)
-			found_alive(q, &work);
+	list_for_each(q, &inflight_list, inflight_link) if (q->gc_candidate)
+		each_passed(q, found_inside, NULL);
+	list_for_each(q, &inflight_list, inflight_link) if (q->gc_candidate && q->gc_out)
+		found_alive(q, &work);
 	while (!list_empty(&work)) {
 		q = list_first(&work, struct rxq, gc_link);
 		list_del(&q->gc_link);
 		each_passed(q, found_alive, &work);
 	}
-	list_for_each(q, &inflight_list, inflight_link) {
+	list_for_each(q, &inflight_list, inflight_link)
+	{
 		if (!q->gc_candidate)
 			continue;
 		q->gc_candidate = false;

@@ -31,13 +31,15 @@ struct msg {
 	char data[];
 };
 
-/* What receives. Guarded by the BKL; while rbusy the message at the head is being copied from, and stays. */
+/* What receives. Guarded by the BKL; while rbusy the message at the head is being copied from, and
+ * stays. */
 struct rxq {
 	struct object *owner;
 	struct list msgs;
 	u32 bytes, limit;
 	bool rbusy, used; /* used: something was ever in it */
-	bool dead; /* the owner's last fd is gone, or it is garbage: the queue is emptied as soon as no one copies */
+	bool dead; /* the owner's last fd is gone, or it is garbage: the queue is emptied as soon as
+		      no one copies */
 	struct waitq readers, writers;
 	/* Collection (chan_gc.c). */
 	u32 inflight; /* how many queued messages' fds name the owner */
@@ -58,8 +60,9 @@ int msg_create(struct uio *u, u64 len, struct msg **out); /* may block */
 int msg_create_kernel(const void *data, u32 len, struct msg **out);
 i64 msg_copy_out(const struct msg *m, u32 off, struct uio *u, u64 n); /* may block */
 int msg_take_fds(struct msg *m, u64 ufds, u32 n);
-void msg_fds_left(struct msg *m); /* its fds are no longer in flight: nfds and fds stay the caller's */
-void msg_free(struct msg *m);	  /* and closes its fds */
+void msg_fds_left(
+	struct msg *m);	      /* its fds are no longer in flight: nfds and fds stay the caller's */
+void msg_free(struct msg *m); /* and closes its fds */
 
 /* chan_gc.c */
 void inflight_add(struct object *o);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fd_poll: one-time waiting on an array of fds. The objects are watched only while the caller sleeps; a watch that fires only
- * wakes the thread, which then asks every object again.
+ * fd_poll: one-time waiting on an array of fds. The objects are watched only while the caller
+ * sleeps; a watch that fires only wakes the thread, which then asks every object again.
  */
 #include "scheme_impl.h"
 
-#define ON_STACK 16u
+#define ON_STACK   16u
 #define FDS_ALWAYS 256u
 
 struct poller {

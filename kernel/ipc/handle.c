@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handles: open nodes of a scheme. Reading and writing go straight to the attached memory object, or become requests. The
- * shared offset belongs to the handle and is held busy while an operation that moves it is under way.
+ * Handles: open nodes of a scheme. Reading and writing go straight to the attached memory object,
+ * or become requests. The shared offset belongs to the handle and is held busy while an operation
+ * that moves it is under way.
  *
- * `notice` tells the server about the handle: REATTACH while it is live (withdrawn if it is closed before it was received), and
- * CLOSE once, after which nothing refers to the handle but that notice.
+ * `notice` tells the server about the handle: REATTACH while it is live (withdrawn if it is closed
+ * before it was received), and CLOSE once, after which nothing refers to the handle but that
+ * notice.
  */
 #include "scheme_impl.h"
 
-#define IO_MAX 0x7ffff000ul
-#define SEEK_SET_ 0
-#define SEEK_CUR_ 1
-#define SEEK_END_ 2
+#define IO_MAX	   0x7ffff000ul
+#define SEEK_SET_  0
+#define SEEK_CUR_  1
+#define SEEK_END_  2
 #define SEEK_DATA_ 3
 #define SEEK_HOLE_ 4
 
@@ -159,7 +161,8 @@ static void handle_destroy(struct object *o)
 {
 	struct handle *h = container_of(o, struct handle, obj);
 
-	/* It may never have had an fd: then closed() did not run, and its server has not heard of it. */
+	/* It may never have had an fd: then closed() did not run, and its server has not heard of
+	 * it. */
 	list_del(&h->watch_link);
 	handle_unhash(h);
 	list_del(&h->link);
@@ -198,12 +201,14 @@ static i64 remote_io(struct handle *h, struct uio *u, i64 off, u32 flags, bool w
 	r->flags = 0;
 	r->nfds = r->max_fds = r->nbufs = 0;
 	/* What does not fit into one request is a short count. */
-	for (u32 i = u->idx; i < u->niov && r->nbufs < WEFT_REQ_BUFS && total < IO_MAX; i++, at = 0) {
+	for (u32 i = u->idx; i < u->niov && r->nbufs < WEFT_REQ_BUFS && total < IO_MAX;
+		i++, at = 0) {
 		u64 n = MIN(u->iov[i].len - at, IO_MAX - total);
 
 		if (!n)
 			continue;
-		r->bufs[r->nbufs++] = (struct weft_buf){u->iov[i].base + at, (u32)n, write ? WEFT_BUF_IN : WEFT_BUF_OUT};
+		r->bufs[r->nbufs++] = (struct weft_buf){u->iov[i].base + at, (u32)n,
+			write ? WEFT_BUF_IN : WEFT_BUF_OUT};
 		total += n;
 	}
 	r->args[0] = (u64)off;
@@ -216,7 +221,8 @@ static i64 remote_io(struct handle *h, struct uio *u, i64 off, u32 flags, bool w
 	return request_run(r, h);
 }
 
-static i64 local_io(struct handle *h, struct memobj *m, struct uio *u, i64 off, u32 flags, bool write)
+static i64 local_io(struct handle *h, struct memobj *m, struct uio *u, i64 off, u32 flags,
+	bool write)
 {
 	if (!write)
 		return memobj_read(m, u, (u64)off, flags);
@@ -247,7 +253,8 @@ static i64 handle_io(struct object *o, struct uio *u, i64 off, u32 flags, bool w
 		if (!n) {
 			n = local_io(h, m, u, (i64)h->offset, flags, write);
 			if (n > 0)
-				h->offset = flags & WEFT_IO_APPEND && write ? memobj_size(m) : h->offset + (u64)n;
+				h->offset = flags & WEFT_IO_APPEND && write ? memobj_size(m)
+									    : h->offset + (u64)n;
 			offset_unlock(h);
 		}
 	}
@@ -308,7 +315,8 @@ static i64 handle_seek(struct handle *h, i64 off, u64 whence)
 		break;
 	case SEEK_DATA_:
 	case SEEK_HOLE_:
-		/* Without extents known here the whole file is data, with the one hole at its end. */
+		/* Without extents known here the whole file is data, with the one hole at its end.
+		 */
 		base = whence == SEEK_DATA_ ? 0 : (i64)size - off;
 		if (off < 0 || (u64)off >= size)
 			base = INT64_MIN;
@@ -363,11 +371,19 @@ static struct memobj *handle_mem(struct object *o)
 }
 
 static const struct obj_ops handle_ops = {
-	.name = "handle", .read = handle_read, .write = handle_write, .ready = handle_ready, .ctl = handle_ctl,
-	.info = handle_info, .mem = handle_mem, .closed = handle_closed, .destroy = handle_destroy,
+	.name = "handle",
+	.read = handle_read,
+	.write = handle_write,
+	.ready = handle_ready,
+	.ctl = handle_ctl,
+	.info = handle_info,
+	.mem = handle_mem,
+	.closed = handle_closed,
+	.destroy = handle_destroy,
 };
 
-/* OWNER_GONE: one message for each pid that has gone; args[0] 0: too many to tell, ask for each owner known. */
+/* OWNER_GONE: one message for each pid that has gone; args[0] 0: too many to tell, ask for each
+ * owner known. */
 static bool gone_emit(struct oneway *w, u64 args[2])
 {
 	struct handle *h = container_of(w, struct handle, gone);

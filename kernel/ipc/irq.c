@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupts as fds. A line stays masked from the interrupt until its fd is read; an MSI vector is never masked. Reading gives
- * the number of interrupts since the last read (8 bytes) and waits for one if there was none.
+ * Interrupts as fds. A line stays masked from the interrupt until its fd is read; an MSI vector is
+ * never masked. Reading gives the number of interrupts since the last read (8 bytes) and waits for
+ * one if there was none.
  */
 #include "scheme_impl.h"
 
@@ -88,7 +89,11 @@ static void irq_destroy(struct object *o)
 }
 
 static const struct obj_ops irq_ops = {
-	.name = "irq", .read = irq_read, .ready = irq_ready, .ctl = irq_ctl, .destroy = irq_destroy,
+	.name = "irq",
+	.read = irq_read,
+	.ready = irq_ready,
+	.ctl = irq_ctl,
+	.destroy = irq_destroy,
 };
 
 int irq_create(i32 res_fd, u32 line, struct object **out)

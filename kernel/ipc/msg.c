@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages of channels: the first bytes behind the header, the rest in page-sized segments, and the fds that they carry.
+ * Messages of channels: the first bytes behind the header, the rest in page-sized segments, and the
+ * fds that they carry.
  */
 #include "chan_impl.h"
 
-#define FIRST_MAX (PAGE_SIZE - sizeof(struct msg))
+#define FIRST_MAX  (PAGE_SIZE - sizeof(struct msg))
 #define COST_EXTRA 128u
 
 void msg_free(struct msg *m)

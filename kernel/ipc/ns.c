@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Namespaces: which names a process can open. A name leads to a scheme's endpoint (opening makes a root handle, id 0) or to a
- * built-in root object (which is opened as it is). An entry holds a capability of its endpoint, so that a published scheme
- * can get a successor. A process's own namespace can only shrink; names are added through an fd with CONTROL.
+ * Namespaces: which names a process can open. A name leads to a scheme's endpoint (opening makes a
+ * root handle, id 0) or to a built-in root object (which is opened as it is). An entry holds a
+ * capability of its endpoint, so that a published scheme can get a successor. A process's own
+ * namespace can only shrink; names are added through an fd with CONTROL.
  */
 #include "scheme_impl.h"
 
@@ -12,7 +13,8 @@ struct ns_entry {
 	struct object *o;
 };
 
-struct namespace {
+struct namespace
+{
 	struct object obj; /* WEFT_OBJ_NS */
 	struct list entries;
 	u32 n;
@@ -23,9 +25,7 @@ static struct ns_entry *ns_find(struct namespace *n, const char *name)
 {
 	struct ns_entry *e;
 
-	list_for_each(e, &n->entries, link)
-		if (!strcmp(e->name, name))
-			return e;
+	list_for_each(e, &n->entries, link) if (!strcmp(e->name, name)) return e;
 	return NULL;
 }
 
@@ -90,7 +90,8 @@ static bool name_ok(const char *name, size_t len)
 	if (!len || len > WEFT_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') || name[i] == '_' || name[i] == '.' || name[i] == '-'))
+		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') ||
+			    name[i] == '_' || name[i] == '.' || name[i] == '-'))
 			return false;
 	return true;
 }
@@ -127,9 +128,7 @@ int ns_copy(struct namespace *from, const char *list, size_t len, struct namespa
 	if (!n)
 		return -ENOMEM;
 	if (!len)
-		list_for_each(e, &from->entries, link)
-			if (!err)
-				err = ns_publish(n, e->name, e->o);
+		list_for_each(e, &from->entries, link) if (!err) err = ns_publish(n, e->name, e->o);
 	for (size_t at = 0, end; at < len && !err; at = end + 1) {
 		for (end = at; end < len && list[end] != '\n'; end++)
 			;
@@ -157,7 +156,8 @@ bool ns_subset(struct namespace *small, struct namespace *big)
 {
 	struct ns_entry *e, *f;
 
-	list_for_each(e, &small->entries, link) {
+	list_for_each(e, &small->entries, link)
+	{
 		f = ns_find(big, e->name);
 		if (!f || f->o != e->o)
 			return false;
@@ -167,7 +167,8 @@ bool ns_subset(struct namespace *small, struct namespace *big)
 
 static u32 fd_flags(u64 a)
 {
-	return (a & WEFT_REQ_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) | (a & WEFT_REQ_PRIVATE ? WEFT_DUP_PRIVATE : 0);
+	return (a & WEFT_REQ_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) |
+		(a & WEFT_REQ_PRIVATE ? WEFT_DUP_PRIVATE : 0);
 }
 
 static i64 ns_open(struct namespace *n, const char *name, u64 flags)
@@ -198,7 +199,8 @@ static i64 ns_list(struct namespace *n, u64 to, u64 len)
 
 	if (!buf)
 		return -ENOMEM;
-	list_for_each(e, &n->entries, link) {
+	list_for_each(e, &n->entries, link)
+	{
 		k = strlen(e->name);
 		memcpy(buf + at, e->name, k);
 		at += k;
@@ -271,7 +273,8 @@ static int take_name(u64 op, u64 uname, u64 len, char **out)
 	char *s;
 
 	*out = NULL;
-	if (op != WEFT_NS_OPEN && op != WEFT_NS_PUBLISH && op != WEFT_NS_REMOVE && op != WEFT_NS_CLONE)
+	if (op != WEFT_NS_OPEN && op != WEFT_NS_PUBLISH && op != WEFT_NS_REMOVE &&
+		op != WEFT_NS_CLONE)
 		return 0;
 	if (len > max)
 		return op == WEFT_NS_CLONE ? -E2BIG : -ENAMETOOLONG;

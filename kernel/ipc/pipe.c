@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes: a ring of bytes on pages that are allocated as they are reached. One reader and one writer may be copying at a time
- * (rbusy, wbusy), with the BKL possibly dropped under them: the reader owns [head, head + len), the writer the rest, and each
- * commits its move afterwards. Writes of up to PIPE_BUF bytes are atomic: they wait until all fits.
+ * Pipes: a ring of bytes on pages that are allocated as they are reached. One reader and one writer
+ * may be copying at a time (rbusy, wbusy), with the BKL possibly dropped under them: the reader
+ * owns [head, head + len), the writer the rest, and each commits its move afterwards. Writes of up
+ * to PIPE_BUF bytes are atomic: they wait until all fits.
  */
 #include "scheme_impl.h"
 
-#define PIPE_BUF 4096u
+#define PIPE_BUF    4096u
 #define CAP_DEFAULT 65536u
-#define CAP_MAX (1u << 20)
+#define CAP_MAX	    (1u << 20)
 #define IN_USE_KEEP 1u
 
 struct pipe_end {
@@ -164,7 +165,8 @@ static i64 pipe_write(struct object *o, struct uio *u, i64 off, u32 flags)
 		n = fill(p, u, (u32)MIN(room, u->left));
 		p->wbusy = false;
 		if (n > 0) {
-			/* All or nothing for a small one; a fault in the middle leaves nothing behind. */
+			/* All or nothing for a small one; a fault in the middle leaves nothing
+			 * behind. */
 			if (total <= PIPE_BUF && (u64)n < total) {
 				n = -EFAULT;
 				break;
@@ -228,8 +230,10 @@ static i64 set_capacity(struct pipe *p, u64 want)
 	for (u32 done = 0, k; done < n; done += k) {
 		u32 at = (p->head + done) % p->cap;
 
-		k = (u32)MIN(MIN(PAGE_SIZE - at % PAGE_SIZE, PAGE_SIZE - done % PAGE_SIZE), n - done);
-		memcpy(page[done / PAGE_SIZE] + done % PAGE_SIZE, p->page[at / PAGE_SIZE] + at % PAGE_SIZE, k);
+		k = (u32)MIN(MIN(PAGE_SIZE - at % PAGE_SIZE, PAGE_SIZE - done % PAGE_SIZE),
+			n - done);
+		memcpy(page[done / PAGE_SIZE] + done % PAGE_SIZE,
+			p->page[at / PAGE_SIZE] + at % PAGE_SIZE, k);
 	}
 	pages_free(p, 0);
 	kfree(p->page);
@@ -293,10 +297,22 @@ static void pipe_destroy(struct object *o)
 }
 
 static const struct obj_ops pipe_rops = {
-	.name = "pipe", .read = pipe_read, .ready = pipe_rready, .ctl = pipe_ctl, .info = pipe_info, .closed = pipe_rclosed, .destroy = pipe_destroy,
+	.name = "pipe",
+	.read = pipe_read,
+	.ready = pipe_rready,
+	.ctl = pipe_ctl,
+	.info = pipe_info,
+	.closed = pipe_rclosed,
+	.destroy = pipe_destroy,
 };
 static const struct obj_ops pipe_wops = {
-	.name = "pipe", .write = pipe_write, .ready = pipe_wready, .ctl = pipe_ctl, .info = pipe_info, .closed = pipe_wclosed, .destroy = pipe_destroy,
+	.name = "pipe",
+	.write = pipe_write,
+	.ready = pipe_wready,
+	.ctl = pipe_ctl,
+	.info = pipe_info,
+	.closed = pipe_wclosed,
+	.destroy = pipe_destroy,
 };
 
 int pipe_create(u64 cap, struct object *out[2])

@@ -2,17 +2,19 @@
 /*
  * Readiness: watches, poll sets and fd_poll.
  *
- * An object that becomes ready tells its watches; a poll set's watch puts its item on the set's ready list, and poll_wait asks
- * only the objects on that list for the truth, so that waiting costs what is ready and not what is watched. A level item that
- * was reported goes back to the list's end; it leaves the list when it is found not ready. Sets in sets form no cycle and are at
- * most NEST deep, so that the recursion of object_notify is bounded. An item dies with its object's last fd.
+ * An object that becomes ready tells its watches; a poll set's watch puts its item on the set's
+ * ready list, and poll_wait asks only the objects on that list for the truth, so that waiting costs
+ * what is ready and not what is watched. A level item that was reported goes back to the list's
+ * end; it leaves the list when it is found not ready. Sets in sets form no cycle and are at most
+ * NEST deep, so that the recursion of object_notify is bounded. An item dies with its object's last
+ * fd.
  */
 #include "scheme_impl.h"
 
-#define NEST 5
+#define NEST	    5
 #define NEST_VISITS 1024u
-#define ITEMS_MAX 65536u
-#define ALWAYS (WEFT_POLLERR | WEFT_POLLHUP)
+#define ITEMS_MAX   65536u
+#define ALWAYS	    (WEFT_POLLERR | WEFT_POLLHUP)
 
 struct pollset {
 	struct object obj; /* WEFT_OBJ_POLLSET */
@@ -60,7 +62,8 @@ void object_notify(struct object *o, u32 bits)
 	struct watch *w;
 	bool exclusive_done = false;
 
-	list_for_each(w, &o->watchers, link) {
+	list_for_each(w, &o->watchers, link)
+	{
 		if (w->exclusive) {
 			if (exclusive_done)
 				continue;
@@ -77,8 +80,7 @@ void watch_closed(struct object *o)
 {
 	struct watch *w;
 
-	list_for_each(w, &o->watchers, link)
-		w->fire(w, WATCH_CLOSED);
+	list_for_each(w, &o->watchers, link) w->fire(w, WATCH_CLOSED);
 }
 
 static u32 item_bits(struct item *i)
@@ -148,8 +150,10 @@ static int check_down(struct pollset *ps, struct pollset *target, u32 depth, u32
 
 	if (ps == target || depth > NEST || ++*visits > NEST_VISITS)
 		return -ELOOP;
-	list_for_each(i, &ps->nested, nested_link) {
-		err = check_down(container_of(i->w.o, struct pollset, obj), target, depth + 1, visits);
+	list_for_each(i, &ps->nested, nested_link)
+	{
+		err = check_down(container_of(i->w.o, struct pollset, obj), target, depth + 1,
+			visits);
 		if (err)
 			return err;
 	}
@@ -164,7 +168,8 @@ static u32 depth_up(struct pollset *ps, u32 *visits)
 
 	if (++*visits > NEST_VISITS)
 		return NEST + 1;
-	list_for_each(w, &ps->obj.watchers, link) {
+	list_for_each(w, &ps->obj.watchers, link)
+	{
 		if (w->fire != item_fire)
 			continue;
 		d = 1 + depth_up(container_of(w, struct item, w)->ps, visits);
@@ -198,7 +203,9 @@ static int hash_grow(struct pollset *ps)
 	return 0;
 }
 
-#define EVENTS_KNOWN (0xffffu | WEFT_POLLET | WEFT_POLLONESHOT | WEFT_POLLEXCLUSIVE | (1u << 29)) /* EPOLLWAKEUP means nothing here */
+#define EVENTS_KNOWN                                                                               \
+	(0xffffu | WEFT_POLLET | WEFT_POLLONESHOT | WEFT_POLLEXCLUSIVE |                           \
+		(1u << 29)) /* EPOLLWAKEUP means nothing here */
 
 static int item_add(struct pollset *ps, i32 fd, struct object *o, const struct weft_poll_event *ev)
 {
@@ -213,7 +220,8 @@ static int item_add(struct pollset *ps, i32 fd, struct object *o, const struct w
 	if (o->type == WEFT_OBJ_POLLSET) {
 		if (ev->events & WEFT_POLLEXCLUSIVE)
 			return -EINVAL;
-		err = check_down(container_of(o, struct pollset, obj), ps, depth_up(ps, &visits) + 1, &visits);
+		err = check_down(container_of(o, struct pollset, obj), ps,
+			depth_up(ps, &visits) + 1, &visits);
 		if (err)
 			return err;
 	}
@@ -291,7 +299,8 @@ out:
 	return err;
 }
 
-/* Takes up to n ready items from `from`. Level items that are reported go to the set's own list again. */
+/* Takes up to n ready items from `from`. Level items that are reported go to the set's own list
+ * again. */
 static u32 collect(struct pollset *ps, struct list *from, struct weft_poll_event *out, u32 n)
 {
 	struct item *i;
@@ -420,7 +429,10 @@ static void pollset_destroy(struct object *o)
 }
 
 static const struct obj_ops pollset_ops = {
-	.name = "pollset", .ready = pollset_ready, .closed = pollset_closed, .destroy = pollset_destroy,
+	.name = "pollset",
+	.ready = pollset_ready,
+	.closed = pollset_closed,
+	.destroy = pollset_destroy,
 };
 
 int pollset_create(struct object **out)

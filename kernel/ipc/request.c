@@ -2,13 +2,14 @@
 /*
  * The client's side of a request: fd_call, and what the kernel itself asks of a server.
  *
- * The fast path is fd_call -> request_enqueue -> direct switch to a server thread that waits -> (its reply) -> direct
- * switch back: no allocation, and nothing touched but the request, the scheme, one tag slot and the two stacks.
+ * The fast path is fd_call -> request_enqueue -> direct switch to a server thread that waits ->
+ * (its reply) -> direct switch back: no allocation, and nothing touched but the request, the
+ * scheme, one tag slot and the two stacks.
  */
 #include "scheme_impl.h"
 
 #define REDELIVERIES_MAX 256u
-#define FAULT_AHEAD (256ul << 10)
+#define FAULT_AHEAD	 (256ul << 10)
 
 static void cancel_done(struct oneway *w)
 {
@@ -87,7 +88,8 @@ static void request_unlink(struct request *r)
 	list_del(&r->q.link);
 }
 
-/* Requests of the kernel that are done are kept for write-back, which must go on when no memory is left. */
+/* Requests of the kernel that are done are kept for write-back, which must go on when no memory is
+ * left. */
 static struct request *spare[32];
 static u32 nspare;
 
@@ -133,7 +135,8 @@ void request_finish(struct request *r, i64 result, bool direct)
 /* The server that had received it is dead. */
 void request_server_died(struct request *r)
 {
-	bool again = r->flags & WEFT_REQ_IDEMPOTENT || (r->op == WEFT_OP_READ && (i64)r->args[0] >= 0);
+	bool again =
+		r->flags & WEFT_REQ_IDEMPOTENT || (r->op == WEFT_OP_READ && (i64)r->args[0] >= 0);
 
 	if (!r->client) {
 		request_finish(r, -WEFT_EREDELIVER, false);
@@ -149,7 +152,8 @@ void request_server_died(struct request *r)
 	list_add_after(&r->s->queue, &r->q.link);
 }
 
-/* The client gives up a request that a server may have: after this no byte of the client is touched. */
+/* The client gives up a request that a server may have: after this no byte of the client is
+ * touched. */
 static void request_detach(struct request *r)
 {
 	bool told = r->cancelled;
@@ -165,7 +169,8 @@ static void request_detach(struct request *r)
 	}
 }
 
-/* A server met an absent page of ours: bring it in, as much as the server will want, and ask again. */
+/* A server met an absent page of ours: bring it in, as much as the server will want, and ask again.
+ */
 static int request_fault_in(struct request *r)
 {
 	struct as *as = current_process()->as;
@@ -220,8 +225,9 @@ static i64 request_wait(struct request *r)
 }
 
 /*
- * Sends r (op, flags, args, bufs and objs are set) to h's server and waits for the result. May block. Takes no reference: the
- * caller holds a capability of h. Received fds are in r->objs on return; the caller takes them or drops them.
+ * Sends r (op, flags, args, bufs and objs are set) to h's server and waits for the result. May
+ * block. Takes no reference: the caller holds a capability of h. Received fds are in r->objs on
+ * return; the caller takes them or drops them.
  */
 i64 request_run(struct request *r, struct handle *h)
 {
@@ -237,7 +243,8 @@ i64 request_run(struct request *r, struct handle *h)
 	if (unlikely(oneway_queued(&r->cancel)))
 		list_del(&r->cancel.q.link);
 	while (unlikely(s->nreq >= s->max)) {
-		err = thread_block(&s->room, (u64)WEFT_FOREVER, r->flags & WEFT_REQ_NOINTR ? BLOCK_KILLABLE : BLOCK_INTERRUPTIBLE);
+		err = thread_block(&s->room, (u64)WEFT_FOREVER,
+			r->flags & WEFT_REQ_NOINTR ? BLOCK_KILLABLE : BLOCK_INTERRUPTIBLE);
 		if (err == -EINTR || s->gone) {
 			request_drop_objs(r);
 			return err == -EINTR ? -EINTR : -EIO;
@@ -264,7 +271,8 @@ i64 request_run(struct request *r, struct handle *h)
 		waitq_wake(&s->room, 1, 0);
 	if (unlikely(r->state != REQ_DONE))
 		request_drop_objs(r);
-	/* A notice that never reached the server has become pointless, unless we die (IDLE): then it is the last word. */
+	/* A notice that never reached the server has become pointless, unless we die (IDLE): then
+	 * it is the last word. */
 	if (unlikely(oneway_queued(&r->cancel)) && r->state != REQ_IDLE)
 		list_del(&r->cancel.q.link);
 	r->state = REQ_IDLE;
@@ -283,7 +291,9 @@ static int take_bufs(struct request *r, const struct weft_req *q)
 
 		if (b->flags & ~(WEFT_BUF_IN | WEFT_BUF_OUT))
 			return -EINVAL;
-		if (b->len && (b->addr < WEFT_USER_MIN || b->addr >= WEFT_USER_MAX || b->len > WEFT_USER_MAX - b->addr))
+		if (b->len &&
+			(b->addr < WEFT_USER_MIN || b->addr >= WEFT_USER_MAX ||
+				b->len > WEFT_USER_MAX - b->addr))
 			return -EFAULT;
 	}
 	return 0;
@@ -313,7 +323,8 @@ static int take_fds(struct request *r, const struct weft_req *q)
 /* Installs what the server gave. All or nothing. */
 static int give_fds(struct request *r, const struct weft_req *q, u64 ureq)
 {
-	u32 how = (q->flags & WEFT_REQ_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) | (q->flags & WEFT_REQ_PRIVATE ? WEFT_DUP_PRIVATE : 0);
+	u32 how = (q->flags & WEFT_REQ_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) |
+		(q->flags & WEFT_REQ_PRIVATE ? WEFT_DUP_PRIVATE : 0);
 	struct process *p = current_process();
 	i32 fds[WEFT_REQ_FDS];
 	u8 n = r->nfds;
@@ -327,7 +338,9 @@ static int give_fds(struct request *r, const struct weft_req *q, u64 ureq)
 			break;
 		}
 	}
-	if (!err && ((n && copy_to_user(q->fds_out, fds, n * sizeof(*fds))) || copy_to_user(ureq + offsetof(struct weft_req, nfds_out), &n, 1)))
+	if (!err &&
+		((n && copy_to_user(q->fds_out, fds, n * sizeof(*fds))) ||
+			copy_to_user(ureq + offsetof(struct weft_req, nfds_out), &n, 1)))
 		err = -EFAULT;
 	if (err)
 		while (i--)
@@ -356,10 +369,14 @@ i64 sys_fd_call(u64 fd, u64 ureq)
 	object_fd_get(o);
 	r->nfds = 0;
 	result = -EFAULT;
-	if (unlikely(copy_from_user_nofault(&q, ureq, sizeof(q)) && copy_from_user(&q, ureq, sizeof(q))))
+	if (unlikely(copy_from_user_nofault(&q, ureq, sizeof(q)) &&
+		    copy_from_user(&q, ureq, sizeof(q))))
 		goto out;
 	result = -EINVAL;
-	if (unlikely(q.op < WEFT_OP_USER || q.flags & ~(WEFT_REQ_CLOEXEC | WEFT_REQ_PRIVATE | WEFT_REQ_NOINTR | WEFT_REQ_IDEMPOTENT)))
+	if (unlikely(q.op < WEFT_OP_USER ||
+		    q.flags &
+			    ~(WEFT_REQ_CLOEXEC | WEFT_REQ_PRIVATE | WEFT_REQ_NOINTR |
+				    WEFT_REQ_IDEMPOTENT)))
 		goto out;
 	r->op = q.op;
 	r->flags = q.flags;
@@ -378,7 +395,8 @@ i64 sys_fd_call(u64 fd, u64 ureq)
 		}
 	}
 	result = request_run(r, container_of(o, struct handle, obj));
-	if (r->has_out && copy_to_user(ureq + offsetof(struct weft_req, out), r->out, sizeof(r->out)))
+	if (r->has_out &&
+		copy_to_user(ureq + offsetof(struct weft_req, out), r->out, sizeof(r->out)))
 		result = -EFAULT;
 	if (q.max_fds) {
 		err = give_fds(r, &q, ureq);
@@ -390,7 +408,8 @@ out:
 	return result;
 }
 
-int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6], void (*fn)(void *arg, i64 result), void *arg)
+int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6],
+	void (*fn)(void *arg, i64 result), void *arg)
 {
 	struct request *r;
 	int err;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Resources: authority as fds. One is derived from another and is never wider; nothing else makes one but the boot. */
+/* Resources: authority as fds. One is derived from another and is never wider; nothing else makes
+ * one but the boot. */
 #include "scheme_impl.h"
 
 #define RANGED (WEFT_RES_MEM | WEFT_RES_PORTS | WEFT_RES_IRQ)
@@ -8,7 +9,8 @@ static void resource_destroy(struct object *o)
 {
 	struct resource *r = container_of(o, struct resource, obj);
 
-	/* What waits for a reset stays allocated for good: nobody can say any more that the device is quiet. */
+	/* What waits for a reset stays allocated for good: nobody can say any more that the device
+	 * is quiet. */
 	list_del(&r->pins);
 	kfree(r);
 }
@@ -79,7 +81,8 @@ i64 resource_derive(i32 fd, u64 ures)
 	if (n)
 		goto out;
 	r->parent = parent->obj.id;
-	n = fd_install(current_process(), &r->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	n = fd_install(current_process(), &r->obj, WEFT_RIGHT_ALL,
+		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
 	object_put(&r->obj);
 out:
 	object_put(o);

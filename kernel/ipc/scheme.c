@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Schemes: making them, the life and death of servers, the queue. See scheme_impl.h for the protocol.
+ * Schemes: making them, the life and death of servers, the queue. See scheme_impl.h for the
+ * protocol.
  *
- * Death of a server (its server end's last fd is gone) happens inside some fd close: nothing here may block.
+ * Death of a server (its server end's last fd is gone) happens inside some fd close: nothing here
+ * may block.
  */
 #include "scheme_impl.h"
 
 #define ORPHAN_NS_DEFAULT 2000000000ul
-#define REQUESTS_DEFAULT 1024u
-#define REQUESTS_MAX 32768u
+#define REQUESTS_DEFAULT  1024u
+#define REQUESTS_MAX	  32768u
 
 struct list schemes = {&schemes, &schemes};
 
@@ -86,8 +88,7 @@ static void scheme_gone(struct scheme *s)
 	ktimer_cancel(&s->orphan_timer);
 	scheme_get(s);
 	fail_queued(s);
-	list_for_each(h, &s->handles, link)
-		handle_abandon(h);
+	list_for_each(h, &s->handles, link) handle_abandon(h);
 	pager_scheme_died(s, true);
 	scheme_put(s);
 }
@@ -130,7 +131,8 @@ static void server_closed(struct object *o)
 		list_add_tail(&todo, &q->link);
 	}
 	/* Notices were for the dead one: a successor learns of live handles by REATTACH. */
-	list_for_each(q, &s->queue, link) {
+	list_for_each(q, &s->queue, link)
+	{
 		struct oneway *w = container_of(q, struct oneway, q);
 
 		if (q->kind != Q_ONEWAY || w->op == WEFT_OP_PAGE_IDLE)
@@ -139,8 +141,7 @@ static void server_closed(struct object *o)
 		if (w->done)
 			w->done(w);
 	}
-	list_for_each(h, &s->handles, link)
-		h->reattaching = false;
+	list_for_each(h, &s->handles, link) h->reattaching = false;
 	/* Last received, first queued again: their order stays. */
 	while (!list_empty(&todo)) {
 		q = list_entry(todo.prev, struct qnode, link);
@@ -208,10 +209,18 @@ static void server_info(struct object *o, struct weft_fd_info *out)
 }
 
 static const struct obj_ops endpoint_ops = {
-	.name = "endpoint", .ready = endpoint_ready, .info = endpoint_info, .closed = endpoint_closed, .destroy = endpoint_destroy,
+	.name = "endpoint",
+	.ready = endpoint_ready,
+	.info = endpoint_info,
+	.closed = endpoint_closed,
+	.destroy = endpoint_destroy,
 };
 static const struct obj_ops server_ops = {
-	.name = "scheme", .ready = server_ready, .info = server_info, .closed = server_closed, .destroy = server_destroy,
+	.name = "scheme",
+	.ready = server_ready,
+	.info = server_info,
+	.closed = server_closed,
+	.destroy = server_destroy,
 };
 
 static struct server *server_new(struct scheme *s)
@@ -283,8 +292,11 @@ i64 sys_scheme_create(u64 flags, u64 ufds, u64 ulimits)
 		return -ENOMEM;
 	}
 	s->server = sv;
-	fds[1] = fd_install(current_process(), &s->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
-	fds[0] = fds[1] < 0 ? fds[1] : fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	fds[1] = fd_install(current_process(), &s->obj, WEFT_RIGHT_ALL,
+		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	fds[0] = fds[1] < 0 ? fds[1]
+			    : fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL,
+				      WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
 	err = fds[0] < 0 ? fds[0] : copy_to_user(ufds, fds, sizeof(fds));
 	if (err) {
 		if (fds[0] >= 0)
@@ -301,7 +313,8 @@ i64 sys_scheme_create(u64 flags, u64 ufds, u64 ulimits)
 	return err;
 }
 
-/* endpoint: SUCCEED. A new server end; REATTACH for each handle goes before all requests that wait. */
+/* endpoint: SUCCEED. A new server end; REATTACH for each handle goes before all requests that wait.
+ */
 i64 scheme_succeed(struct scheme *s)
 {
 	struct server *sv;
@@ -316,7 +329,8 @@ i64 scheme_succeed(struct scheme *s)
 	sv = server_new(s);
 	if (!sv)
 		return -ENOMEM;
-	fd = fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	fd = fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL,
+		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
 	if (fd >= 0) {
 		ktimer_cancel(&s->orphan_timer);
 		s->expired = false;
@@ -353,9 +367,8 @@ void scheme_wake_server(struct scheme *s, u32 prio, bool direct)
 	if (prio <= s->boost)
 		return;
 	s->boost = prio;
-	list_for_each(r, &s->threads, serve_link)
-		if (r->thread->prio < prio)
-			sched_set_prio(r->thread, prio);
+	list_for_each(r, &s->threads, serve_link) if (r->thread->prio < prio)
+		sched_set_prio(r->thread, prio);
 }
 
 void scheme_unserve(struct request *r)
@@ -437,7 +450,6 @@ void ipc_process_exited(struct process *p)
 	struct scheme *s;
 	struct handle *h;
 
-	list_for_each(s, &schemes, all_link)
-		list_for_each(h, &s->watched, watch_link)
-			handle_owner_exited(h, p->pid);
+	list_for_each(s, &schemes, all_link) list_for_each(h, &s->watched, watch_link)
+		handle_owner_exited(h, p->pid);
 }

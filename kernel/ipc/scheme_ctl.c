@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* scheme_ctl: what a server says about its handles outside replies, and how init gives an orphaned endpoint a new server. */
+/* scheme_ctl: what a server says about its handles outside replies, and how init gives an orphaned
+ * endpoint a new server. */
 #include "scheme_impl.h"
 
 i64 scheme_succeed(struct scheme *s);
@@ -12,7 +13,8 @@ static i64 endpoint_ctl(i32 fd, u64 op)
 
 	if (err)
 		return err;
-	n = op == WEFT_SCHEME_SUCCEED ? scheme_succeed(container_of(o, struct scheme, obj)) : -EINVAL;
+	n = op == WEFT_SCHEME_SUCCEED ? scheme_succeed(container_of(o, struct scheme, obj))
+				      : -EINVAL;
 	object_put(o);
 	return n;
 }
@@ -29,9 +31,11 @@ static i64 new_handle(struct scheme *s, u64 urfd)
 	err = handle_mint(s, &f, &h);
 	if (err)
 		return err;
-	fd = fd_install(current_process(), &h->obj, f.rights & WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	fd = fd_install(current_process(), &h->obj, f.rights & WEFT_RIGHT_ALL,
+		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
 	if (fd < 0)
-		h->abandoned = true; /* the call fails: no CLOSE for what the server does not have */
+		h->abandoned =
+			true; /* the call fails: no CLOSE for what the server does not have */
 	object_put(&h->obj);
 	return fd;
 }

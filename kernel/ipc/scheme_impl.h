@@ -2,9 +2,10 @@
 /*
  * Inside schemes. Everything here is guarded by the BKL.
  *
- * A scheme is its endpoint object; it outlives its servers. Each life of a server is a struct server (the server end).
- * What waits for the server is one queue of nodes, requests and one-way notices, in order. A one-way node is embedded in
- * whatever it tells about (a handle's CLOSE in the handle, a CANCEL in the request), so that sending it cannot fail.
+ * A scheme is its endpoint object; it outlives its servers. Each life of a server is a struct
+ * server (the server end). What waits for the server is one queue of nodes, requests and one-way
+ * notices, in order. A one-way node is embedded in whatever it tells about (a handle's CLOSE in the
+ * handle, a CANCEL in the request), so that sending it cannot fail.
  *
  * A request belongs to its client's thread, which sleeps in request_run until the state is DONE:
  *   IDLE -> QUEUED -> DELIVERED (has a tag) -> DONE
@@ -18,10 +19,11 @@
 #include <kernel/ipc.h>
 #include <kernel/mm.h>
 
-#define K_O_APPEND 0x400u
+#define K_O_APPEND   0x400u
 #define K_O_NONBLOCK 0x800u
 
-/* Readiness as poll and epoll may ask for it: IN and OUT have the aliases POLLRDNORM and POLLWRNORM. */
+/* Readiness as poll and epoll may ask for it: IN and OUT have the aliases POLLRDNORM and
+ * POLLWRNORM. */
 static inline u32 poll_aliases(u32 bits)
 {
 	return bits | (bits & WEFT_POLLIN ? 0x40 : 0) | (bits & WEFT_POLLOUT ? 0x100 : 0);
@@ -31,18 +33,18 @@ enum req_state { REQ_IDLE, REQ_QUEUED, REQ_DELIVERED, REQ_ABSENT, REQ_DONE };
 
 struct handle;
 struct request {
-	struct qnode q;		/* in scheme.queue or scheme.delivered */
+	struct qnode q; /* in scheme.queue or scheme.delivered */
 	u8 state;
 	u8 nbufs, nfds, max_fds;
-	u16 op, flags;		/* WEFT_REQ_* */
+	u16 op, flags; /* WEFT_REQ_* */
 	u16 sqe_flags;
 	bool cancelled, has_out;
 	u8 prio;
 	u32 pid, tid, identity;
 	struct scheme *s;
-	u64 tag, id;		/* id: the server's for the handle */
+	u64 tag, id; /* id: the server's for the handle */
 	struct handle *h;
-	struct thread *client;	/* NULL: the kernel's */
+	struct thread *client; /* NULL: the kernel's */
 	u64 args[6];
 	i64 result;
 	u64 out[4];
@@ -72,7 +74,7 @@ struct tags {
 	u32 n, free, used;
 };
 /* tags.c: tag = generation << 16 | slot. A tag is never given twice. */
-int tags_reserve(struct tags *t, u32 n); /* room for n in all: 0 or -ENOMEM */
+int tags_reserve(struct tags *t, u32 n);	 /* room for n in all: 0 or -ENOMEM */
 u64 tags_add(struct tags *t, struct request *r); /* room was reserved */
 struct request *tags_find(const struct tags *t, u64 tag);
 void tags_del(struct tags *t, u64 tag);
@@ -90,11 +92,11 @@ struct scheme {
 	struct list queue, delivered;
 	struct waitq servers; /* threads that wait in scheme_serve */
 	struct tags tags;
-	u32 nreq;	      /* live requests of clients */
-	u32 nkernel;	      /* and of the kernel */
+	u32 nreq;    /* live requests of clients */
+	u32 nkernel; /* and of the kernel */
 	u32 max, rank;
-	u32 server_pid;	      /* whose thread served last */
-	u8 boost;	      /* no server thread is known to have less than this */
+	u32 server_pid; /* whose thread served last */
+	u8 boost;	/* no server thread is known to have less than this */
 	bool expired, gone;
 	struct waitq room;
 	struct list threads;
@@ -102,8 +104,8 @@ struct scheme {
 	struct ktimer orphan_timer;
 	struct handle **hash;
 	u32 nhash, nhandles;
-	struct list handles;	/* all but root handles */
-	struct list watched;	/* handles with WATCH_OWNER, by watch_link */
+	struct list handles; /* all but root handles */
+	struct list watched; /* handles with WATCH_OWNER, by watch_link */
 	u64 served, dead_replies, bad_replies;
 	struct list all_link;
 };
@@ -122,10 +124,10 @@ struct handle {
 	struct waitq offq;
 	struct weft_attr attr;
 	struct handle *hash_next;
-	struct list link, watch_link;	/* scheme.handles, scheme.watched */
-	struct oneway notice;	/* REATTACH or CLOSE */
-	struct oneway gone;	/* OWNER_GONE */
-	u32 owner[4];		/* pids that used it while it was watched */
+	struct list link, watch_link; /* scheme.handles, scheme.watched */
+	struct oneway notice;	      /* REATTACH or CLOSE */
+	struct oneway gone;	      /* OWNER_GONE */
+	u32 owner[4];		      /* pids that used it while it was watched */
 	bool owner_gone[4];
 	bool owners_many, many_gone;
 };
@@ -136,7 +138,8 @@ void scheme_queue_oneway_first(struct scheme *s, struct oneway *w);
 void scheme_wake_server(struct scheme *s, u32 prio, bool direct);
 void scheme_unserve(struct request *r); /* the thread stops being one of its scheme's servers */
 struct handle *scheme_find(struct scheme *s, u64 id);
-int scheme_of_fd(i32 fd, struct server **out); /* referenced server end that is its scheme's server; -EBADF ... */
+int scheme_of_fd(i32 fd,
+	struct server **out); /* referenced server end that is its scheme's server; -EBADF ... */
 
 /* request.c */
 struct request *request_own(struct thread *t); /* NULL: no memory */
@@ -157,10 +160,14 @@ void handle_note_owner(struct handle *h, u32 pid);
 void handle_owner_exited(struct handle *h, u32 pid);
 void handle_info(struct object *o, struct weft_fd_info *out);
 
-/* Makes user memory of the current process present and writable or readable. May block. 0 or -EFAULT. */
+/* Makes user memory of the current process present and writable or readable. May block. 0 or
+ * -EFAULT. */
 int user_touch(u64 addr, u64 len, bool write);
 
-static inline struct identity *thread_identity(struct thread *t) { return t->ident ? t->ident : t->proc->ident; }
+static inline struct identity *thread_identity(struct thread *t)
+{
+	return t->ident ? t->ident : t->proc->ident;
+}
 struct object *builtin_root(struct object *o);
 i64 builtin_call(struct object *o, u64 ureq); /* fd_call on WEFT_OBJ_SYS */
 

@@ -2,13 +2,14 @@
 /*
  * The server's side: scheme_serve (reply and receive), req_copy.
  *
- * Nothing is trusted of a server but its own memory: results are checked against what was asked, tags against the table. What
- * blocks (a fault in the server's own memory) happens only while no node is half delivered: a copy that must not
- * block is tried first, and where it fails the page is brought in and the step is done again.
+ * Nothing is trusted of a server but its own memory: results are checked against what was asked,
+ * tags against the table. What blocks (a fault in the server's own memory) happens only while no
+ * node is half delivered: a copy that must not block is tried first, and where it fails the page is
+ * brought in and the step is done again.
  */
 #include "scheme_impl.h"
 
-#define BATCH_MAX 64u
+#define BATCH_MAX  64u
 #define COPY_SLICE (64ul << 10) /* how much req_copy moves before it lets others have the lock */
 
 /* Reads the fds of a reply into r->objs. What was read when it fails is dropped by the caller. */
@@ -25,7 +26,8 @@ static int reply_fds(struct server *sv, struct request *r, u64 ufds, u32 n, bool
 	for (u32 i = 0; i < n; i++) {
 		if (copy_from_user(&f, ufds + i * sizeof(f), sizeof(f)))
 			return -EFAULT;
-		/* The copy may have blocked: is the client still there? Go on without it, so that moved fds are closed. */
+		/* The copy may have blocked: is the client still there? Go on without it, so that
+		 * moved fds are closed. */
 		if (r && tags_find(&sv->s->tags, tag) != r) {
 			r = NULL;
 			*stale = true;
@@ -72,7 +74,8 @@ static int serve_reply(struct server *sv, u64 ucqe)
 	bool stale;
 	int err;
 
-	if (unlikely(copy_from_user_nofault(&c, ucqe, sizeof(c)) && copy_from_user(&c, ucqe, sizeof(c))))
+	if (unlikely(copy_from_user_nofault(&c, ucqe, sizeof(c)) &&
+		    copy_from_user(&c, ucqe, sizeof(c))))
 		return -EFAULT;
 	r = tags_find(&s->tags, c.tag);
 	if (unlikely(!r))
@@ -80,7 +83,9 @@ static int serve_reply(struct server *sv, u64 ucqe)
 	if (r && r->client)
 		request_drop_objs(r);
 	if (unlikely(c.nfds)) {
-		err = c.nfds > WEFT_REQ_FDS ? -EINVAL : reply_fds(sv, r && r->client ? r : NULL, c.fds, c.nfds, &stale);
+		err = c.nfds > WEFT_REQ_FDS
+			? -EINVAL
+			: reply_fds(sv, r && r->client ? r : NULL, c.fds, c.nfds, &stale);
 		if (r && tags_find(&s->tags, c.tag) != r)
 			r = NULL;
 		if (err) {
@@ -93,7 +98,8 @@ static int serve_reply(struct server *sv, u64 ucqe)
 	}
 	if (unlikely(!r))
 		return 0;
-	if ((r->op == WEFT_OP_READ || r->op == WEFT_OP_WRITE) && r->client && (c.result > (i64)r->args[1] || c.result < -4095)) {
+	if ((r->op == WEFT_OP_READ || r->op == WEFT_OP_WRITE) && r->client &&
+		(c.result > (i64)r->args[1] || c.result < -4095)) {
 		s->bad_replies++;
 		c.result = -EPROTO;
 	}
@@ -112,9 +118,12 @@ static int serve_reply(struct server *sv, u64 ucqe)
 
 static int copy_sqe(u64 to, const struct weft_sqe *q)
 {
-	if (copy_to_user_nofault(to, q, offsetof(struct weft_sqe, len) + q->nbufs * sizeof(q->len[0])))
+	if (copy_to_user_nofault(to, q,
+		    offsetof(struct weft_sqe, len) + q->nbufs * sizeof(q->len[0])))
 		return -EFAULT;
-	if (unlikely(q->nfds) && copy_to_user_nofault(to + offsetof(struct weft_sqe, fds), q->fds, q->nfds * sizeof(q->fds[0])))
+	if (unlikely(q->nfds) &&
+		copy_to_user_nofault(to + offsetof(struct weft_sqe, fds), q->fds,
+			q->nfds * sizeof(q->fds[0])))
 		return -EFAULT;
 	return 0;
 }
@@ -144,7 +153,8 @@ static int deliver_oneway(struct scheme *s, struct oneway *w, u64 to)
 	return 0;
 }
 
-/* 0: delivered; -EFAULT: the server's memory is absent; 1: completed with an error for want of room for its fds. */
+/* 0: delivered; -EFAULT: the server's memory is absent; 1: completed with an error for want of room
+ * for its fds. */
 static int deliver_request(struct scheme *s, struct request *r, u64 to)
 {
 	struct process *p = current_process();
@@ -169,7 +179,8 @@ static int deliver_request(struct scheme *s, struct request *r, u64 to)
 	for (i = 0; i < r->nbufs; i++)
 		q.len[i] = r->bufs[i].len;
 	for (i = 0; i < r->nfds; i++) {
-		q.fds[i] = fd_install(p, r->objs[i], r->rights[i], WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK);
+		q.fds[i] = fd_install(p, r->objs[i], r->rights[i],
+			WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK);
 		if (unlikely(q.fds[i] < 0)) {
 			while (i--)
 				fd_close(p, q.fds[i]);
@@ -279,7 +290,8 @@ out:
 	return n;
 }
 
-/* The client's page is absent: the tag dies, the client's own thread is woken to bring it in and to ask again. */
+/* The client's page is absent: the tag dies, the client's own thread is woken to bring it in and to
+ * ask again. */
 static i64 redeliver(struct scheme *s, struct request *r, u64 addr, u64 end, bool write)
 {
 	tags_del(&s->tags, r->tag);
@@ -322,7 +334,9 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 		goto out;
 	len = MIN(len, b.len - offset);
 	result = -EFAULT;
-	if (unlikely(len && (local < WEFT_USER_MIN || local >= WEFT_USER_MAX || len > WEFT_USER_MAX - local)))
+	if (unlikely(len &&
+		    (local < WEFT_USER_MIN || local >= WEFT_USER_MAX ||
+			    len > WEFT_USER_MAX - local)))
 		goto out;
 	while (done < len) {
 		u64 addr = b.addr + offset + done;
@@ -333,7 +347,8 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 			result = redeliver(s, r, addr, b.addr + offset + len, out);
 			goto out;
 		}
-		err = out ? copy_from_user_nofault(p, local + done, n) : copy_to_user_nofault(local + done, p, n);
+		err = out ? copy_from_user_nofault(p, local + done, n)
+			  : copy_to_user_nofault(local + done, p, n);
 		if (likely(!err)) {
 			done += n;
 			slice += n;

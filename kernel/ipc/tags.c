@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tags of requests that a server holds. Slot numbers are reused, generations are not: a late reply or copy with an old
- * tag finds nothing. The table only grows; the last freed slot is used first, so that a busy server touches one line.
+ * Tags of requests that a server holds. Slot numbers are reused, generations are not: a late reply
+ * or copy with an old tag finds nothing. The table only grows; the last freed slot is used first,
+ * so that a busy server touches one line.
  */
 #include "scheme_impl.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel log: a ring of bytes; positions count from boot and never wrap. Lines also go to the debug port, and with "klog=serial"
- * on the command line to the console. Writers take a lock of their own that gives up after a while, so that an NMI or a
- * panic in the middle of a line can still speak.
+ * The kernel log: a ring of bytes; positions count from boot and never wrap. Lines also go to the
+ * debug port, and with "klog=serial" on the command line to the console. Writers take a lock of
+ * their own that gives up after a while, so that an NMI or a panic in the middle of a line can
+ * still speak.
  */
 #include <kernel/arch.h>
 
@@ -35,7 +36,8 @@ bool boot_option(const char *word)
 	size_t n = strlen(word);
 
 	for (const char *p = line; *p; p++)
-		if ((p == line || p[-1] == ' ') && strncmp(p, word, n) == 0 && (p[n] == 0 || p[n] == ' '))
+		if ((p == line || p[-1] == ' ') && strncmp(p, word, n) == 0 &&
+			(p[n] == 0 || p[n] == ' '))
 			return true;
 	return false;
 }
@@ -54,7 +56,11 @@ static void write(const char *s, size_t n)
 
 static int stamp(char *buf, size_t n)
 {
-	u64 us = tsc_hz ? (u64)(((unsigned __int128)(arch_tsc() - boot_info.entry_tsc) * tsc_mult) >> tsc_shift) / 1000 : 0;
+	u64 us = tsc_hz
+		? (u64)(((unsigned __int128)(arch_tsc() - boot_info.entry_tsc) * tsc_mult) >>
+			  tsc_shift) /
+			1000
+		: 0;
 
 	return snprintf(buf, n, "[%5lu.%06lu] ", us / 1000000, us % 1000000);
 }

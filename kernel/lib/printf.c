@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Formatting: %d %i %u %x %X %o %p %c %s %% with flags 0 - +, width, precision (* too) and the lengths h, l, ll, z, t, j. */
+/* Formatting: %d %i %u %x %X %o %p %c %s %% with flags 0 - +, width, precision (* too) and the
+ * lengths h, l, ll, z, t, j. */
 #include <kernel/kernel.h>
 
 struct out {
@@ -97,17 +98,21 @@ int vsnprintf(char *buf, size_t n, const char *p, __builtin_va_list ap)
 		case 'd':
 		case 'i':
 			v = length > 0 ? __builtin_va_arg(ap, long) : __builtin_va_arg(ap, int);
-			put_number(&o, &f, v < 0 ? -(u64)v : (u64)v, 10, false, v < 0 ? '-' : f.plus ? '+' : 0);
+			put_number(&o, &f, v < 0 ? -(u64)v : (u64)v, 10, false,
+				v < 0		 ? '-'
+					: f.plus ? '+'
+						 : 0);
 			break;
 		case 'u':
 		case 'x':
 		case 'X':
 		case 'o':
-			v = length > 0 ? __builtin_va_arg(ap, long) : (long)__builtin_va_arg(ap, unsigned);
+			v = length > 0 ? __builtin_va_arg(ap, long)
+				       : (long)__builtin_va_arg(ap, unsigned);
 			put_number(&o, &f, v, *p == 'u' ? 10 : *p == 'o' ? 8 : 16, *p == 'X', 0);
 			break;
 		case 'p':
-			put_number(&o, &f, (u64)__builtin_va_arg(ap, void *), 16, false, 0);
+			put_number(&o, &f, (u64) __builtin_va_arg(ap, void *), 16, false, 0);
 			break;
 		case 'c': {
 			char c = __builtin_va_arg(ap, int);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory and strings. Eight bytes at a time by plain moves: string instructions are slow where the CPU is emulated, and not much
- * faster elsewhere at the sizes that occur here.
+ * Memory and strings. Eight bytes at a time by plain moves: string instructions are slow where the
+ * CPU is emulated, and not much faster elsewhere at the sizes that occur here.
  */
 #include <kernel/kernel.h>
 
@@ -43,7 +43,8 @@ void *memmove(void *d, const void *s, size_t n)
 	const u8 *from = (const u8 *)s + n;
 
 	if ((u64)d - (u64)s >= n) {
-		/* Forwards is right even where they overlap, as each word is read before it is written. */
+		/* Forwards is right even where they overlap, as each word is read before it is
+		 * written. */
 		to = d;
 		from = s;
 		for (; n >= 8; n -= 8, to += 8, from += 8)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The trace ring: what happened last, for a reader who knows the source. One ring for all CPUs; entries are claimed atomically. */
+/* The trace ring: what happened last, for a reader who knows the source. One ring for all CPUs;
+ * entries are claimed atomically. */
 #include <kernel/thread.h>
 
 #define ENTRIES 2048
@@ -33,10 +34,12 @@ size_t ktrace_text(char *buf, size_t n)
 
 	for (; at < end && len + 160 < n; at++) {
 		u64 i = at % ENTRIES;
-		u64 ns = ((unsigned __int128)(ring[i].tsc - boot_info.entry_tsc) * tsc_mult) >> tsc_shift;
+		u64 ns = ((unsigned __int128)(ring[i].tsc - boot_info.entry_tsc) * tsc_mult) >>
+			tsc_shift;
 
-		len += snprintf(buf + len, n - len, "%lu.%09lu cpu%u t%u %.40s %lx %lx\n", ns / 1000000000, ns % 1000000000,
-			ring[i].cpu, ring[i].tid, ring[i].event ? ring[i].event : "?", ring[i].a, ring[i].b);
+		len += snprintf(buf + len, n - len, "%lu.%09lu cpu%u t%u %.40s %lx %lx\n",
+			ns / 1000000000, ns % 1000000000, ring[i].cpu, ring[i].tid,
+			ring[i].event ? ring[i].event : "?", ring[i].a, ring[i].b);
 	}
 	return len;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* -fsanitize=undefined calls these (meson option kernel_ubsan). Each one's data begins with the place in the source. */
+/* -fsanitize=undefined calls these (meson option kernel_ubsan). Each one's data begins with the
+ * place in the source. */
 #include <kernel/kernel.h>
 
 struct place {
@@ -12,9 +13,12 @@ static NORETURN void report(const char *what, const struct place *p)
 	panic("ubsan: %s at %s:%u:%u", what, p->file, p->line, p->column);
 }
 
-#define HANDLER(name, what) \
-	void __ubsan_handle_##name(struct place *p); \
-	void __ubsan_handle_##name(struct place *p) { report(what, p); }
+#define HANDLER(name, what)                                                                        \
+	void __ubsan_handle_##name(struct place *p);                                               \
+	void __ubsan_handle_##name(struct place *p)                                                \
+	{                                                                                          \
+		report(what, p);                                                                   \
+	}
 
 HANDLER(type_mismatch_v1, "null, misaligned or too small object")
 HANDLER(pointer_overflow, "pointer overflow")

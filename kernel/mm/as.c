@@ -2,8 +2,9 @@
 /*
  * Address spaces: life, fork copy, what is loaded, kernel-owned pages.
  *
- * References are held by processes and fds. When the last goes, the pages are freed at once; the tables and the struct follow when no CPU
- * has them loaded any more (as.loads). A CPU that drops the last reference of the one it has loaded switches to tables with no user half.
+ * References are held by processes and fds. When the last goes, the pages are freed at once; the
+ * tables and the struct follow when no CPU has them loaded any more (as.loads). A CPU that drops
+ * the last reference of the one it has loaded switches to tables with no user half.
  */
 #include "as.h"
 
@@ -29,7 +30,7 @@ static void destroy(struct object *o)
 		space_free(a);
 }
 
-static const struct obj_ops as_ops = { .name = "address space", .destroy = destroy };
+static const struct obj_ops as_ops = {.name = "address space", .destroy = destroy};
 
 struct as *as_create_empty(void)
 {
@@ -121,7 +122,8 @@ struct as *as_copy(struct as *from)
 
 	if (IS_ERR(to))
 		return to;
-	list_for_each(v, &from->vmas, link) {
+	list_for_each(v, &from->vmas, link)
+	{
 		if (v->flags & (WEFT_MAP_NOFORK | VMA_FRAME))
 			continue;
 		r = copy_vma(to, v, &protected);

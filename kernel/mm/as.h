@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address spaces, inside mm/: VMAs in a treap ordered by address, also in a list, each with the free gap below it and the largest gap of
- * its subtree (so that a free range is found in O(log n)).
+ * Address spaces, inside mm/: VMAs in a treap ordered by address, also in a list, each with the
+ * free gap below it and the largest gap of its subtree (so that a free range is found in O(log n)).
  *
- * A page-table entry holds one reference of its frame, unless the frame is FRAME_RESERVED or no RAM. Frames with FRAME_ANON belong to the mappings
- * only: one that is not write-enabled is copied before a write unless its reference count is 1.
+ * A page-table entry holds one reference of its frame, unless the frame is FRAME_RESERVED or no
+ * RAM. Frames with FRAME_ANON belong to the mappings only: one that is not write-enabled is copied
+ * before a write unless its reference count is 1.
  */
 #ifndef MM_AS_H
 #define MM_AS_H
@@ -15,32 +16,34 @@ struct vma {
 	struct vma *left, *right, *parent;
 	struct list link; /* as.vmas */
 	u64 start, end;
-	u64 gap, max_gap; /* free bytes below start (below grow_min for a stack), and the largest of the subtree */
+	u64 gap, max_gap; /* free bytes below start (below grow_min for a stack), and the largest of
+			     the subtree */
 	struct as *as;
 	u32 prio;
-	u32 flags;    /* WEFT_PROT_* and WEFT_MAP_{SHARED,STACK,NORESERVE,RUNTIME,NOFORK,LOCKED} and VMA_* */
+	u32 flags;    /* WEFT_PROT_* and WEFT_MAP_{SHARED,STACK,NORESERVE,RUNTIME,NOFORK,LOCKED} and
+			 VMA_* */
 	u32 max_prot; /* what mprotect may grant */
 	u32 run;      /* faults in sequence */
 	u64 next_fault;
-	u64 grow_min; /* stacks: start may come down to here */
-	struct memobj *m; /* referenced; NULL: anonymous */
-	u64 off;	  /* in m, of start */
+	u64 grow_min;	      /* stacks: start may come down to here */
+	struct memobj *m;     /* referenced; NULL: anonymous */
+	u64 off;	      /* in m, of start */
 	struct list obj_link; /* memobj.mappings */
 };
-#define VMA_FRAME 0x100000u	 /* a kernel-owned page (as_map_frame): user mode cannot change it */
+#define VMA_FRAME      0x100000u /* a kernel-owned page (as_map_frame): user mode cannot change it */
 #define VMA_WIPEONFORK 0x200000u
-#define VMA_ANON 0x400000u	 /* may hold FRAME_ANON pages */
-#define VMA_PROT (WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_PROT_EXEC)
+#define VMA_ANON       0x400000u /* may hold FRAME_ANON pages */
+#define VMA_PROT       (WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_PROT_EXEC)
 #define STACK_GROW_MAX (8ul << 20)
-#define STACK_GUARD (16 * PAGE_SIZE)
+#define STACK_GUARD    (16 * PAGE_SIZE)
 
 struct as {
 	struct object obj;
 	struct arch_as arch;
 	struct vma *root, *hot; /* hot: the last one found */
 	struct list vmas;
-	u32 nvmas, loads;     /* loads: CPUs that have it in this_cpu()->as */
-	u64 gen;	      /* changes with every change of the VMAs */
+	u32 nvmas, loads;	      /* loads: CPUs that have it in this_cpu()->as */
+	u64 gen;		      /* changes with every change of the VMAs */
 	u64 mapped, resident, shared; /* bytes, pages, pages of objects */
 	u64 faults_minor, faults_major;
 	bool dead;
@@ -53,22 +56,34 @@ struct vma *vma_find_from(struct as *a, u64 addr); /* the first with end > addr,
 struct vma *vma_next(struct vma *v);
 struct vma *vma_prev(struct vma *v);
 struct vma *vma_new(struct as *a);
-void vma_insert(struct as *a, struct vma *v); /* start, end, m, off, flags are set; takes no reference of m but links it */
-void vma_remove(struct vma *v);		      /* unlinks, drops its reference of m, frees */
+void vma_insert(struct as *a,
+	struct vma
+		*v); /* start, end, m, off, flags are set; takes no reference of m but links it */
+void vma_remove(struct vma *v); /* unlinks, drops its reference of m, frees */
 void vma_set_start(struct vma *v, u64 start, u64 off);
 void vma_set_end(struct vma *v, u64 end);
 int vma_split(struct vma *v, u64 at); /* v keeps [start, at) */
 struct vma *vma_merge(struct vma *v); /* with equal neighbours -> the VMA that holds it now */
 u64 vma_find_free(struct as *a, u64 len, u64 lo, u64 hi); /* the highest free range, or 0 */
 void vma_set_flags(struct vma *v, u32 flags);
-static inline bool vma_shared_write(const struct vma *v) { return v->m && (v->flags & WEFT_MAP_SHARED) && (v->max_prot & WEFT_PROT_WRITE); }
-static inline u64 vma_index(const struct vma *v, u64 addr) { return (v->off + (addr - v->start)) >> PAGE_SHIFT; }
+static inline bool vma_shared_write(const struct vma *v)
+{
+	return v->m && (v->flags & WEFT_MAP_SHARED) && (v->max_prot & WEFT_PROT_WRITE);
+}
+static inline u64 vma_index(const struct vma *v, u64 addr)
+{
+	return (v->off + (addr - v->start)) >> PAGE_SHIFT;
+}
 
 /* table.c: runs of page-table entries. */
-static inline bool frame_counted(const struct frame *f) { return f && !(f->flags & FRAME_RESERVED); }
-void as_zap(struct as *a, u64 start, u64 end);	/* drops every page there and flushes */
-void as_zap_object(struct as *a, struct memobj *m, u64 start, u64 end); /* only pages that m holds */
-void as_zap_all(struct as *a);			/* at death: no flush */
+static inline bool frame_counted(const struct frame *f)
+{
+	return f && !(f->flags & FRAME_RESERVED);
+}
+void as_zap(struct as *a, u64 start, u64 end); /* drops every page there and flushes */
+void as_zap_object(struct as *a, struct memobj *m, u64 start,
+	u64 end);	       /* only pages that m holds */
+void as_zap_all(struct as *a); /* at death: no flush */
 void as_write_protect(struct as *a, u64 start, u64 end);
 void as_reprotect(struct vma *v, u64 start, u64 end);
 int as_copy_pages(struct as *to, struct vma *v, bool *protected); /* v of the parent */
@@ -78,7 +93,8 @@ u64 as_count(struct as *a, u64 start, u64 end, u64 *anon);
 void as_flush(struct as *a, u64 start, u64 end);
 
 /* map.c */
-int as_map_flags(struct as *a, u64 *addr, u64 len, u32 flags, u32 max_prot, struct memobj *m, u64 off);
+int as_map_flags(struct as *a, u64 *addr, u64 len, u32 flags, u32 max_prot, struct memobj *m,
+	u64 off);
 int as_protect(struct as *a, u64 addr, u64 len, u32 prot);
 int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to);
 int as_advise(struct as *a, u64 addr, u64 len, u32 advice);

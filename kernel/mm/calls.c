@@ -2,8 +2,9 @@
 /*
  * The native memory calls (weft/mem.h).
  *
- * Every address space and object that a call works on is referenced until it returns, as any of them may block. "as -1" is the caller's own;
- * an fd of another needs MAP to change mappings, READ and WRITE to read and write its memory.
+ * Every address space and object that a call works on is referenced until it returns, as any of
+ * them may block. "as -1" is the caller's own; an fd of another needs MAP to change mappings, READ
+ * and WRITE to read and write its memory.
  */
 #include "as.h"
 #include "pager.h"
@@ -12,7 +13,7 @@
 #include <kernel/calls.h>
 #include <kernel/ipc.h>
 
-#define NAME_MAX 255u
+#define NAME_MAX      255u
 #define PIN_PAGES_MAX 65536ul
 
 /* -EBADF, -EINVAL (no address space), -EPERM (right missing). *out is referenced. */
@@ -35,8 +36,8 @@ static int get_as(u64 fd, u32 right, struct as **out)
 }
 
 /*
- * The memory object of a memory fd or behind a handle. *rights: of the fd; a handle never gives CONTROL over its memory. *ref is to be put.
- * -EBADF, -EPERM, -ENODEV (nothing to map).
+ * The memory object of a memory fd or behind a handle. *rights: of the fd; a handle never gives
+ * CONTROL over its memory. *ref is to be put. -EBADF, -EPERM, -ENODEV (nothing to map).
  */
 static int get_mem(u64 fd, u32 right, struct object **ref, struct memobj **out, u32 *rights)
 {
@@ -78,7 +79,8 @@ static int create_phys(i32 fd, u64 size, u64 arg, u32 flags, struct memobj **out
 
 	if (r)
 		return r;
-	if (!size || ((size | arg) & (PAGE_SIZE - 1)) || arg > res->r.len || size > res->r.len - arg)
+	if (!size || ((size | arg) & (PAGE_SIZE - 1)) || arg > res->r.len ||
+		size > res->r.len - arg)
 		r = -EINVAL;
 	else
 		r = memobj_create_phys(res->r.base + arg, size, flags & WEFT_MEM_CACHE_MASK, out);
@@ -124,10 +126,12 @@ static int create_clone(i32 fd, struct memobj **out)
 	return r;
 }
 
-/* -EINVAL: kind, flags, size or range; -EPERM: the resource does not cover it; -EFBIG; -ENOMEM; -EMFILE; -EBADF. */
+/* -EINVAL: kind, flags, size or range; -EPERM: the resource does not cover it; -EFBIG; -ENOMEM;
+ * -EMFILE; -EBADF. */
 i64 sys_mem_create(u64 kind, u64 size, u64 fd, u64 arg, u64 flags)
 {
-	u32 known = WEFT_MEM_CACHE_MASK | WEFT_MEM_LOW | WEFT_MEM_SEALABLE | WEFT_MEM_CLOEXEC | WEFT_MEM_PRIVATE_FD;
+	u32 known = WEFT_MEM_CACHE_MASK | WEFT_MEM_LOW | WEFT_MEM_SEALABLE | WEFT_MEM_CLOEXEC |
+		WEFT_MEM_PRIVATE_FD;
 	u32 cache = flags & WEFT_MEM_CACHE_MASK;
 	struct memobj *m = NULL;
 	i64 r;
@@ -158,19 +162,23 @@ i64 sys_mem_create(u64 kind, u64 size, u64 fd, u64 arg, u64 flags)
 	if (r)
 		return r;
 	r = fd_install(current_process(), &m->obj, WEFT_RIGHT_ALL,
-		       (flags & WEFT_MEM_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) | (flags & WEFT_MEM_PRIVATE_FD ? WEFT_DUP_PRIVATE : 0));
+		(flags & WEFT_MEM_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) |
+			(flags & WEFT_MEM_PRIVATE_FD ? WEFT_DUP_PRIVATE : 0));
 	object_put(&m->obj);
 	return r;
 }
 
 /*
- * -EINVAL: length 0, alignment, unknown flags, address out of range; -EEXIST: NOREPLACE; -ENOMEM: no room, limit, memory; -EACCES: the fd lacks a
- * right that prot needs; -EPERM: no MAP right, a seal, or a kernel-owned page is in the way; -ENODEV: the fd has no memory; -EBADF; -EINTR while populating.
+ * -EINVAL: length 0, alignment, unknown flags, address out of range; -EEXIST: NOREPLACE; -ENOMEM:
+ * no room, limit, memory; -EACCES: the fd lacks a right that prot needs; -EPERM: no MAP right, a
+ * seal, or a kernel-owned page is in the way; -ENODEV: the fd has no memory; -EBADF; -EINTR while
+ * populating.
  */
 i64 sys_mem_map(u64 as, u64 addr, u64 len, u64 flags, u64 fd, u64 off)
 {
-	const u32 known = VMA_PROT | WEFT_MAP_SHARED | WEFT_MAP_FIXED | WEFT_MAP_NOREPLACE | WEFT_MAP_POPULATE | WEFT_MAP_STACK |
-			  WEFT_MAP_NORESERVE | WEFT_MAP_RUNTIME | WEFT_MAP_NOFORK | WEFT_MAP_LOCKED | WEFT_MAP_32BIT;
+	const u32 known = VMA_PROT | WEFT_MAP_SHARED | WEFT_MAP_FIXED | WEFT_MAP_NOREPLACE |
+		WEFT_MAP_POPULATE | WEFT_MAP_STACK | WEFT_MAP_NORESERVE | WEFT_MAP_RUNTIME |
+		WEFT_MAP_NOFORK | WEFT_MAP_LOCKED | WEFT_MAP_32BIT;
 	struct object *ref = NULL;
 	struct memobj *m = NULL;
 	u32 rights, max_prot = VMA_PROT;
@@ -179,7 +187,8 @@ i64 sys_mem_map(u64 as, u64 addr, u64 len, u64 flags, u64 fd, u64 off)
 
 	if (flags & ~(u64)known)
 		return -EINVAL;
-	if (((flags & WEFT_MAP_NOREPLACE) && !(flags & WEFT_MAP_FIXED)) || ((flags & WEFT_MAP_STACK) && ((i32)fd != -1 || (flags & WEFT_MAP_SHARED))))
+	if (((flags & WEFT_MAP_NOREPLACE) && !(flags & WEFT_MAP_FIXED)) ||
+		((flags & WEFT_MAP_STACK) && ((i32)fd != -1 || (flags & WEFT_MAP_SHARED))))
 		return -EINVAL;
 	r = get_as(as, WEFT_RIGHT_MAP, &a);
 	if (r)
@@ -188,7 +197,8 @@ i64 sys_mem_map(u64 as, u64 addr, u64 len, u64 flags, u64 fd, u64 off)
 		r = get_mem(fd, WEFT_RIGHT_MAP, &ref, &m, &rights);
 		if (r)
 			goto out;
-		max_prot = (rights & WEFT_RIGHT_READ ? WEFT_PROT_READ : 0) | (rights & WEFT_RIGHT_EXEC ? WEFT_PROT_EXEC : 0);
+		max_prot = (rights & WEFT_RIGHT_READ ? WEFT_PROT_READ : 0) |
+			(rights & WEFT_RIGHT_EXEC ? WEFT_PROT_EXEC : 0);
 		if ((rights & WEFT_RIGHT_WRITE) || !(flags & WEFT_MAP_SHARED))
 			max_prot |= WEFT_PROT_WRITE;
 		r = !(rights & WEFT_RIGHT_READ) || (flags & VMA_PROT & ~max_prot) ? -EACCES : 0;
@@ -202,7 +212,8 @@ out:
 	return r ? r : (i64)addr;
 }
 
-/* -EINVAL: alignment, length 0, range; -EPERM: a kernel-owned page; -ENOMEM: no memory to split a mapping. */
+/* -EINVAL: alignment, length 0, range; -EPERM: a kernel-owned page; -ENOMEM: no memory to split a
+ * mapping. */
 i64 sys_mem_unmap(u64 as, u64 addr, u64 len)
 {
 	struct as *a;
@@ -215,7 +226,8 @@ i64 sys_mem_unmap(u64 as, u64 addr, u64 len)
 	return r;
 }
 
-/* -EINVAL: alignment, prot; -ENOMEM: a hole in the range; -EACCES: more than the object's fd allowed; -EPERM: a kernel-owned page. */
+/* -EINVAL: alignment, prot; -ENOMEM: a hole in the range; -EACCES: more than the object's fd
+ * allowed; -EPERM: a kernel-owned page. */
 i64 sys_mem_protect(u64 as, u64 addr, u64 len, u64 prot)
 {
 	struct as *a;
@@ -228,7 +240,8 @@ i64 sys_mem_protect(u64 as, u64 addr, u64 len, u64 prot)
 	return r;
 }
 
-/* -EINVAL: alignment, flags, overlap; -EFAULT: not within one mapping; -ENOMEM: no room; -EPERM: a kernel-owned page. */
+/* -EINVAL: alignment, flags, overlap; -EFAULT: not within one mapping; -ENOMEM: no room; -EPERM: a
+ * kernel-owned page. */
 i64 sys_mem_remap(u64 addr, u64 old_len, u64 len, u64 flags, u64 to)
 {
 	struct as *a;
@@ -241,7 +254,8 @@ i64 sys_mem_remap(u64 addr, u64 old_len, u64 len, u64 flags, u64 to)
 	return r ? r : (i64)to;
 }
 
-/* -EINVAL: alignment, advice, DONTNEED of locked pages, WIPEONFORK or REMOVE where they do not apply; -ENOMEM: a hole; -EIO and the like from SYNC. */
+/* -EINVAL: alignment, advice, DONTNEED of locked pages, WIPEONFORK or REMOVE where they do not
+ * apply; -ENOMEM: a hole; -EIO and the like from SYNC. */
 i64 sys_mem_advise(u64 addr, u64 len, u64 advice)
 {
 	struct as *a;
@@ -254,7 +268,8 @@ i64 sys_mem_advise(u64 addr, u64 len, u64 advice)
 	return r;
 }
 
-/* -EINVAL: operation, alignment; -ENOMEM (RESIDENT): a hole; -EIO (READ, WRITE): nothing accessible there; -EFAULT: the buffer. */
+/* -EINVAL: operation, alignment; -ENOMEM (RESIDENT): a hole; -EIO (READ, WRITE): nothing accessible
+ * there; -EFAULT: the buffer. */
 i64 sys_mem_query(u64 as, u64 op, u64 addr, u64 len, u64 buf, u64 n)
 {
 	struct as *a;
@@ -411,7 +426,8 @@ i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b, u64 c)
 	}
 }
 
-/* -EBADF; -ENODEV: no memory behind it; -EPERM: right missing or sealed; -EINVAL: operation or range; others as the operation's function says. */
+/* -EBADF; -ENODEV: no memory behind it; -EPERM: right missing or sealed; -EINVAL: operation or
+ * range; others as the operation's function says. */
 i64 sys_mem_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
 {
 	struct object *ref;
@@ -433,8 +449,9 @@ i64 sys_mem_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
 }
 
 /*
- * bus[] gets one address for each page. -EINVAL: alignment, empty, beyond the end, n too small; -EPERM: rights, no DMA resource; -ENODEV: no memory
- * behind the fd; -E2BIG: more than 256 MiB; -EBUSY: a page has 65,535 pins; -ENOMEM; -EFAULT; -EMFILE.
+ * bus[] gets one address for each page. -EINVAL: alignment, empty, beyond the end, n too small;
+ * -EPERM: rights, no DMA resource; -ENODEV: no memory behind the fd; -E2BIG: more than 256 MiB;
+ * -EBUSY: a page has 65,535 pins; -ENOMEM; -EFAULT; -EMFILE.
  */
 i64 sys_mem_pin(u64 fd, u64 off, u64 len, u64 resfd, u64 bus, u64 n)
 {
@@ -456,11 +473,15 @@ i64 sys_mem_pin(u64 fd, u64 off, u64 len, u64 resfd, u64 bus, u64 n)
 	if (r)
 		goto put_mem;
 	list = kmalloc(pages * 8);
-	r = !list ? -ENOMEM : off + len > ALIGN_UP(m->size, PAGE_SIZE) ? -EINVAL : pin_create(m, off, len, res, list, pages, &pin);
+	r = !list ? -ENOMEM
+		: off + len > ALIGN_UP(m->size, PAGE_SIZE)
+		? -EINVAL
+		: pin_create(m, off, len, res, list, pages, &pin);
 	if (!r && copy_to_user(bus, list, pages * 8))
 		r = -EFAULT;
 	if (!r)
-		r = fd_install(current_process(), pin, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+		r = fd_install(current_process(), pin, WEFT_RIGHT_ALL,
+			WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
 	if (r < 0 && pin)
 		dma_release(pin); /* nobody has the addresses */
 	if (pin)
@@ -472,7 +493,8 @@ put_mem:
 	return r;
 }
 
-/* -EBADF; -EINVAL: no pager-backed object, operation, alignment, length; -EPERM: no CONTROL; -ENODATA (FETCH): absent; -EFAULT; -ENOMEM. */
+/* -EBADF; -EINVAL: no pager-backed object, operation, alignment, length; -EPERM: no CONTROL;
+ * -ENODATA (FETCH): absent; -EFAULT; -ENOMEM. */
 i64 sys_pager_copy(u64 fd, u64 op, u64 off, u64 buf, u64 len, u64 flags)
 {
 	struct object *o;

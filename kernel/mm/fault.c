@@ -2,17 +2,18 @@
 /*
  * Page faults, and looking through page tables without one.
  *
- * Where the BKL is dropped or the thread blocks, as.gen and the entry itself tell afterwards whether the world is still the same; if not,
- * what was prepared is thrown away and the fault starts again. A fault maps more than one page where that is likely to save another fault:
+ * Where the BKL is dropped or the thread blocks, as.gen and the entry itself tell afterwards
+ * whether the world is still the same; if not, what was prepared is thrown away and the fault
+ * starts again. A fault maps more than one page where that is likely to save another fault:
  * anonymous pages in sequence, and up to AROUND neighbours of an object's page that are resident.
  */
 #include "as.h"
 #include "reclaim.h"
 
-#define AGAIN 1 /* start again */
-#define AROUND 16ul
+#define AGAIN	    1 /* start again */
+#define AROUND	    16ul
 #define AROUND_PHYS 128ul
-#define CLUSTER 8u
+#define CLUSTER	    8u
 
 static void install(struct as *a, pte_t *pte, u64 phys, u32 flags, bool anon)
 {
@@ -105,7 +106,8 @@ static int fault_anon(struct as *a, struct vma *v, u64 page, pte_t *pte, bool wr
 	return 0;
 }
 
-/* Makes a private copy of the page that src shows (held by its caller) for the entry, which still holds `old`. */
+/* Makes a private copy of the page that src shows (held by its caller) for the entry, which still
+ * holds `old`. */
 static int copy_private(struct as *a, struct vma *v, u64 page, pte_t *pte, const void *src)
 {
 	struct frame *f, *of;
@@ -156,10 +158,12 @@ static int set_writable(struct as *a, struct vma *v, u64 page, pte_t *pte)
 	return 0;
 }
 
-/* After a fork's child has gone, a parent's pages are its own again, one by one: give back the right to write to a group of them. */
+/* After a fork's child has gone, a parent's pages are its own again, one by one: give back the
+ * right to write to a group of them. */
 static int set_writable_around(struct as *a, struct vma *v, u64 page, pte_t *pte)
 {
-	u64 lo = MAX(page & ~(AROUND * PAGE_SIZE - 1), v->start), hi = MIN((page | (AROUND * PAGE_SIZE - 1)) + 1, v->end);
+	u64 lo = MAX(page & ~(AROUND * PAGE_SIZE - 1), v->start),
+	    hi = MIN((page | (AROUND * PAGE_SIZE - 1)) + 1, v->end);
 	pte_t *p = pte - ((page - lo) >> PAGE_SHIFT);
 
 	for (; lo < hi; lo += PAGE_SIZE, p++) {
@@ -231,7 +235,8 @@ static int fault_phys(struct as *a, struct vma *v, u64 page, pte_t *pte, bool wr
 
 		return f ? copy_private(a, v, page, pte, frame_virt(f)) : -EFAULT;
 	}
-	n = free_run(v, pte, page, MIN(AROUND_PHYS, (v->m->size - off + PAGE_SIZE - 1) >> PAGE_SHIFT));
+	n = free_run(v, pte, page,
+		MIN(AROUND_PHYS, (v->m->size - off + PAGE_SIZE - 1) >> PAGE_SHIFT));
 	for (u32 i = 0; i < n; i++) {
 		u64 phys = v->m->phys + off + i * PAGE_SIZE;
 		struct frame *f = frame_of(phys);
@@ -248,7 +253,8 @@ static void map_around(struct as *a, struct vma *v, u64 page, pte_t *pte, u64 id
 {
 	struct frame **slots = (struct frame **)radix_leaf(&v->m->pages, idx);
 	u64 lo = idx & ~(AROUND - 1), hi = MIN(lo + AROUND, memobj_pages(v->m)), at;
-	u64 base = MAX(v->start, page & ~(ARCH_PTE_SPAN - 1)), end = MIN(v->end, (page & ~(ARCH_PTE_SPAN - 1)) + ARCH_PTE_SPAN);
+	u64 base = MAX(v->start, page & ~(ARCH_PTE_SPAN - 1)),
+	    end = MIN(v->end, (page & ~(ARCH_PTE_SPAN - 1)) + ARCH_PTE_SPAN);
 	bool shared = v->flags & WEFT_MAP_SHARED;
 
 	if (!slots)
@@ -262,7 +268,8 @@ static void map_around(struct as *a, struct vma *v, u64 page, pte_t *pte, u64 id
 		if (!f || *p)
 			continue;
 		frame_get(f);
-		install(a, p, frame_phys(f), vma_pte_flags(v, shared && memobj_page_writable(v->m, f)), false);
+		install(a, p, frame_phys(f),
+			vma_pte_flags(v, shared && memobj_page_writable(v->m, f)), false);
 	}
 }
 
@@ -298,7 +305,8 @@ static int fault_object(struct as *a, struct vma *v, u64 page, pte_t *pte, bool 
 		frame_put(f);
 		return r;
 	}
-	install(a, pte, frame_phys(f), vma_pte_flags(v, shared && memobj_page_writable(m, f)), false);
+	install(a, pte, frame_phys(f), vma_pte_flags(v, shared && memobj_page_writable(m, f)),
+		false);
 	map_around(a, v, page, pte, idx);
 	return 0;
 }
@@ -311,7 +319,9 @@ static u32 cause_of(int r)
 u32 as_fault(struct as *a, u64 addr, bool write, bool exec)
 {
 	u64 page = addr & ~(PAGE_SIZE - 1);
-	u32 need = exec ? WEFT_PROT_EXEC : write ? WEFT_PROT_WRITE : WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_PROT_EXEC;
+	u32 need = exec ? WEFT_PROT_EXEC
+		: write ? WEFT_PROT_WRITE
+			: WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_PROT_EXEC;
 
 	if (addr >= WEFT_USER_MAX || addr < WEFT_USER_MIN)
 		return WEFT_CAUSE_PAGE;
@@ -350,13 +360,15 @@ u32 as_fault(struct as *a, u64 addr, bool write, bool exec)
 
 void *as_peek(struct as *a, u64 addr, bool write)
 {
-	pte_t *pte = addr < WEFT_USER_MAX ? arch_pte(&a->arch, addr & ~(PAGE_SIZE - 1), false) : NULL;
+	pte_t *pte =
+		addr < WEFT_USER_MAX ? arch_pte(&a->arch, addr & ~(PAGE_SIZE - 1), false) : NULL;
 	u32 flags;
 
 	if (!pte || !*pte)
 		return NULL;
 	flags = arch_pte_flags(*pte);
-	if (!(flags & ARCH_PTE_R) || (write && !(flags & ARCH_PTE_W)) || (flags & (ARCH_PTE_UC | ARCH_PTE_WC)))
+	if (!(flags & ARCH_PTE_R) || (write && !(flags & ARCH_PTE_W)) ||
+		(flags & (ARCH_PTE_UC | ARCH_PTE_WC)))
 		return NULL;
 	if (!frame_of(arch_pte_phys(*pte)))
 		return NULL; /* a device: not to be read by the kernel */

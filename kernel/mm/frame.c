@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames: a buddy allocator over an array of struct frame, one per page of RAM, indexed by physical page number.
+ * Frames: a buddy allocator over an array of struct frame, one per page of RAM, indexed by physical
+ * page number.
  *
- * Two zones, below and above 4 GiB. A free block of 2^order frames is aligned to its size; its first frame has FRAME_FREE, the order,
- * and is on the zone's list. Single frames pass through a small stack (hot, last in first out: they are in the caches and in the TLB) and through
- * a pool of zeroed frames, which idle CPUs fill. Frames of both count as free. All under the BKL.
- * The last frames_min frames are for the kernel: page tables, slabs, stacks. User data is not given them.
+ * Two zones, below and above 4 GiB. A free block of 2^order frames is aligned to its size; its
+ * first frame has FRAME_FREE, the order, and is on the zone's list. Single frames pass through a
+ * small stack (hot, last in first out: they are in the caches and in the TLB) and through a pool of
+ * zeroed frames, which idle CPUs fill. Frames of both count as free. All under the BKL. The last
+ * frames_min frames are for the kernel: page tables, slabs, stacks. User data is not given them.
  */
 #include "pager.h"
 #include "reclaim.h"
@@ -13,7 +15,7 @@
 #include <kernel/thread.h>
 
 #define ZONE_SPLIT (1ul << (32 - PAGE_SHIFT))
-#define HOT_MAX 256u
+#define HOT_MAX	   256u
 #define ZEROED_MAX 512u
 
 struct zone {
@@ -212,7 +214,8 @@ void frame_free(struct frame *f, u32 order)
 		hot[nhot++] = f;
 		return;
 	}
-	if (order == 0) /* Give half of the stack back at once, so that frees near its end stay cheap. */
+	if (order ==
+		0) /* Give half of the stack back at once, so that frees near its end stay cheap. */
 		for (u32 i = 0; i < HOT_MAX / 2; i++)
 			buddy_give(hot[--nhot], 0);
 	buddy_give(f, order);
@@ -268,7 +271,8 @@ static void give_range(u64 start, u64 end)
 		u64 pfn = start >> PAGE_SHIFT;
 		u32 order = 0;
 
-		while (order < FRAME_MAX_ORDER && !(pfn & ((2ul << order) - 1)) && start + (PAGE_SIZE << (order + 1)) <= end)
+		while (order < FRAME_MAX_ORDER && !(pfn & ((2ul << order) - 1)) &&
+			start + (PAGE_SIZE << (order + 1)) <= end)
 			order++;
 		for (u64 i = 0; i < 1ul << order; i++)
 			frames[pfn + i].flags = 0;
@@ -287,7 +291,8 @@ static bool usable(const struct boot_range *r, u64 *start, u64 *end)
 
 void frames_init(void)
 {
-	u64 kernel_start = ALIGN_DOWN(boot_info.kernel_phys_start, PAGE_SIZE), kernel_end = ALIGN_UP(boot_info.kernel_phys_end, PAGE_SIZE);
+	u64 kernel_start = ALIGN_DOWN(boot_info.kernel_phys_start, PAGE_SIZE),
+	    kernel_end = ALIGN_UP(boot_info.kernel_phys_end, PAGE_SIZE);
 	u64 start, end;
 
 	frames_end = 0;
@@ -330,7 +335,8 @@ AS_WRITTEN void page_clear(void *page)
 
 	for (; p < end; p += 16) {
 		p[0] = 0, p[1] = 0, p[2] = 0, p[3] = 0, p[4] = 0, p[5] = 0, p[6] = 0, p[7] = 0;
-		p[8] = 0, p[9] = 0, p[10] = 0, p[11] = 0, p[12] = 0, p[13] = 0, p[14] = 0, p[15] = 0;
+		p[8] = 0, p[9] = 0, p[10] = 0, p[11] = 0, p[12] = 0, p[13] = 0, p[14] = 0,
+		p[15] = 0;
 	}
 }
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel stacks: slots of KSTACK_SIZE + one guard page below, in KSTACK_AREA, which every address space shares.
+ * Kernel stacks: slots of KSTACK_SIZE + one guard page below, in KSTACK_AREA, which every address
+ * space shares.
  *
- * A freed stack stays mapped in a cache, so that making a thread costs no page-table work. When the cache is full, half of it is unmapped,
- * flushed with one shootdown, and its frames are freed. Unmapped slots are linked through an array of indices that grows as slots are first used.
+ * A freed stack stays mapped in a cache, so that making a thread costs no page-table work. When the
+ * cache is full, half of it is unmapped, flushed with one shootdown, and its frames are freed.
+ * Unmapped slots are linked through an array of indices that grows as slots are first used.
  */
 #include "frame.h"
 #include <kernel/arch.h>
 
 #define SLOT_PAGES (KSTACK_SIZE / PAGE_SIZE)
-#define SLOT_SIZE (KSTACK_SIZE + PAGE_SIZE)
-#define SLOTS_MAX ((u32)(KSTACK_AREA_SIZE / SLOT_SIZE))
-#define CACHE_MAX 64u
+#define SLOT_SIZE  (KSTACK_SIZE + PAGE_SIZE)
+#define SLOTS_MAX  ((u32)(KSTACK_AREA_SIZE / SLOT_SIZE))
+#define CACHE_MAX  64u
 
 static u32 cache[CACHE_MAX], ncache;
 static u32 *unmapped, nunmapped, cap_unmapped; /* slots without frames */
@@ -22,7 +24,8 @@ static u64 slot_base(u32 slot)
 	return KSTACK_AREA + (u64)slot * SLOT_SIZE + PAGE_SIZE;
 }
 
-/* Unmaps n pages of a slot and notes their frames in f; they stay allocated until the caller has flushed. */
+/* Unmaps n pages of a slot and notes their frames in f; they stay allocated until the caller has
+ * flushed. */
 static void slot_unmap(u32 slot, struct frame **f, u32 n)
 {
 	for (u32 i = 0; i < n; i++)
@@ -42,7 +45,9 @@ static int slot_map(u32 slot)
 	for (u32 i = 0; i < SLOT_PAGES; i++) {
 		struct frame *f = frame_alloc(0, false), *done[SLOT_PAGES];
 
-		if (f && !arch_kernel_map(slot_base(slot) + i * PAGE_SIZE, frame_phys(f), ARCH_PTE_R | ARCH_PTE_W)) {
+		if (f &&
+			!arch_kernel_map(slot_base(slot) + i * PAGE_SIZE, frame_phys(f),
+				ARCH_PTE_R | ARCH_PTE_W)) {
 			f->flags |= FRAME_KERNEL;
 			mm_stats.kstacks++;
 			continue;
@@ -56,7 +61,8 @@ static int slot_map(u32 slot)
 	return 0;
 }
 
-/* Room for every slot in `unmapped` is made when the slot is first used, so that freeing never allocates. */
+/* Room for every slot in `unmapped` is made when the slot is first used, so that freeing never
+ * allocates. */
 static int slot_new(u32 *slot)
 {
 	if (slots_used == SLOTS_MAX)

@@ -2,18 +2,20 @@
 /*
  * Changing address spaces: map, unmap, protect, remap, advise.
  *
- * Overcommit: a mapping reserves no memory, but a single private writable one (without NORESERVE) larger than all RAM is refused. Frames are taken
- * when pages are first touched; what happens when there are none is in reclaim.c.
+ * Overcommit: a mapping reserves no memory, but a single private writable one (without NORESERVE)
+ * larger than all RAM is refused. Frames are taken when pages are first touched; what happens when
+ * there are none is in reclaim.c.
  */
 #include "as.h"
 #include "pager.h"
 
-#define SEARCH_MIN 0x10000ul
+#define SEARCH_MIN  0x10000ul
 #define PRUNE_BELOW 64u /* tables that are always tolerated */
 
 static bool range_ok(u64 addr, u64 len)
 {
-	return !(addr & (PAGE_SIZE - 1)) && len && addr >= WEFT_USER_MIN && addr + len > addr && addr + len <= WEFT_USER_MAX;
+	return !(addr & (PAGE_SIZE - 1)) && len && addr >= WEFT_USER_MIN && addr + len > addr &&
+		addr + len <= WEFT_USER_MAX;
 }
 
 static bool is_free(struct as *a, u64 addr, u64 len)
@@ -47,14 +49,17 @@ static u64 place(struct as *a, u64 hint, u64 len, u32 flags)
 	return vma_find_free(a, len, lo, hi);
 }
 
-/* After an unmapping: tables that cover nothing now are freed once there are many more of them than the resident pages explain. */
+/* After an unmapping: tables that cover nothing now are freed once there are many more of them than
+ * the resident pages explain. */
 static void maybe_prune(struct as *a, u64 start, u64 end)
 {
 	struct vma *v = vma_find_from(a, start), *p;
 
 	if (a->arch.tables < PRUNE_BELOW + a->resident / 64)
 		return;
-	p = v ? vma_prev(v) : list_empty(&a->vmas) ? NULL : list_entry(a->vmas.prev, struct vma, link);
+	p = v			       ? vma_prev(v)
+		: list_empty(&a->vmas) ? NULL
+				       : list_entry(a->vmas.prev, struct vma, link);
 	start = MIN(start, p ? p->end : 0);
 	end = MAX(end, v ? v->start : WEFT_USER_MAX);
 	as_flush(a, start, end);
@@ -102,7 +107,8 @@ int as_unmap(struct as *a, u64 addr, u64 len)
 	return 0;
 }
 
-int as_map_flags(struct as *a, u64 *addr, u64 len, u32 flags, u32 max_prot, struct memobj *m, u64 off)
+int as_map_flags(struct as *a, u64 *addr, u64 len, u32 flags, u32 max_prot, struct memobj *m,
+	u64 off)
 {
 	bool shared = flags & WEFT_MAP_SHARED, fixed = flags & WEFT_MAP_FIXED;
 	struct memobj *own = NULL;
@@ -115,14 +121,17 @@ int as_map_flags(struct as *a, u64 *addr, u64 len, u32 flags, u32 max_prot, stru
 	len = ALIGN_UP(len, PAGE_SIZE);
 	if (fixed && !range_ok(*addr, len))
 		return -EINVAL;
-	if (m && (off + len < off || (memobj_is_phys(m) && off + len > ALIGN_UP(m->size, PAGE_SIZE))))
+	if (m &&
+		(off + len < off ||
+			(memobj_is_phys(m) && off + len > ALIGN_UP(m->size, PAGE_SIZE))))
 		return -EINVAL;
 	if (m && shared && (m->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))) {
 		if (flags & WEFT_PROT_WRITE)
 			return -EPERM;
 		max_prot &= ~WEFT_PROT_WRITE;
 	}
-	if (!shared && (flags & WEFT_PROT_WRITE) && !(flags & WEFT_MAP_NORESERVE) && len >> PAGE_SHIFT > frames_total)
+	if (!shared && (flags & WEFT_PROT_WRITE) && !(flags & WEFT_MAP_NORESERVE) &&
+		len >> PAGE_SHIFT > frames_total)
 		return -ENOMEM;
 	r = check_limit(a, len);
 	if (r)
@@ -155,14 +164,17 @@ int as_map_flags(struct as *a, u64 *addr, u64 len, u32 flags, u32 max_prot, stru
 	}
 	v->start = at;
 	v->end = at + len;
-	v->flags = flags & (VMA_PROT | WEFT_MAP_SHARED | WEFT_MAP_STACK | WEFT_MAP_NORESERVE | WEFT_MAP_RUNTIME | WEFT_MAP_NOFORK | WEFT_MAP_LOCKED);
+	v->flags = flags &
+		(VMA_PROT | WEFT_MAP_SHARED | WEFT_MAP_STACK | WEFT_MAP_NORESERVE |
+			WEFT_MAP_RUNTIME | WEFT_MAP_NOFORK | WEFT_MAP_LOCKED);
 	v->max_prot = max_prot;
 	v->m = m;
 	v->off = m ? off : 0;
 	if (m && !own)
 		object_get(&m->obj);
 	if (flags & WEFT_MAP_STACK)
-		v->grow_min = at > STACK_GROW_MAX + WEFT_USER_MIN ? at - STACK_GROW_MAX : WEFT_USER_MIN;
+		v->grow_min =
+			at > STACK_GROW_MAX + WEFT_USER_MIN ? at - STACK_GROW_MAX : WEFT_USER_MIN;
 	vma_insert(a, v);
 	vma_merge(v);
 	*addr = at;
@@ -181,7 +193,8 @@ int as_grow_stack(struct as *a, u64 addr, struct vma **out)
 	struct vma *v = vma_find_from(a, addr), *p;
 	u64 start = addr & ~(PAGE_SIZE - 1);
 
-	if (!v || !(v->flags & WEFT_MAP_STACK) || start < v->grow_min || check_limit(a, v->start - start))
+	if (!v || !(v->flags & WEFT_MAP_STACK) || start < v->grow_min ||
+		check_limit(a, v->start - start))
 		return -ENOMEM;
 	p = vma_prev(v);
 	if (p && start < p->end + STACK_GUARD)
@@ -215,7 +228,8 @@ int as_populate(struct as *a, u64 start, u64 end)
 			if (frames_low() && write)
 				return -ENOMEM; /* nobody is killed for what was only wished for */
 			if (as_fault(a, start, write, false))
-				return current_thread() && current_thread()->killed ? -EINTR : -ENOMEM;
+				return current_thread() && current_thread()->killed ? -EINTR
+										    : -ENOMEM;
 			if ((start >> PAGE_SHIFT) % 64 == 63 && mm_pause())
 				return -EINTR;
 			if (a->gen != gen) {
@@ -331,8 +345,8 @@ int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to)
 	u64 at;
 	int r;
 
-	if ((flags & ~(WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED | WEFT_REMAP_DONTUNMAP)) || (addr & (PAGE_SIZE - 1)) || !len ||
-	    len > WEFT_USER_MAX || old_len > WEFT_USER_MAX)
+	if ((flags & ~(WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED | WEFT_REMAP_DONTUNMAP)) ||
+		(addr & (PAGE_SIZE - 1)) || !len || len > WEFT_USER_MAX || old_len > WEFT_USER_MAX)
 		return -EINVAL;
 	if ((flags & (WEFT_REMAP_FIXED | WEFT_REMAP_DONTUNMAP)) && !(flags & WEFT_REMAP_MAYMOVE))
 		return -EINVAL;
@@ -365,8 +379,9 @@ int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to)
 		r = check_limit(a, len - (flags & WEFT_REMAP_DONTUNMAP ? 0 : old_len));
 		if (r)
 			return r;
-		if (!(flags & WEFT_REMAP_DONTUNMAP) && old_len && addr + old_len == v->end && addr + len <= WEFT_USER_MAX && addr + len > addr &&
-		    is_free(a, v->end, len - old_len)) {
+		if (!(flags & WEFT_REMAP_DONTUNMAP) && old_len && addr + old_len == v->end &&
+			addr + len <= WEFT_USER_MAX && addr + len > addr &&
+			is_free(a, v->end, len - old_len)) {
 			struct vma *n = vma_next(v);
 			u64 low = n && (n->flags & WEFT_MAP_STACK) ? n->grow_min : WEFT_USER_MAX;
 
@@ -445,7 +460,8 @@ static int each_object(struct as *a, u64 start, u64 end, bool remove)
 			return -EACCES;
 		if (m && (remove || m->pager)) {
 			object_get(&m->obj);
-			r = remove ? memobj_punch(m, off, stop - start) : pager_sync(m, off, stop - start);
+			r = remove ? memobj_punch(m, off, stop - start)
+				   : pager_sync(m, off, stop - start);
 			object_put(&m->obj);
 		}
 		if (r)

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stream reads and writes of memory objects, in batches: the pages are made present and held, the BKL is dropped, the bytes are copied.
+ * Stream reads and writes of memory objects, in batches: the pages are made present and held, the
+ * BKL is dropped, the bytes are copied.
  *
- * Writers take the object's I/O lock, so that a write is whole and appends do not overlap; readers do not. A resize takes it neither: a server may
- * shrink a file while a writer waits for that same server. The size grows after the bytes are there.
+ * Writers take the object's I/O lock, so that a write is whole and appends do not overlap; readers
+ * do not. A resize takes it neither: a server may shrink a file while a writer waits for that same
+ * server. The size grows after the bytes are there.
  */
 #include "memobj.h"
 #include "pager.h"
 #include "uio.h"
 
 #define BATCH 16u
-#define BIG 1024u /* bytes from which on the BKL is dropped */
+#define BIG   1024u /* bytes from which on the BKL is dropped */
 
 struct batch {
 	u32 n;
@@ -116,7 +118,9 @@ i64 memobj_read(struct memobj *m, struct uio *u, u64 off, u32 flags)
 		if (r) {
 			batch_put(&b);
 			object_put(&m->obj);
-			return total ? (i64)total : r == -EFAULT ? 0 : r; /* -EFAULT: it has shrunk meanwhile */
+			return total	       ? (i64)total
+				: r == -EFAULT ? 0
+					       : r; /* -EFAULT: it has shrunk meanwhile */
 		}
 		done = batch_copy(&b, u, true);
 		batch_put(&b);
@@ -136,7 +140,9 @@ static int gather_write(struct memobj *m, struct batch *b, u64 off, u64 len)
 	u64 end = off + MIN(len, (u64)BATCH << PAGE_SHIFT);
 
 	if (m->pager) {
-		int r = pager_reserve(m, off >> PAGE_SHIFT, ((end + PAGE_SIZE - 1) >> PAGE_SHIFT) - (off >> PAGE_SHIFT), MAX(m->size, end));
+		int r = pager_reserve(m, off >> PAGE_SHIFT,
+			((end + PAGE_SIZE - 1) >> PAGE_SHIFT) - (off >> PAGE_SHIFT),
+			MAX(m->size, end));
 		if (r)
 			return r;
 	}
@@ -151,7 +157,8 @@ static int gather_write(struct memobj *m, struct batch *b, u64 off, u64 len)
 				return -EIO;
 			batch_add(b, NULL, page, off, part);
 		} else {
-			int r = memobj_get_page_for(m, off >> PAGE_SHIFT, true, part == PAGE_SIZE, end, &f);
+			int r = memobj_get_page_for(m, off >> PAGE_SHIFT, true, part == PAGE_SIZE,
+				end, &f);
 
 			if (r)
 				return b->n ? 0 : r;
@@ -179,13 +186,17 @@ static i64 write_locked(struct memobj *m, struct uio *u, u64 off)
 
 	while (u->left) {
 		struct batch b;
-		u64 room = memobj_is_phys(m) || (m->seals & F_SEAL_GROW) ? m->size - MIN(m->size, off) : INT64_MAX - PAGE_SIZE - off;
+		u64 room = memobj_is_phys(m) || (m->seals & F_SEAL_GROW)
+			? m->size - MIN(m->size, off)
+			: INT64_MAX - PAGE_SIZE - off;
 		u64 done;
 		int r;
 
 		b.n = 0;
 		b.bytes = 0;
-		r = room ? gather_write(m, &b, off, MIN(u->left, room)) : memobj_is_phys(m) ? -ENOSPC : -EPERM;
+		r = room		    ? gather_write(m, &b, off, MIN(u->left, room))
+			: memobj_is_phys(m) ? -ENOSPC
+					    : -EPERM;
 		if (r) {
 			batch_put(&b);
 			return total ? (i64)total : r;

@@ -2,8 +2,9 @@
 /*
  * Memory objects: life, pages, size. (See memobj.h for what the kinds mean.)
  *
- * A page may be replaced or dropped whenever the BKL is dropped or the thread blocks. Whoever copies holds a reference of the frame meanwhile,
- * and looks the page up again before it relies on its being the object's.
+ * A page may be replaced or dropped whenever the BKL is dropped or the thread blocks. Whoever
+ * copies holds a reference of the frame meanwhile, and looks the page up again before it relies on
+ * its being the object's.
  */
 #include "as.h"
 #include "pager.h"
@@ -86,7 +87,12 @@ static struct memobj *op_mem(struct object *o)
 }
 
 const struct obj_ops memobj_ops = {
-	.name = "memory", .read = op_read, .write = op_write, .ctl = op_ctl, .mem = op_mem, .destroy = destroy,
+	.name = "memory",
+	.read = op_read,
+	.write = op_write,
+	.ctl = op_ctl,
+	.mem = op_mem,
+	.destroy = destroy,
 };
 
 struct object *memobj_object(struct memobj *m)
@@ -133,7 +139,8 @@ int memobj_create_phys(u64 phys, u64 size, u32 cache, struct memobj **out)
 {
 	int r;
 
-	if ((phys & (PAGE_SIZE - 1)) || phys + size < phys || (phys + size) >> 52 || cache > WEFT_MEM_CACHE_UC)
+	if ((phys & (PAGE_SIZE - 1)) || phys + size < phys || (phys + size) >> 52 ||
+		cache > WEFT_MEM_CACHE_UC)
 		return -EINVAL;
 	r = memobj_create(WEFT_MEM_PHYS, size, cache, out);
 	if (!r)
@@ -159,7 +166,8 @@ int memobj_clone(struct memobj *src, struct memobj **out)
 		object_get(&m->parent->obj);
 	}
 	for (u64 idx = 0; (f = radix_next(&src->pages, &idx)); idx++) {
-		bool copy = (f->flags & FRAME_PINNED) || src->pager; /* a pager's pages keep their owner */
+		bool copy = (f->flags & FRAME_PINNED) ||
+			src->pager; /* a pager's pages keep their owner */
 
 		if (src->pager && !(f->flags & FRAME_DIRTY))
 			continue; /* to be had from the parent */
@@ -298,7 +306,8 @@ static int uncow(struct memobj *m, u64 idx, struct frame *f)
 	return 0;
 }
 
-int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u64 grow_to, struct frame **out)
+int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u64 grow_to,
+	struct frame **out)
 {
 	int r = 0;
 
@@ -314,13 +323,15 @@ int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u
 				r = pager_page_in(m, idx);
 			else if (m->pager && !pager_reserved(m, idx))
 				r = pager_reserve(m, idx, 1, MAX(m->size, grow_to));
-			else if (m->parent && content && idx < (m->parent_size + PAGE_SIZE - 1) >> PAGE_SHIFT)
+			else if (m->parent && content &&
+				idx < (m->parent_size + PAGE_SIZE - 1) >> PAGE_SHIFT)
 				r = insert_from_parent(m, idx);
 			else
 				r = insert_zero(m, idx);
 		} else if (write && (f->flags & FRAME_COW)) {
 			r = uncow(m, idx, f);
-		} else if (write && m->pager && !(f->flags & FRAME_DIRTY) && !pager_reserved(m, idx)) {
+		} else if (write && m->pager && !(f->flags & FRAME_DIRTY) &&
+			!pager_reserved(m, idx)) {
 			r = pager_reserve(m, idx, 1, MAX(m->size, grow_to));
 		} else {
 			if (write && m->pager && !(f->flags & FRAME_DIRTY)) {
@@ -372,7 +383,8 @@ static void drop_range(struct memobj *m, u64 first, u64 end, bool private_too)
 		memobj_drop_page(m, idx);
 }
 
-/* Zeroes part of a page, where it is present; a page that is not stays so, and its bytes come zeroed or from the server. */
+/* Zeroes part of a page, where it is present; a page that is not stays so, and its bytes come
+ * zeroed or from the server. */
 static int zero_part(struct memobj *m, u64 off, u64 len)
 {
 	u64 idx = off >> PAGE_SHIFT;
@@ -416,7 +428,8 @@ int memobj_resize(struct memobj *m, u64 size)
 	return 0;
 }
 
-/* Whole pages are dropped; the ends are zeroed. A pager's pages become zero and dirty instead: the server frees its blocks by its own protocol. */
+/* Whole pages are dropped; the ends are zeroed. A pager's pages become zero and dirty instead: the
+ * server frees its blocks by its own protocol. */
 int memobj_punch(struct memobj *m, u64 off, u64 len)
 {
 	u64 end, first, last;

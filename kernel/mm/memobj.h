@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory objects. Pages are frames in a radix tree by page index; each holds one reference of the object.
+ * Memory objects. Pages are frames in a radix tree by page index; each holds one reference of the
+ * object.
  *
- * ANON: absent pages read as zeros. PHYS, DMA: no tree, `phys` is the first address. PAGER: absent pages come from the server. CLONE is an ANON
- * object: pages present in the source are shared (FRAME_COW), those absent in a PAGER source are copied from `parent` when first used.
- * A frame of an object has owner = the object and index = its place, but a FRAME_COW one, which several objects may hold: owner is then NULL.
+ * ANON: absent pages read as zeros. PHYS, DMA: no tree, `phys` is the first address. PAGER: absent
+ * pages come from the server. CLONE is an ANON object: pages present in the source are shared
+ * (FRAME_COW), those absent in a PAGER source are copied from `parent` when first used. A frame of
+ * an object has owner = the object and index = its place, but a FRAME_COW one, which several
+ * objects may hold: owner is then NULL.
  */
 #ifndef MM_MEMOBJ_H
 #define MM_MEMOBJ_H
@@ -18,49 +21,60 @@ struct dma_hold;
 
 struct memobj {
 	struct object obj;
-	u8 kind;	/* enum weft_mem_kind; CLONE becomes ANON */
-	u8 cache;	/* WEFT_MEM_CACHE_* */
-	bool io_held;	/* a writer is at work */
+	u8 kind;      /* enum weft_mem_kind; CLONE becomes ANON */
+	u8 cache;     /* WEFT_MEM_CACHE_* */
+	bool io_held; /* a writer is at work */
 	u32 seals;
-	u64 size;	/* bytes */
+	u64 size; /* bytes */
 	struct radix pages;
-	struct list mappings; /* vma.obj_link */
+	struct list mappings;	  /* vma.obj_link */
 	u32 nmappings, nwritable; /* VMAs; of these shared with write access possible */
-	u32 users;	/* handles: memobj_attach */
-	u64 mtime, ctime; /* realtime ns */
-	u64 pos; /* the shared offset of its fds */
+	u32 users;		  /* handles: memobj_attach */
+	u64 mtime, ctime;	  /* realtime ns */
+	u64 pos;		  /* the shared offset of its fds */
 	u64 phys;
 	struct memobj *parent; /* clone of a pager object, referenced */
 	u64 parent_size;
 	struct pager *pager;
 	struct dma_hold *hold;
 	struct waitq io_wait;
-	char *name;	/* kmalloc'ed, or NULL */
+	char *name; /* kmalloc'ed, or NULL */
 	u64 dev, ino;
 };
 
-#define F_SEAL_SEAL 0x1u
-#define F_SEAL_SHRINK 0x2u
-#define F_SEAL_GROW 0x4u
-#define F_SEAL_WRITE 0x8u
+#define F_SEAL_SEAL	    0x1u
+#define F_SEAL_SHRINK	    0x2u
+#define F_SEAL_GROW	    0x4u
+#define F_SEAL_WRITE	    0x8u
 #define F_SEAL_FUTURE_WRITE 0x10u
-#define F_SEAL_EXEC 0x20u
+#define F_SEAL_EXEC	    0x20u
 
 extern const struct obj_ops memobj_ops;
 
-static inline u64 memobj_pages(const struct memobj *m) { return (m->size + PAGE_SIZE - 1) >> PAGE_SHIFT; }
-static inline bool memobj_is_phys(const struct memobj *m) { return m->kind == WEFT_MEM_PHYS || m->kind == WEFT_MEM_DMA; }
-static inline struct frame *memobj_page(const struct memobj *m, u64 idx) { return radix_get(&m->pages, idx); }
+static inline u64 memobj_pages(const struct memobj *m)
+{
+	return (m->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+static inline bool memobj_is_phys(const struct memobj *m)
+{
+	return m->kind == WEFT_MEM_PHYS || m->kind == WEFT_MEM_DMA;
+}
+static inline struct frame *memobj_page(const struct memobj *m, u64 idx)
+{
+	return radix_get(&m->pages, idx);
+}
 
 int memobj_create(u32 kind, u64 size, u32 flags, struct memobj **out); /* refs 1 */
 int memobj_clone(struct memobj *src, struct memobj **out);
 /*
- * The page at idx, made present, with a reference for the caller. write: private to this object, reserved and marked dirty. May block and may
- * drop the BKL. -EFAULT beyond the end, -EIO (or the pager's error) , -ENOSPC, -ENOMEM, -EINTR (must die). Not for PHYS and DMA.
+ * The page at idx, made present, with a reference for the caller. write: private to this object,
+ * reserved and marked dirty. May block and may drop the BKL. -EFAULT beyond the end, -EIO (or the
+ * pager's error) , -ENOSPC, -ENOMEM, -EINTR (must die). Not for PHYS and DMA.
  */
 int memobj_get_page(struct memobj *m, u64 idx, bool write, struct frame **out);
 /* overwrite: the caller replaces all bytes, so an absent page needs no contents. */
-int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u64 grow_to, struct frame **out);
+int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u64 grow_to,
+	struct frame **out);
 /* Whether a page may be mapped writable as it is, without asking anyone. */
 bool memobj_page_writable(const struct memobj *m, const struct frame *f);
 int memobj_resize(struct memobj *m, u64 size);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests of pager-backed objects to their server: page-in with read-ahead, reservation, and the life of the pager itself.
+ * Requests of pager-backed objects to their server: page-in with read-ahead, reservation, and the
+ * life of the pager itself.
  *
- * Each request in flight is on pager.requests and is found by those who need the same pages; they wait on it. Requests survive a server's death:
- * what it had taken comes back with -WEFT_EREDELIVER and is queued again for the successor. Without a successor they end with -EIO.
+ * Each request in flight is on pager.requests and is found by those who need the same pages; they
+ * wait on it. Requests survive a server's death: what it had taken comes back with -WEFT_EREDELIVER
+ * and is queued again for the successor. Without a successor they end with -EIO.
  */
 #include "pager.h"
 #include "reclaim.h"
@@ -11,8 +13,8 @@
 #include <kernel/ipc.h>
 
 #define READ_AHEAD_FIRST 16ul
-#define READ_AHEAD_MAX 64ul
-#define HASH 256u
+#define READ_AHEAD_MAX	 64ul
+#define HASH		 256u
 
 static struct list pagers[HASH];
 
@@ -38,13 +40,13 @@ int pager_create(struct scheme *s, u64 node, u64 size, u32 flags, struct memobj 
 	struct pager *p;
 	int r;
 
-	list_for_each(p, b, hash_link)
-		if (p->scheme == s && p->node == node) {
-			p->gone = false;
-			object_get(&p->m->obj);
-			*out = p->m;
-			return 0;
-		}
+	list_for_each(p, b, hash_link) if (p->scheme == s && p->node == node)
+	{
+		p->gone = false;
+		object_get(&p->m->obj);
+		*out = p->m;
+		return 0;
+	}
 	r = memobj_create(WEFT_MEM_PAGER, size, flags, &m);
 	if (r)
 		return r;
@@ -102,11 +104,12 @@ static void request_done(void *arg, i64 result);
 
 static int send(struct page_req *r)
 {
-	u64 args[6] = { r->first << PAGE_SHIFT, r->n << PAGE_SHIFT, r->new_size };
+	u64 args[6] = {r->first << PAGE_SHIFT, r->n << PAGE_SHIFT, r->new_size};
 
 	if (r->m->pager->gone)
 		return -EIO;
-	return scheme_kernel_request(r->m->pager->scheme, r->op, r->m->pager->node, args, request_done, r);
+	return scheme_kernel_request(r->m->pager->scheme, r->op, r->m->pager->node, args,
+		request_done, r);
 }
 
 static void request_end(struct page_req *r, int error)
@@ -169,13 +172,13 @@ static struct page_req *find(struct pager *p, u16 op, u64 idx)
 {
 	struct page_req *r;
 
-	list_for_each(r, &p->requests, link)
-		if (r->op == op && idx >= r->first && idx - r->first < r->n)
-			return r;
+	list_for_each(r, &p->requests,
+		link) if (r->op == op && idx >= r->first && idx - r->first < r->n) return r;
 	return NULL;
 }
 
-/* Waits for r, or until its waiters are woken early. Drops the caller's reference. *done: it has ended. */
+/* Waits for r, or until its waiters are woken early. Drops the caller's reference. *done: it has
+ * ended. */
 static int await(struct page_req *r, bool *done)
 {
 	int e = 0;
@@ -189,7 +192,8 @@ static int await(struct page_req *r, bool *done)
 	return e;
 }
 
-/* How much to ask for: more when the last page-in has ended where this one begins. Present pages and the end limit it. */
+/* How much to ask for: more when the last page-in has ended where this one begins. Present pages
+ * and the end limit it. */
 static u64 read_ahead(struct memobj *m, u64 idx)
 {
 	struct pager *p = m->pager;
@@ -283,9 +287,8 @@ static void wake_waiters(struct memobj *m, u64 first, u64 n)
 {
 	struct page_req *r;
 
-	list_for_each(r, &m->pager->requests, link)
-		if (r->op == WEFT_OP_PAGE_IN && r->first < first + n && first < r->first + r->n)
-			waitq_wake(&r->wait, ~0u, 0);
+	list_for_each(r, &m->pager->requests, link) if (r->op == WEFT_OP_PAGE_IN &&
+		r->first < first + n && first < r->first + r->n) waitq_wake(&r->wait, ~0u, 0);
 }
 
 #define SUPPLY_BATCH 16u
@@ -293,7 +296,7 @@ static void wake_waiters(struct memobj *m, u64 first, u64 n)
 /* Fills up to SUPPLY_BATCH absent pages from idx on. buf 0: zeros. */
 static int supply_some(struct memobj *m, u64 idx, u32 n, u64 buf, u64 len)
 {
-	struct frame *f[SUPPLY_BATCH] = { NULL };
+	struct frame *f[SUPPLY_BATCH] = {NULL};
 	int r = 0;
 
 	for (u32 i = 0; i < n && !r; i++) {
@@ -314,7 +317,8 @@ static int supply_some(struct memobj *m, u64 idx, u32 n, u64 buf, u64 len)
 	for (u32 i = 0; i < n; i++) {
 		if (!f[i])
 			continue;
-		if (r || memobj_page(m, idx + i) || idx + i >= memobj_pages(m) || radix_set(&m->pages, idx + i, f[i])) {
+		if (r || memobj_page(m, idx + i) || idx + i >= memobj_pages(m) ||
+			radix_set(&m->pages, idx + i, f[i])) {
 			frame_put(f[i]);
 			continue;
 		}
@@ -333,7 +337,8 @@ static i64 supply(struct memobj *m, u64 off, u64 buf, u64 len)
 
 	for (done = 0; done < n;) {
 		u32 some = MIN(n - done, SUPPLY_BATCH);
-		int r = supply_some(m, idx + done, some, buf ? buf + (done << PAGE_SHIFT) : 0, len - (done << PAGE_SHIFT));
+		int r = supply_some(m, idx + done, some, buf ? buf + (done << PAGE_SHIFT) : 0,
+			len - (done << PAGE_SHIFT));
 
 		if (r)
 			return r;
@@ -348,9 +353,9 @@ static i64 fail(struct memobj *m, u64 off, u64 len, u64 error)
 	u64 first = off >> PAGE_SHIFT, n = (len + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	struct page_req *r;
 
-	list_for_each(r, &m->pager->requests, link)
-		if (r->op == WEFT_OP_PAGE_IN && r->first < first + n && first < r->first + r->n && !r->error)
-			r->error = -(int)error; /* told when the server replies */
+	list_for_each(r, &m->pager->requests, link) if (r->op == WEFT_OP_PAGE_IN &&
+		r->first < first + n && first < r->first + r->n && !r->error) r->error =
+		-(int)error; /* told when the server replies */
 	return 0;
 }
 
@@ -385,7 +390,8 @@ void pager_scheme_died(struct scheme *s, bool gone)
 	for (u32 i = 0; i < HASH; i++) {
 		struct pager *p;
 
-		list_for_each(p, &pagers[i], hash_link) {
+		list_for_each(p, &pagers[i], hash_link)
+		{
 			if (p->scheme != s)
 				continue;
 			p->gone = gone;

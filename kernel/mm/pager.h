@@ -2,9 +2,10 @@
 /*
  * Pager-backed objects, inside mm/.
  *
- * A page is absent, clean (on the LRU list), dirty (FRAME_DIRTY, on pager.dirty) or being written (FRAME_WRITEBACK; perhaps dirty again).
- * PAGE_IN fills absent pages; PAGE_RESERVE comes before the first dirtying in an extent of EXTENT_PAGES; PAGE_OUT asks the server to take dirty
- * pages: its FETCH makes them clean and write-protects them, its reply ends the write-back.
+ * A page is absent, clean (on the LRU list), dirty (FRAME_DIRTY, on pager.dirty) or being written
+ * (FRAME_WRITEBACK; perhaps dirty again). PAGE_IN fills absent pages; PAGE_RESERVE comes before the
+ * first dirtying in an extent of EXTENT_PAGES; PAGE_OUT asks the server to take dirty pages: its
+ * FETCH makes them clean and write-protects them, its reply ends the write-back.
  */
 #ifndef MM_PAGER_H
 #define MM_PAGER_H
@@ -18,8 +19,8 @@ struct pager {
 	struct memobj *m;
 	struct scheme *scheme; /* referenced */
 	u64 node;
-	bool gone;	 /* the scheme will never have a server again */
-	int wb_error;	 /* of a failed write-back, until a sync has told it */
+	bool gone;    /* the scheme will never have a server again */
+	int wb_error; /* of a failed write-back, until a sync has told it */
 	struct list hash_link;
 	struct oneway idle;   /* PAGE_IDLE */
 	struct list requests; /* struct page_req in flight */
@@ -28,7 +29,8 @@ struct pager {
 	struct list dirty_link; /* in dirty_pagers while ndirty */
 	u64 dirty_since;
 	struct radix reserved; /* by extent */
-	u64 ra_next, ra_pages; /* sequential page-ins: where the next is expected, and how much to ask for */
+	u64 ra_next, ra_pages; /* sequential page-ins: where the next is expected, and how much to
+				  ask for */
 	struct waitq wb_wait;
 };
 
@@ -44,17 +46,21 @@ struct page_req {
 	struct waitq wait;
 };
 
-int pager_create(struct scheme *s, u64 node, u64 size, u32 flags, struct memobj **out); /* or the one that exists */
+int pager_create(struct scheme *s, u64 node, u64 size, u32 flags,
+	struct memobj **out); /* or the one that exists */
 void pager_destroy(struct memobj *m);
 /* Waits until idx may be present: 0: look again. */
 int pager_page_in(struct memobj *m, u64 idx);
-int pager_reserve(struct memobj *m, u64 first, u64 n, u64 new_size); /* 0 at once when reserved already */
+int pager_reserve(struct memobj *m, u64 first, u64 n,
+	u64 new_size); /* 0 at once when reserved already */
 bool pager_reserved(struct memobj *m, u64 idx);
 void pager_set_dirty(struct memobj *m, struct frame *f, u64 idx);
-void pager_forget(struct memobj *m, struct frame *f, u64 idx); /* the page leaves the object: off every list */
+void pager_forget(struct memobj *m, struct frame *f,
+	u64 idx); /* the page leaves the object: off every list */
 int pager_sync(struct memobj *m, u64 off, u64 len);
-bool pager_throttle(void);		/* a writer waits here while too much is dirty; whether it did. May block. */
-void pager_flush(void);			/* the background flusher's step; from its timer */
+bool pager_throttle(
+	void); /* a writer waits here while too much is dirty; whether it did. May block. */
+void pager_flush(void); /* the background flusher's step; from its timer */
 void pager_idle_check(struct memobj *m);
 i64 pager_copy(struct memobj *m, u32 op, u64 off, u64 buf, u64 len, u64 flags);
 u64 pager_dirty_runs(struct memobj *m, u64 *pairs, u64 n);

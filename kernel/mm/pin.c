@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DMA memory and pins. Frames that a device may write to are held by a struct dma_hold on the resource's list, which keeps the resource alive.
+ * DMA memory and pins. Frames that a device may write to are held by a struct dma_hold on the
+ * resource's list, which keeps the resource alive.
  *
- * When the object or pin goes, its hold stays (`orphan`) with the frames until RES_RESET says that the device is quiet, unless its user has said
- * so itself by WEFT_MEM_RELEASE. So a driver's death frees nothing that its device still writes to.
+ * When the object or pin goes, its hold stays (`orphan`) with the frames until RES_RESET says that
+ * the device is quiet, unless its user has said so itself by WEFT_MEM_RELEASE. So a driver's death
+ * frees nothing that its device still writes to.
  */
 #include "pin.h"
 #include "pager.h"
@@ -66,9 +68,7 @@ void mem_pins_release(struct resource *r)
 	struct dma_hold *h;
 
 	object_get(&r->obj);
-	list_for_each(h, &r->pins, link)
-		if (h->orphan)
-			hold_free(h);
+	list_for_each(h, &r->pins, link) if (h->orphan) hold_free(h);
 	object_put(&r->obj);
 }
 
@@ -95,7 +95,9 @@ int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out)
 		return -ENOMEM;
 	}
 	m->hold = h;
-	h->first = frames_free > frames_min + (1ul << order) ? frame_alloc(order, flags & WEFT_MEM_LOW) : NULL;
+	h->first = frames_free > frames_min + (1ul << order)
+		? frame_alloc(order, flags & WEFT_MEM_LOW)
+		: NULL;
 	if (!h->first) {
 		object_put(&m->obj);
 		return -ENOMEM;
@@ -137,13 +139,13 @@ static void pin_destroy(struct object *o)
 	kfree(p);
 }
 
-static const struct obj_ops pin_ops = { .name = "pin", .destroy = pin_destroy };
+static const struct obj_ops pin_ops = {.name = "pin", .destroy = pin_destroy};
 
 int dma_release(struct object *o)
 {
-	struct dma_hold *h = o->ops == &pin_ops	     ? container_of(o, struct pin, obj)->hold
-			     : o->ops == &memobj_ops ? container_of(o, struct memobj, obj)->hold
-						     : NULL;
+	struct dma_hold *h = o->ops == &pin_ops ? container_of(o, struct pin, obj)->hold
+		: o->ops == &memobj_ops		? container_of(o, struct memobj, obj)->hold
+						: NULL;
 
 	if (!h)
 		return -EINVAL;
@@ -151,7 +153,8 @@ int dma_release(struct object *o)
 	return 0;
 }
 
-int pin_create(struct memobj *m, u64 off, u64 len, struct resource *res, u64 *bus, u64 n, struct object **out)
+int pin_create(struct memobj *m, u64 off, u64 len, struct resource *res, u64 *bus, u64 n,
+	struct object **out)
 {
 	u64 first = off >> PAGE_SHIFT, pages = n;
 	struct pin *p = kzalloc(sizeof(*p));

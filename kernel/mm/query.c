@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mem_query: what an address space holds. Copies to the caller may block, so every step finds its place again by address. */
+/* mem_query: what an address space holds. Copies to the caller may block, so every step finds its
+ * place again by address. */
 #include "as.h"
 #include "query.h"
 
@@ -11,7 +12,9 @@ static void describe(struct vma *v, struct weft_vma *out)
 	out->start = v->start;
 	out->end = v->end;
 	out->offset = v->off;
-	out->prot_flags = v->flags & (VMA_PROT | WEFT_MAP_SHARED | WEFT_MAP_STACK | WEFT_MAP_NORESERVE | WEFT_MAP_RUNTIME | WEFT_MAP_NOFORK | WEFT_MAP_LOCKED);
+	out->prot_flags = v->flags &
+		(VMA_PROT | WEFT_MAP_SHARED | WEFT_MAP_STACK | WEFT_MAP_NORESERVE |
+			WEFT_MAP_RUNTIME | WEFT_MAP_NOFORK | WEFT_MAP_LOCKED);
 	out->resident = n;
 	out->dirty = anon;
 	if (!v->m)
@@ -22,7 +25,8 @@ static void describe(struct vma *v, struct weft_vma *out)
 	if (v->m->name) {
 		size_t len = strlen(v->m->name);
 
-		strlcpy(out->name, v->m->name + (len < WEFT_VMA_NAME ? 0 : len - WEFT_VMA_NAME + 1), WEFT_VMA_NAME);
+		strlcpy(out->name, v->m->name + (len < WEFT_VMA_NAME ? 0 : len - WEFT_VMA_NAME + 1),
+			WEFT_VMA_NAME);
 	}
 }
 
@@ -119,7 +123,8 @@ i64 as_query(struct as *a, u32 op, u64 addr, u64 len, u64 buf, u64 n)
 		return query_resident(a, addr, buf, n);
 	case WEFT_QUERY_READ:
 	case WEFT_QUERY_WRITE:
-		return n > INT64_MAX ? -EINVAL : query_copy(a, addr, buf, n, op == WEFT_QUERY_WRITE);
+		return n > INT64_MAX ? -EINVAL
+				     : query_copy(a, addr, buf, n, op == WEFT_QUERY_WRITE);
 	case WEFT_QUERY_USAGE:
 		as_usage(a, &usage);
 		return copy_to_user(buf, &usage, sizeof(usage)) ? -EFAULT : 0;

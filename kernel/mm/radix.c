@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Radix tree: the root covers [0, 64^height). Nodes without a slot in use are freed; the height shrinks only when the tree is empty. */
+/* Radix tree: the root covers [0, 64^height). Nodes without a slot in use are freed; the height
+ * shrinks only when the tree is empty. */
 #include "radix.h"
 #include <kernel/mm.h>
 
@@ -113,7 +114,8 @@ void *radix_next(const struct radix *r, u64 *idx)
 
 			while (s < RADIX_FAN && !n->slot[s])
 				s++, i = (i >> shift << shift) + (1ul << shift);
-			if (s == RADIX_FAN) /* nothing more here: i is now the first index after this node */
+			if (s == RADIX_FAN) /* nothing more here: i is now the first index after
+					       this node */
 				break;
 			if (!shift) {
 				*idx = i;

@@ -6,7 +6,7 @@
 #include <kernel/kernel.h>
 
 #define RADIX_BITS 6u
-#define RADIX_FAN (1u << RADIX_BITS)
+#define RADIX_FAN  (1u << RADIX_BITS)
 
 struct radix_node {
 	u64 count; /* slots in use */
@@ -18,7 +18,8 @@ struct radix {
 	u64 count;
 };
 
-/* The leaf's slots for the aligned group of RADIX_FAN indices that idx is in, or NULL. Valid until the tree changes. */
+/* The leaf's slots for the aligned group of RADIX_FAN indices that idx is in, or NULL. Valid until
+ * the tree changes. */
 static inline void **radix_leaf(const struct radix *r, u64 idx)
 {
 	struct radix_node *n = r->root;
@@ -35,8 +36,10 @@ static inline void *radix_get(const struct radix *r, u64 idx)
 
 	return leaf ? leaf[idx % RADIX_FAN] : NULL;
 }
-int radix_set(struct radix *r, u64 idx, void *p); /* p not NULL; replaces; -ENOMEM changes nothing */
-void *radix_del(struct radix *r, u64 idx);	  /* -> what was there or NULL */
-void *radix_next(const struct radix *r, u64 *idx); /* the first at or after *idx, which becomes its index; NULL: none */
+int radix_set(struct radix *r, u64 idx,
+	void *p);			   /* p not NULL; replaces; -ENOMEM changes nothing */
+void *radix_del(struct radix *r, u64 idx); /* -> what was there or NULL */
+void *radix_next(const struct radix *r,
+	u64 *idx); /* the first at or after *idx, which becomes its index; NULL: none */
 
 #endif

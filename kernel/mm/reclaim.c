@@ -2,19 +2,21 @@
 /*
  * Reclaim and out-of-memory policy.
  *
- * Clean pager pages are on one list, oldest first. A page used since it was last looked at (FRAME_REFERENCED) goes to the end once more; others
- * are unmapped and freed, unless pinned or in a locked mapping. Dirty pages are sent off by the flusher and come later.
+ * Clean pager pages are on one list, oldest first. A page used since it was last looked at
+ * (FRAME_REFERENCED) goes to the end once more; others are unmapped and freed, unless pinned or in
+ * a locked mapping. Dirty pages are sent off by the flusher and come later.
  *
- * When nothing can be reclaimed, a call fails with -ENOMEM. A page fault waits up to a second while dirty pages are being written; then a
- * process is killed: the one with most resident private memory among those whose identity is not the system's (that of servers and drivers),
- * else the current one. Process 1 is never chosen for another's fault.
+ * When nothing can be reclaimed, a call fails with -ENOMEM. A page fault waits up to a second while
+ * dirty pages are being written; then a process is killed: the one with most resident private
+ * memory among those whose identity is not the system's (that of servers and drivers), else the
+ * current one. Process 1 is never chosen for another's fault.
  */
 #include "reclaim.h"
 #include "as.h"
 #include "writeback.h"
 
 #define WAIT_NS 20000000ul
-#define WAITS 50u
+#define WAITS	50u
 
 static struct list lru;
 
@@ -43,9 +45,9 @@ static bool locked(const struct memobj *m, u64 idx)
 {
 	struct vma *v;
 
-	list_for_each(v, &m->mappings, obj_link)
-		if ((v->flags & WEFT_MAP_LOCKED) && idx >= v->off >> PAGE_SHIFT && idx - (v->off >> PAGE_SHIFT) < (v->end - v->start) >> PAGE_SHIFT)
-			return true;
+	list_for_each(v, &m->mappings, obj_link) if ((v->flags & WEFT_MAP_LOCKED) &&
+		idx >= v->off >> PAGE_SHIFT &&
+		idx - (v->off >> PAGE_SHIFT) < (v->end - v->start) >> PAGE_SHIFT) return true;
 	return false;
 }
 
@@ -84,7 +86,8 @@ static struct process *victim(void)
 	struct process *p, *worst = NULL;
 	u64 most = 0;
 
-	list_for_each(p, &process_list, all_link) {
+	list_for_each(p, &process_list, all_link)
+	{
 		u64 n = p->as && !p->exiting ? p->as->resident - p->as->shared : 0;
 
 		if (p->pid != 1 && p->ident != identity_system && n > most) {
@@ -107,7 +110,8 @@ int oom_wait(u32 tries)
 		return 0;
 	}
 	p = victim();
-	klog("mm: out of memory: killing %u (%s), %lu KiB resident\n", p->pid, p->name, p->as ? p->as->resident * 4 : 0);
+	klog("mm: out of memory: killing %u (%s), %lu KiB resident\n", p->pid, p->name,
+		p->as ? p->as->resident * 4 : 0);
 	mm_stats.oom_kills++;
 	if (p == current_process())
 		return -ENOMEM;

@@ -2,8 +2,9 @@
 /*
  * kmalloc: slabs of one page for each size class, frames for more than 2 KiB.
  *
- * A slab's frame has FRAME_SLAB: owner = its class, index = the first free object (each holds the next), order = objects in use. Slabs with a
- * free object are on the class's list; empty ones go back to the frames, but for one per class. Larger blocks keep their order in the frame.
+ * A slab's frame has FRAME_SLAB: owner = its class, index = the first free object (each holds the
+ * next), order = objects in use. Slabs with a free object are on the class's list; empty ones go
+ * back to the frames, but for one per class. Larger blocks keep their order in the frame.
  */
 #include "frame.h"
 #include <kernel/arch.h>
@@ -17,9 +18,25 @@ struct slab_class {
 };
 
 static struct slab_class classes[] = {
-	{ .size = 16 },	 { .size = 32 },  { .size = 48 },  { .size = 64 },  { .size = 80 },   { .size = 96 },	{ .size = 128 },
-	{ .size = 160 }, { .size = 192 }, { .size = 256 }, { .size = 320 }, { .size = 400 }, { .size = 512 },	{ .size = 576 },
-	{ .size = 672 }, { .size = 816 }, { .size = 1024 }, { .size = 1360 }, { .size = 2048 },
+	{.size = 16},
+	{.size = 32},
+	{.size = 48},
+	{.size = 64},
+	{.size = 80},
+	{.size = 96},
+	{.size = 128},
+	{.size = 160},
+	{.size = 192},
+	{.size = 256},
+	{.size = 320},
+	{.size = 400},
+	{.size = 512},
+	{.size = 576},
+	{.size = 672},
+	{.size = 816},
+	{.size = 1024},
+	{.size = 1360},
+	{.size = 2048},
 };
 static u8 class_of[SLAB_MAX / 16 + 1]; /* by (size + 15) / 16 */
 u64 slab_bytes;

@@ -2,8 +2,9 @@
 /*
  * Runs of page-table entries: dropping, protecting, copying, moving.
  *
- * A frame whose entry is dropped may be freed only when no other CPU can still use it: where the address space is loaded on another CPU, frames are
- * gathered and put after a shootdown. On this CPU alone they are put at once and the flush follows before user mode runs.
+ * A frame whose entry is dropped may be freed only when no other CPU can still use it: where the
+ * address space is loaded on another CPU, frames are gathered and put after a shootdown. On this
+ * CPU alone they are put at once and the flush follows before user mode runs.
  */
 #include "as.h"
 
@@ -95,18 +96,19 @@ static pte_t *entry_next(struct as *a, u64 *addr, u64 end, pte_t *p)
 	}
 }
 
-/* The body sees each entry in use in [start, end) as *pte, and its address as addr. It may clear entries. */
-#define for_each_entry(a, addr, start, end, pte)                         \
-	for (u64 addr = (start), once_ = 1; once_; once_ = 0)            \
-		for (pte_t *pte = entry_next(a, &addr, end, NULL); pte; pte = entry_next(a, &addr, end, pte))
+/* The body sees each entry in use in [start, end) as *pte, and its address as addr. It may clear
+ * entries. */
+#define for_each_entry(a, addr, start, end, pte)                                                   \
+	for (u64 addr = (start), once_ = 1; once_; once_ = 0)                                      \
+		for (pte_t *pte = entry_next(a, &addr, end, NULL); pte;                            \
+			pte = entry_next(a, &addr, end, pte))
 
 void as_zap(struct as *a, u64 start, u64 end)
 {
 	struct gather g;
 
 	gather_init(&g, a);
-	for_each_entry(a, addr, start, end, pte)
-		gather_drop(&g, pte, addr);
+	for_each_entry(a, addr, start, end, pte) gather_drop(&g, pte, addr);
 	gather_flush(&g);
 }
 
@@ -115,7 +117,8 @@ void as_zap_object(struct as *a, struct memobj *m, u64 start, u64 end)
 	struct gather g;
 
 	gather_init(&g, a);
-	for_each_entry(a, addr, start, end, pte) {
+	for_each_entry(a, addr, start, end, pte)
+	{
 		struct frame *f = frame_of(arch_pte_phys(*pte));
 
 		if (memobj_is_phys(m) || !f || !(f->flags & FRAME_ANON))
@@ -128,14 +131,14 @@ void as_zap_all(struct as *a)
 {
 	struct vma *v;
 
-	list_for_each(v, &a->vmas, link)
-		for_each_entry(a, addr, v->start, v->end, pte) {
-			struct frame *f = frame_of(arch_pte_phys(*pte));
+	list_for_each(v, &a->vmas, link) for_each_entry(a, addr, v->start, v->end, pte)
+	{
+		struct frame *f = frame_of(arch_pte_phys(*pte));
 
-			*pte = 0;
-			if (frame_counted(f))
-				frame_put(f);
-		}
+		*pte = 0;
+		if (frame_counted(f))
+			frame_put(f);
+	}
 	a->resident = a->shared = 0;
 }
 
@@ -160,7 +163,8 @@ void as_write_protect(struct as *a, u64 start, u64 end)
 {
 	u64 lo = WEFT_USER_MAX, hi = 0;
 
-	for_each_entry(a, addr, start, end, pte) {
+	for_each_entry(a, addr, start, end, pte)
+	{
 		if (!arch_pte_writable(*pte))
 			continue;
 		*pte = arch_pte_read_only(*pte);
@@ -188,9 +192,11 @@ void as_reprotect(struct vma *v, u64 start, u64 end)
 {
 	u64 lo = WEFT_USER_MAX, hi = 0;
 
-	for_each_entry(v->as, addr, start, end, pte) {
+	for_each_entry(v->as, addr, start, end, pte)
+	{
 		u64 phys = arch_pte_phys(*pte);
-		pte_t new = arch_pte_make(phys, vma_pte_flags(v, writable_now(v, addr, frame_of(phys))));
+		pte_t new = arch_pte_make(phys,
+			vma_pte_flags(v, writable_now(v, addr, frame_of(phys))));
 
 		if (*pte == new)
 			continue;
@@ -202,19 +208,22 @@ void as_reprotect(struct vma *v, u64 start, u64 end)
 		as_flush(v->as, lo, hi);
 }
 
-/* File pages that are only read come cheaply again by a fault with its neighbours; few are worth copying. */
+/* File pages that are only read come cheaply again by a fault with its neighbours; few are worth
+ * copying. */
 #define COPY_CLEAN_MAX (32 * PAGE_SIZE)
 
 int as_copy_pages(struct as *to, struct vma *v, bool *protected)
 {
-	bool cow = !(v->flags & WEFT_MAP_SHARED), skip = v->m && !(v->flags & VMA_ANON) && v->end - v->start > COPY_CLEAN_MAX;
+	bool cow = !(v->flags & WEFT_MAP_SHARED),
+	     skip = v->m && !(v->flags & VMA_ANON) && v->end - v->start > COPY_CLEAN_MAX;
 	struct as *from = v->as;
 	pte_t *dst = NULL;
 	u64 table = 0;
 
 	if (skip)
 		return 0;
-	for_each_entry(from, addr, v->start, v->end, pte) {
+	for_each_entry(from, addr, v->start, v->end, pte)
+	{
 		struct frame *f = frame_of(arch_pte_phys(*pte));
 
 		if (cow && arch_pte_writable(*pte)) {
@@ -241,10 +250,10 @@ int as_copy_pages(struct as *to, struct vma *v, bool *protected)
 /* The tables of the target are made first, so that a failure moves nothing. */
 int as_move_pages(struct as *a, u64 from, u64 to, u64 len)
 {
+	for_each_entry(a, addr, from, from + len,
+		pte) if (!arch_pte(&a->arch, to + (addr - from), true)) return -ENOMEM;
 	for_each_entry(a, addr, from, from + len, pte)
-		if (!arch_pte(&a->arch, to + (addr - from), true))
-			return -ENOMEM;
-	for_each_entry(a, addr, from, from + len, pte) {
+	{
 		*arch_pte(&a->arch, to + (addr - from), false) = *pte;
 		*pte = 0;
 	}
@@ -257,7 +266,8 @@ u64 as_count(struct as *a, u64 start, u64 end, u64 *anon)
 	u64 n = 0;
 
 	*anon = 0;
-	for_each_entry(a, addr, start, end, pte) {
+	for_each_entry(a, addr, start, end, pte)
+	{
 		struct frame *f = frame_of(arch_pte_phys(*pte));
 
 		n++;

@@ -5,6 +5,7 @@
 
 #include <kernel/mm.h>
 
-u64 uio_move(struct uio *u, void *kernel, u64 n, bool out); /* out: kernel -> uio. -> bytes moved, short at a fault or the end */
+u64 uio_move(struct uio *u, void *kernel, u64 n,
+	bool out); /* out: kernel -> uio. -> bytes moved, short at a fault or the end */
 
 #endif

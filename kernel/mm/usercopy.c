@@ -2,15 +2,15 @@
 /*
  * Copies between kernel and user memory of the current address space, and uio.
  *
- * Every user range is checked against WEFT_USER_MAX first. Copies of more than BIG bytes drop the BKL: what the kernel's side of the copy lies in
- * must be held by its caller.
+ * Every user range is checked against WEFT_USER_MAX first. Copies of more than BIG bytes drop the
+ * BKL: what the kernel's side of the copy lies in must be held by its caller.
  */
 #include "frame.h"
 #include "uio.h"
 #include <kernel/arch.h>
 #include <kernel/thread.h>
 
-#define BIG 1024u
+#define BIG	1024u
 #define IOV_MAX 1024u
 
 int mm_pause(void)
@@ -74,13 +74,13 @@ int uio_init(struct uio *u, struct weft_iov *buf, u32 nbuf, u64 base, u64 len, b
 {
 	struct weft_iov *iov = buf;
 
-	*u = (struct uio){ .iov = buf, .niov = 1 };
+	*u = (struct uio){.iov = buf, .niov = 1};
 	if (!vec) {
 		if (len > INT64_MAX)
 			return -EINVAL;
 		if (!range_ok(base, len))
 			return -EFAULT;
-		buf[0] = (struct weft_iov){ base, len };
+		buf[0] = (struct weft_iov){base, len};
 		u->left = len;
 		return 0;
 	}
@@ -120,8 +120,8 @@ void uio_free(struct uio *u, struct weft_iov *buf)
 
 void uio_kernel(struct uio *u, struct weft_iov *buf, void *base, u64 len)
 {
-	*buf = (struct weft_iov){ (u64)base, len };
-	*u = (struct uio){ .iov = buf, .niov = 1, .left = len, .kernel = true };
+	*buf = (struct weft_iov){(u64)base, len};
+	*u = (struct uio){.iov = buf, .niov = 1, .left = len, .kernel = true};
 }
 
 u64 uio_move(struct uio *u, void *kernel, u64 n, bool out)

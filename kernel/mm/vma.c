@@ -2,8 +2,9 @@
 /*
  * The VMAs of an address space: a treap by start address, with a list in the same order.
  *
- * gap is the free room below a VMA down to the end of the one before (or WEFT_USER_MIN); a stack's room to grow is not free. max_gap is
- * the largest gap in a subtree. Whoever changes a start or an end goes through vma_set_start and vma_set_end, which mend both.
+ * gap is the free room below a VMA down to the end of the one before (or WEFT_USER_MIN); a stack's
+ * room to grow is not free. max_gap is the largest gap in a subtree. Whoever changes a start or an
+ * end goes through vma_set_start and vma_set_end, which mend both.
  */
 #include "as.h"
 
@@ -140,7 +141,8 @@ void vma_insert(struct as *a, struct vma *v)
 	struct vma *p = NULL, *above = NULL, **at = &a->root;
 
 	if (!list_empty(&a->vmas) && list_entry(a->vmas.prev, struct vma, link)->end <= v->start) {
-		/* The highest of all, as fork inserts them: its place is down the right edge from the last one. */
+		/* The highest of all, as fork inserts them: its place is down the right edge from
+		 * the last one. */
 		p = list_entry(a->vmas.prev, struct vma, link);
 		at = &p->right;
 	}
@@ -179,7 +181,10 @@ void vma_remove(struct vma *v)
 	struct vma *next = vma_next(v), *p;
 
 	while (v->left || v->right) {
-		struct vma *c = !v->left ? v->right : !v->right ? v->left : v->left->prio > v->right->prio ? v->left : v->right;
+		struct vma *c = !v->left		 ? v->right
+			: !v->right			 ? v->left
+			: v->left->prio > v->right->prio ? v->left
+							 : v->right;
 
 		rotate_up(a, c);
 	}
@@ -252,9 +257,10 @@ static bool mergeable(const struct vma *low, const struct vma *high)
 {
 	u32 same = ~(u32)(WEFT_MAP_STACK | VMA_ANON);
 
-	return low->end == high->start && low->m == high->m && !(high->flags & WEFT_MAP_STACK) && !(low->flags & VMA_FRAME) &&
-	       (low->flags & same) == (high->flags & same) && low->max_prot == high->max_prot &&
-	       (!low->m || low->off + (low->end - low->start) == high->off);
+	return low->end == high->start && low->m == high->m && !(high->flags & WEFT_MAP_STACK) &&
+		!(low->flags & VMA_FRAME) && (low->flags & same) == (high->flags & same) &&
+		low->max_prot == high->max_prot &&
+		(!low->m || low->off + (low->end - low->start) == high->off);
 }
 
 static void absorb(struct vma *low, struct vma *high)

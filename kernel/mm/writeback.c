@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Write-back. A timer looks every FLUSH_PERIOD at the objects with dirty pages and sends PAGE_OUT for those dirty for FLUSH_AGE, for all of
- * them when more than the background share of memory is dirty. Writers wait when twice as much is dirty. Requests come from a reserved pool, so that
+ * Write-back. A timer looks every FLUSH_PERIOD at the objects with dirty pages and sends PAGE_OUT
+ * for those dirty for FLUSH_AGE, for all of them when more than the background share of memory is
+ * dirty. Writers wait when twice as much is dirty. Requests come from a reserved pool, so that
  * write-back works when no memory is left; the pool's size also bounds how many are in flight.
  */
 #include "writeback.h"
 #include "reclaim.h"
 #include <kernel/ipc.h>
 
-#define POOL 32u
-#define RUN_MAX 64ul /* pages of one PAGE_OUT */
+#define POOL	     32u
+#define RUN_MAX	     64ul /* pages of one PAGE_OUT */
 #define FLUSH_PERIOD 500000000ul
-#define FLUSH_AGE 3000000000ul
+#define FLUSH_AGE    3000000000ul
 
 static struct page_req pool[POOL];
 static struct list pool_free, dirty_pagers;
@@ -122,11 +123,12 @@ static void page_out_done(void *arg, i64 result);
 
 static int send_out(struct page_req *r)
 {
-	u64 args[6] = { r->first << PAGE_SHIFT, r->n << PAGE_SHIFT, r->m->size };
+	u64 args[6] = {r->first << PAGE_SHIFT, r->n << PAGE_SHIFT, r->m->size};
 
 	if (r->m->pager->gone)
 		return -EIO;
-	return scheme_kernel_request(r->m->pager->scheme, WEFT_OP_PAGE_OUT, r->m->pager->node, args, page_out_done, r);
+	return scheme_kernel_request(r->m->pager->scheme, WEFT_OP_PAGE_OUT, r->m->pager->node, args,
+		page_out_done, r);
 }
 
 static void page_out_end(struct page_req *r, int error)
@@ -152,7 +154,8 @@ static void page_out_end(struct page_req *r, int error)
 		p->wb_error = error;
 		p->dirty_since = now_ns(); /* not again at once */
 	} else {
-		for (u64 e = r->first / EXTENT_PAGES; e <= (r->first + r->n - 1) / EXTENT_PAGES; e++)
+		for (u64 e = r->first / EXTENT_PAGES; e <= (r->first + r->n - 1) / EXTENT_PAGES;
+			e++)
 			if (!extent_dirty(m, e))
 				radix_del(&p->reserved, e);
 	}
@@ -170,7 +173,8 @@ static void page_out_done(void *arg, i64 result)
 	struct page_req *r = arg;
 
 	if (result == -WEFT_EREDELIVER) {
-		/* What the dead server had fetched may not be written: all of it is dirty again, and goes to the successor. */
+		/* What the dead server had fetched may not be written: all of it is dirty again,
+		 * and goes to the successor. */
 		for (u64 i = r->first; i < r->first + r->n; i++) {
 			struct frame *f = memobj_page(r->m, i);
 
@@ -189,7 +193,8 @@ static bool wants_out(const struct frame *f)
 	return f && (f->flags & FRAME_DIRTY) && !(f->flags & FRAME_WRITEBACK);
 }
 
-/* Sends the run of dirty pages around idx, not below lo. -EAGAIN: the pool is empty. *next: the first page after the run. */
+/* Sends the run of dirty pages around idx, not below lo. -EAGAIN: the pool is empty. *next: the
+ * first page after the run. */
 static int page_out(struct pager *p, u64 idx, u64 lo, u64 *next)
 {
 	struct memobj *m = p->m;
@@ -230,7 +235,8 @@ void pager_flush(void)
 	u64 now = now_ns(), next;
 	struct pager *p;
 
-	list_for_each(p, &dirty_pagers, dirty_link) {
+	list_for_each(p, &dirty_pagers, dirty_link)
+	{
 		u32 budget = 8;
 
 		if (!all && now - p->dirty_since < FLUSH_AGE)
@@ -238,11 +244,11 @@ void pager_flush(void)
 		while (budget-- && p->ndirty) {
 			struct frame *f, *found = NULL;
 
-			list_for_each(f, &p->dirty, link)
-				if (!(f->flags & FRAME_WRITEBACK)) {
-					found = f;
-					break;
-				}
+			list_for_each(f, &p->dirty, link) if (!(f->flags & FRAME_WRITEBACK))
+			{
+				found = f;
+				break;
+			}
 			if (!found)
 				break;
 			if (page_out(p, found->index, 0, &next))
@@ -268,7 +274,8 @@ i64 writeback_fetch(struct memobj *m, u64 off, u64 buf, u64 len)
 			memobj_protect_range(m, idx, 1);
 			set_clean(m->pager, f);
 			if (!writing)
-				lru_add(f); /* taken without a PAGE_OUT: the server answers for it from now on */
+				lru_add(f); /* taken without a PAGE_OUT: the server answers for it
+					       from now on */
 		}
 		frame_get(f);
 		r = copy_to_user(buf + done, frame_virt(f), n);
@@ -287,7 +294,8 @@ i64 writeback_fetch(struct memobj *m, u64 off, u64 buf, u64 len)
 int pager_sync(struct memobj *m, u64 off, u64 len)
 {
 	struct pager *p = m->pager;
-	u64 idx = off >> PAGE_SHIFT, end = len > ~0ul - off - PAGE_SIZE ? ~0ul : (off + len + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	u64 idx = off >> PAGE_SHIFT,
+	    end = len > ~0ul - off - PAGE_SIZE ? ~0ul : (off + len + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	u64 from = idx, last;
 	struct frame *f;
 	int r;
@@ -298,9 +306,11 @@ int pager_sync(struct memobj *m, u64 off, u64 len)
 	last = idx;
 	for (; (f = radix_next(&m->pages, &idx)) && idx < end;) {
 		if (f->flags & FRAME_WRITEBACK) {
-			/* If it became dirty again after it was fetched, the next round writes it. */
+			/* If it became dirty again after it was fetched, the next round writes it.
+			 */
 			if (f->flags & FRAME_DIRTY) {
-				if (thread_block(&p->wb_wait, WEFT_FOREVER, BLOCK_KILLABLE) == -EINTR)
+				if (thread_block(&p->wb_wait, WEFT_FOREVER, BLOCK_KILLABLE) ==
+					-EINTR)
 					return -EINTR;
 				continue;
 			}

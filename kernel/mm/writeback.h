@@ -7,7 +7,7 @@
 
 void writeback_init(void);
 i64 writeback_fetch(struct memobj *m, u64 off, u64 buf, u64 len);
-bool writeback_busy(void); /* dirty pages may become clean by themselves */
+bool writeback_busy(void);		 /* dirty pages may become clean by themselves */
 void writeback_discard(struct pager *p); /* nobody will ever write them */
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The big kernel lock: guards everything in the kernel that does not say otherwise. Interrupts are off while it is held or waited
- * for. It belongs to a CPU, not a thread: a thread switch hands it on. A waiter answers TLB shootdowns, as the holder may wait for it.
- * The two time stamps that measure the lock also measure CPU time: from unlock to lock a CPU is in user mode (or idle), else in the kernel.
+ * The big kernel lock: guards everything in the kernel that does not say otherwise. Interrupts are
+ * off while it is held or waited for. It belongs to a CPU, not a thread: a thread switch hands it
+ * on. A waiter answers TLB shootdowns, as the holder may wait for it. The two time stamps that
+ * measure the lock also measure CPU time: from unlock to lock a CPU is in user mode (or idle), else
+ * in the kernel.
  */
 #include "internal.h"
 
@@ -48,7 +50,8 @@ static __attribute__((noinline)) void wait_for_lock(struct cpu *c)
 	do {
 		do {
 			tlb_poll();
-			/* Not each time: an emulated CPU takes microseconds over it, and would never meet the lock free. */
+			/* Not each time: an emulated CPU takes microseconds over it, and would
+			 * never meet the lock free. */
 			if (!(++n % 16))
 				cpu_relax();
 		} while (__atomic_load_n(&lock_word, __ATOMIC_RELAXED));

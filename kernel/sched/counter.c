@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters: eventfd's semantics. A read takes all (semaphore: one); a write adds, and waits where the sum would reach 2^64 - 1. */
+/* Counters: eventfd's semantics. A read takes all (semaphore: one); a write adds, and waits where
+ * the sum would reach 2^64 - 1. */
 #include "internal.h"
 
 #define TOP (~0ul - 1)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exec: all that can fail is made first (the pages in the new address space, the new thread, an own fd table); then the other threads die;
- * then the process is swapped over. The calling thread is replaced by the new one, whose tid is the pid.
+ * exec: all that can fail is made first (the pages in the new address space, the new thread, an own
+ * fd table); then the other threads die; then the process is swapped over. The calling thread is
+ * replaced by the new one, whose tid is the pid.
  */
 #include "internal.h"
 
@@ -11,7 +12,8 @@ bool runtime_valid(const struct weft_runtime *rt)
 
 	if (!rt->start && !rt->end)
 		return !rt->entry && !rt->upcall && !rt->fault;
-	if (rt->start >= rt->end || rt->end > WEFT_USER_MAX || rt->tail_end < rt->tail_start || rt->tail_end > rt->end)
+	if (rt->start >= rt->end || rt->end > WEFT_USER_MAX || rt->tail_end < rt->tail_start ||
+		rt->tail_end > rt->end)
 		return false;
 	for (u32 i = 0; i < ARRAY_SIZE(in); i++) {
 		if (in[i] && (in[i] < rt->start || in[i] >= rt->end))
@@ -29,7 +31,8 @@ static int only_thread(struct thread *me)
 	if (p->exec_thread || p->exiting)
 		return -EINTR;
 	p->exec_thread = me;
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
+	{
 		if (t == me)
 			continue;
 		t->killed = true;
@@ -102,13 +105,15 @@ i64 sys_proc_exec(u64 a0, u64 a1)
 	r = thread_check(&x.thread);
 	if (r)
 		return r;
-	if ((x.pp & (PAGE_SIZE - 1)) || x.pp >= WEFT_USER_MAX || x.flags || !runtime_valid(&x.runtime))
+	if ((x.pp & (PAGE_SIZE - 1)) || x.pp >= WEFT_USER_MAX || x.flags ||
+		!runtime_valid(&x.runtime))
 		return -EINVAL;
 	r = exec_prepare(&e, &x);
 	if (r)
 		return r;
 
-	/* From here on nothing fails, and nothing blocks after the user side of the thread is gone. */
+	/* From here on nothing fails, and nothing blocks after the user side of the thread is gone.
+	 */
 	thread_release_user(me, !p->shares_as);
 	old = p->as;
 	as_usage(old, &usage);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fd tables. A process has a numbered table (0 .. limit-1, lowest free number first) and a private one (WEFT_FD_PRIVATE + index). An open
- * entry holds one fd and one reference of its object. `hint`: no entry below it is free.
+ * Fd tables. A process has a numbered table (0 .. limit-1, lowest free number first) and a private
+ * one (WEFT_FD_PRIVATE + index). An open entry holds one fd and one reference of its object.
+ * `hint`: no entry below it is free.
  */
 #include "internal.h"
 
 #define PRIVATE_LIMIT 65536u
-#define FIRST_SIZE 16u
+#define FIRST_SIZE    16u
 
 static int table_reserve(struct fd_table *t, u32 n)
 {
@@ -39,7 +40,8 @@ static struct fd_entry *table_entry(struct fds *f, i32 fd)
 	return &t->e[n];
 }
 
-static i32 table_install(struct fd_table *t, u32 from, u32 limit, struct object *o, u32 rights, u32 flags)
+static i32 table_install(struct fd_table *t, u32 from, u32 limit, struct object *o, u32 rights,
+	u32 flags)
 {
 	u32 n = MAX(from, t->hint);
 
@@ -53,7 +55,8 @@ static i32 table_install(struct fd_table *t, u32 from, u32 limit, struct object 
 	if (from <= t->hint)
 		t->hint = n + 1;
 	t->used++;
-	t->e[n] = (struct fd_entry){o, rights, flags & WEFT_DUP_CLOEXEC ? 1 : 0, flags & WEFT_DUP_NOFORK ? 1 : 0};
+	t->e[n] = (struct fd_entry){o, rights, flags & WEFT_DUP_CLOEXEC ? 1 : 0,
+		flags & WEFT_DUP_NOFORK ? 1 : 0};
 	object_fd_get(o);
 	return (i32)n;
 }

@@ -3,9 +3,11 @@
 #include "internal.h"
 
 #define IO_MAX 0x7ffff000ul
-#define STATUS_SETTABLE (02000u | 04000u | 020000u | 040000u | 01000000u) /* O_APPEND, NONBLOCK, ASYNC, DIRECT, NOATIME */
+#define STATUS_SETTABLE                                                                            \
+	(02000u | 04000u | 020000u | 040000u |                                                     \
+		01000000u) /* O_APPEND, NONBLOCK, ASYNC, DIRECT, NOATIME */
 #define STATUS_NONBLOCK 04000u
-#define STATUS_APPEND 02000u
+#define STATUS_APPEND	02000u
 
 i64 sys_fd_close(u64 a0)
 {
@@ -39,7 +41,9 @@ i64 sys_fd_dup(u64 a0, u64 a1, u64 a2, u64 a3)
 	struct object *o;
 	i64 r;
 
-	if (a2 & ~(u64)(WEFT_DUP_CLOEXEC | WEFT_DUP_EXACT | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK | WEFT_DUP_MOVE))
+	if (a2 &
+		~(u64)(WEFT_DUP_CLOEXEC | WEFT_DUP_EXACT | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK |
+			WEFT_DUP_MOVE))
 		return -EINVAL;
 	r = fd_get_in(p, fd, 0, WEFT_RIGHT_DUP, &o, &rights);
 	if (r)
@@ -61,7 +65,10 @@ static void describe(const struct fd_entry *e, struct weft_fd_info *out)
 {
 	struct object *o = e->o;
 
-	*out = (struct weft_fd_info){.type = o->type, .rights = e->rights, .object = o->id, .status = o->status};
+	*out = (struct weft_fd_info){.type = o->type,
+		.rights = e->rights,
+		.object = o->id,
+		.status = o->status};
 	if (o->ops->info)
 		o->ops->info(o, out);
 }
@@ -202,7 +209,8 @@ static i64 transfer(i32 fd, u64 buf, u64 len, i64 off, u64 flags, bool write)
 		return -EBADF;
 	if (!(e->rights & right))
 		return -EBADF; /* as where a file is not open for that; -EPERM is a seal's */
-	if (off < -1 || (flags & ~(u64)(WEFT_IO_VEC | WEFT_IO_NONBLOCK | WEFT_IO_APPEND | WEFT_IO_PEEK)))
+	if (off < -1 ||
+		(flags & ~(u64)(WEFT_IO_VEC | WEFT_IO_NONBLOCK | WEFT_IO_APPEND | WEFT_IO_PEEK)))
 		return -EINVAL;
 	o = e->o;
 	if (!(write ? o->ops->write : o->ops->read))

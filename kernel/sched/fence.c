@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fences: two objects. The wait end becomes readable, for good, when the signal end is written an i32 status (0 and above: done; below: failed) or when
- * the last fd of the signal end goes without that (-ECANCELED). A read of the wait end waits, then gives { i32 status; u32 0; u64 time in ns }.
+ * Fences: two objects. The wait end becomes readable, for good, when the signal end is written an
+ * i32 status (0 and above: done; below: failed) or when the last fd of the signal end goes without
+ * that (-ECANCELED). A read of the wait end waits, then gives { i32 status; u32 0; u64 time in ns
+ * }.
  */
 #include "internal.h"
 
@@ -127,8 +129,11 @@ static void signal_info(struct object *o, struct weft_fd_info *out)
 	out->koid2 = of_signal(o)->wait.id;
 }
 
-static const struct obj_ops wait_ops = {
-	.name = "fence", .read = fence_read, .ready = fence_ready, .info = fence_info, .destroy = wait_destroy};
+static const struct obj_ops wait_ops = {.name = "fence",
+	.read = fence_read,
+	.ready = fence_ready,
+	.info = fence_info,
+	.destroy = wait_destroy};
 static const struct obj_ops signal_ops = {.name = "fence signal",
 	.write = fence_write,
 	.ready = signal_ready,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first process: the static ELF64 program `init` of the boot archive (one or more cpio "newc" archives, one behind the other), with
- * fds 0-2 on the console, and struct weft_start on its stack. It gets all authority there is.
+ * The first process: the static ELF64 program `init` of the boot archive (one or more cpio "newc"
+ * archives, one behind the other), with fds 0-2 on the console, and struct weft_start on its stack.
+ * It gets all authority there is.
  */
 #include "internal.h"
 
-#define STACK_TOP 0x7fff7f000000ul
-#define STACK_SIZE (1024 * 1024ul)
-#define BOOT_ADDR 0x100000000000ul
+#define STACK_TOP   0x7fff7f000000ul
+#define STACK_SIZE  (1024 * 1024ul)
+#define BOOT_ADDR   0x100000000000ul
 #define CPIO_HEADER 110u
 
 struct elf_header {
@@ -75,7 +76,8 @@ static void must(int r, const char *what)
 }
 
 /* Memory at a fixed address with `len` bytes of `from` at `skip` into it. */
-static void map_copy(struct as *as, u64 addr, u64 size, u32 prot, const void *from, u64 skip, u64 len)
+static void map_copy(struct as *as, u64 addr, u64 size, u32 prot, const void *from, u64 skip,
+	u64 len)
 {
 	struct memobj *m;
 	struct weft_iov iov;
@@ -96,20 +98,23 @@ static u64 load(struct as *as, const u8 *file, u64 len)
 	const struct elf_header *h = (const void *)file;
 	const struct elf_segment *s;
 
-	if (len < sizeof(*h) || memcmp(h->ident, "\177ELF\2\1\1", 7) || h->type != 2 || h->machine != 62 ||
-		h->phentsize != sizeof(*s) || h->phoff > len || h->phnum * sizeof(*s) > len - h->phoff)
+	if (len < sizeof(*h) || memcmp(h->ident, "\177ELF\2\1\1", 7) || h->type != 2 ||
+		h->machine != 62 || h->phentsize != sizeof(*s) || h->phoff > len ||
+		h->phnum * sizeof(*s) > len - h->phoff)
 		panic("first process: init in the boot archive is no static ELF64 x86-64 program");
 	s = (const void *)(file + h->phoff);
 	for (u32 i = 0; i < h->phnum; i++, s++) {
 		if (s->type != 1 || !s->memsz)
 			continue;
-		u64 start = ALIGN_DOWN(s->vaddr, PAGE_SIZE), end = ALIGN_UP(s->vaddr + s->memsz, PAGE_SIZE);
-		if (s->offset > len || s->filesz > len - s->offset || s->filesz > s->memsz || s->vaddr < WEFT_USER_MIN ||
-			end >= STACK_TOP || end <= start)
+		u64 start = ALIGN_DOWN(s->vaddr, PAGE_SIZE),
+		    end = ALIGN_UP(s->vaddr + s->memsz, PAGE_SIZE);
+		if (s->offset > len || s->filesz > len - s->offset || s->filesz > s->memsz ||
+			s->vaddr < WEFT_USER_MIN || end >= STACK_TOP || end <= start)
 			panic("first process: segment %u of init is out of bounds", i);
-		u32 prot = (s->flags & 4 ? WEFT_PROT_READ : 0) | (s->flags & 2 ? WEFT_PROT_WRITE : 0) |
-			   (s->flags & 1 ? WEFT_PROT_EXEC : 0);
-		map_copy(as, start, end - start, prot, file + s->offset, s->vaddr - start, s->filesz);
+		u32 prot = (s->flags & 4 ? WEFT_PROT_READ : 0) |
+			(s->flags & 2 ? WEFT_PROT_WRITE : 0) | (s->flags & 1 ? WEFT_PROT_EXEC : 0);
+		map_copy(as, start, end - start, prot, file + s->offset, s->vaddr - start,
+			s->filesz);
 	}
 	return h->entry;
 }
@@ -128,7 +133,9 @@ static void give_console(struct process *p)
 
 	must(console_object(&console), "opening the console");
 	for (i32 fd = 0; fd < 3; fd++)
-		must(fd_install(p, console, WEFT_RIGHT_ALL & ~(WEFT_RIGHT_EXEC | WEFT_RIGHT_MAP), 0), "giving the console");
+		must(fd_install(p, console, WEFT_RIGHT_ALL & ~(WEFT_RIGHT_EXEC | WEFT_RIGHT_MAP),
+			     0),
+			"giving the console");
 	object_put(console);
 }
 
@@ -150,18 +157,22 @@ static void give_start(struct process *p, struct weft_start *st)
 	st->firmware_fb = -1;
 	if (boot_info.archive_size) {
 		u64 size = ALIGN_UP(boot_info.archive_size, PAGE_SIZE);
-		must(memobj_create_phys(boot_info.archive_phys, size, WEFT_MEM_CACHE_WB, &m), "the archive's object");
+		must(memobj_create_phys(boot_info.archive_phys, size, WEFT_MEM_CACHE_WB, &m),
+			"the archive's object");
 		st->boot = give(p, memobj_object(m), ro | WEFT_RIGHT_EXEC);
 		st->boot_size = boot_info.archive_size;
 		st->boot_addr = BOOT_ADDR;
-		must(as_map(p->as, &st->boot_addr, size, WEFT_PROT_READ | WEFT_MAP_SHARED | WEFT_MAP_FIXED, m, 0), "the archive");
+		must(as_map(p->as, &st->boot_addr, size,
+			     WEFT_PROT_READ | WEFT_MAP_SHARED | WEFT_MAP_FIXED, m, 0),
+			"the archive");
 		object_put(memobj_object(m));
 	}
 	if (fb->width) {
 		u64 start = ALIGN_DOWN(fb->phys, PAGE_SIZE);
 		u64 size = ALIGN_UP(fb->phys + (u64)fb->pitch * fb->height, PAGE_SIZE) - start;
 		if (memobj_create_phys(start, size, WEFT_MEM_CACHE_WC, &m) == 0) {
-			st->firmware_fb = give(p, memobj_object(m), WEFT_RIGHT_ALL & ~WEFT_RIGHT_EXEC);
+			st->firmware_fb =
+				give(p, memobj_object(m), WEFT_RIGHT_ALL & ~WEFT_RIGHT_EXEC);
 			object_put(memobj_object(m));
 		}
 	}
@@ -177,7 +188,8 @@ static u64 make_stack(struct process *p)
 	give_start(p, st);
 	st->cmdline = at + sizeof(*st);
 	strlcpy((char *)top + sizeof(*st), boot_info.cmdline, sizeof(top) - sizeof(*st));
-	map_copy(p->as, STACK_TOP - STACK_SIZE, STACK_SIZE, WEFT_PROT_READ | WEFT_PROT_WRITE, top, STACK_SIZE - PAGE_SIZE, PAGE_SIZE);
+	map_copy(p->as, STACK_TOP - STACK_SIZE, STACK_SIZE, WEFT_PROT_READ | WEFT_PROT_WRITE, top,
+		STACK_SIZE - PAGE_SIZE, PAGE_SIZE);
 	return at;
 }
 
@@ -195,7 +207,8 @@ void first_process_start(void)
 	if (boot_info.archive_size)
 		file = archive_find(archive, boot_info.archive_size, "bin/init", &len);
 	if (!file)
-		panic("no program bin/init in the boot archive (%lu bytes)", boot_info.archive_size);
+		panic("no program bin/init in the boot archive (%lu bytes)",
+			boot_info.archive_size);
 	if (!fds || IS_ERR(as) || IS_ERR(ns))
 		panic("first process: out of memory");
 	builtin_init(ns);

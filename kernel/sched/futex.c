@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Futexes. Waiters are in a hash by key: (address space, address) or (memory object, offset). The word is read with the BKL held and
- * the thread queued before anything can drop the lock; a waker changes the word before it calls, so either the reader sees the
- * change or the waker finds it queued.
+ * Futexes. Waiters are in a hash by key: (address space, address) or (memory object, offset). The
+ * word is read with the BKL held and the thread queued before anything can drop the lock; a waker
+ * changes the word before it calls, so either the reader sees the change or the waker finds it
+ * queued.
  */
 #include "internal.h"
 
-#define BUCKETS 512
-#define TID_MASK 0x3fffffffu
+#define BUCKETS	   512
+#define TID_MASK   0x3fffffffu
 #define OWNER_DIED 0x40000000u
-#define WAITERS 0x80000000u
+#define WAITERS	   0x80000000u
 #define ROBUST_MAX 2048
 
 static struct list buckets[BUCKETS];
@@ -63,10 +64,12 @@ static u32 wake(const u64 key[2], u32 n, u32 bits)
 	struct thread *t;
 	u32 woken = 0;
 
-	list_for_each(t, b, futex_link) {
+	list_for_each(t, b, futex_link)
+	{
 		if (woken >= n)
 			break;
-		if (t->futex_key[0] != key[0] || t->futex_key[1] != key[1] || !(t->futex_bits & bits))
+		if (t->futex_key[0] != key[0] || t->futex_key[1] != key[1] ||
+			!(t->futex_bits & bits))
 			continue;
 		list_del(&t->futex_link);
 		thread_wake(t, 0);
@@ -102,7 +105,8 @@ static i64 futex_wait(u64 addr, u32 val, u64 deadline, u32 bits, bool is_private
 	return r;
 }
 
-static i64 futex_requeue(u64 addr, u32 nwake, u32 nmove, u64 addr2, bool is_private, const u32 *expect)
+static i64 futex_requeue(u64 addr, u32 nwake, u32 nmove, u64 addr2, bool is_private,
+	const u32 *expect)
 {
 	u64 key[2], key2[2];
 	struct thread *t;
@@ -123,7 +127,8 @@ static i64 futex_requeue(u64 addr, u32 nwake, u32 nmove, u64 addr2, bool is_priv
 	b2 = bucket(key2);
 	if (key[0] == key2[0] && key[1] == key2[1])
 		return woken;
-	list_for_each(t, b, futex_link) {
+	list_for_each(t, b, futex_link)
+	{
 		if (moved >= nmove)
 			break;
 		if (t->futex_key[0] != key[0] || t->futex_key[1] != key[1])
@@ -132,7 +137,8 @@ static i64 futex_requeue(u64 addr, u32 nwake, u32 nmove, u64 addr2, bool is_priv
 		t->futex_key[0] = key2[0];
 		t->futex_key[1] = key2[1];
 		if (b == b2)
-			list_add_after(b, &t->futex_link); /* before what is still to be looked at: not met again */
+			list_add_after(b, &t->futex_link); /* before what is still to be looked at:
+							      not met again */
 		else
 			list_add_tail(b2, &t->futex_link);
 		moved++;
@@ -140,7 +146,8 @@ static i64 futex_requeue(u64 addr, u32 nwake, u32 nmove, u64 addr2, bool is_priv
 	return woken + moved;
 }
 
-/* Linux's encoding: op 28..31 (bit 31: the operand is a shift), cmp 24..27, operand 12..23, compare argument 0..11. */
+/* Linux's encoding: op 28..31 (bit 31: the operand is a shift), cmp 24..27, operand 12..23, compare
+ * argument 0..11. */
 static int apply_op(u32 *w, u32 code, bool *hit)
 {
 	i32 arg = (i32)(code << 8) >> 20, cmp = (i32)(code << 20) >> 20;
@@ -168,7 +175,8 @@ static int apply_op(u32 *w, u32 code, bool *hit)
 			new = old ^ (u32)arg;
 			break;
 		}
-	} while (!__atomic_compare_exchange_n(w, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	} while (!__atomic_compare_exchange_n(w, &old, new, false, __ATOMIC_SEQ_CST,
+		__ATOMIC_SEQ_CST));
 	switch (code >> 24 & 15) {
 	case 0:
 		*hit = (i32)old == cmp;
@@ -235,7 +243,8 @@ i64 sys_futex(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 		r = key_of(a1, is_private, key);
 		return r ? r : (i64)wake(key, (u32)a2, (u32)a5);
 	case WEFT_FUTEX_REQUEUE:
-		return futex_requeue(a1, (u32)a2, (u32)a3, a4, is_private, a0 & WEFT_FUTEX_CMP ? &expect : NULL);
+		return futex_requeue(a1, (u32)a2, (u32)a3, a4, is_private,
+			a0 & WEFT_FUTEX_CMP ? &expect : NULL);
 	case WEFT_FUTEX_WAKE_OP:
 		return futex_wake_op(a1, (u32)a2, (u32)a3, a4, (u32)a5, is_private);
 	default:
@@ -250,7 +259,8 @@ u32 futex_wake_addr(u64 addr, u32 n)
 
 	if (!key_of(addr, true, key))
 		woken = wake(key, n, ~0u);
-	if (woken < n && !key_of(addr, false, shared) && (shared[0] != key[0] || shared[1] != key[1]))
+	if (woken < n && !key_of(addr, false, shared) &&
+		(shared[0] != key[0] || shared[1] != key[1]))
 		woken += wake(shared, n - woken, ~0u);
 	return woken;
 }
@@ -270,12 +280,14 @@ static void robust_release(struct thread *t, u64 addr, bool pending)
 		if ((old & TID_MASK) != t->tid)
 			return;
 		new = (old & WAITERS) | OWNER_DIED;
-	} while (!__atomic_compare_exchange_n(w, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	} while (!__atomic_compare_exchange_n(w, &old, new, false, __ATOMIC_SEQ_CST,
+		__ATOMIC_SEQ_CST));
 	if (old & WAITERS)
 		futex_wake_addr(addr, 1);
 }
 
-/* Linux's struct robust_list_head: { next; offset of the futex word; pending }, entries are { next }. Bit 0 marks PI futexes. */
+/* Linux's struct robust_list_head: { next; offset of the futex word; pending }, entries are { next
+ * }. Bit 0 marks PI futexes. */
 void robust_walk(struct thread *t)
 {
 	u64 head[3], entry, next, pending;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The timer heap: a pairing heap whose nodes are the timers themselves, so that arming needs no memory. `prev` is the left sibling,
- * or the parent for a first child; the root has none.
+ * The timer heap: a pairing heap whose nodes are the timers themselves, so that arming needs no
+ * memory. `prev` is the left sibling, or the parent for a first child; the root has none.
  */
 #include "internal.h"
 

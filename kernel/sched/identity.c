@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Identities are immutable and numbered, never twice. Equal contents share one. One that nobody holds any more is kept for a while
- * (KEEP of them, oldest go first), as a server may be about to ask for a number that it has just been told.
+ * Identities are immutable and numbered, never twice. Equal contents share one. One that nobody
+ * holds any more is kept for a while (KEEP of them, oldest go first), as a server may be about to
+ * ask for a number that it has just been told.
  */
 #include "internal.h"
 
 #define BUCKETS 256u
-#define KEEP 1024u
+#define KEEP	1024u
 
 static struct list by_number[BUCKETS]; /* identity.link */
 static struct list idle;	       /* identity.idle_link */
@@ -23,7 +24,8 @@ void identity_init(void)
 	list_init(&idle);
 	list_init(&system_identity.idle_link);
 	system_identity.refs = 1;
-	system_identity.id.cap_effective = system_identity.id.cap_permitted = system_identity.id.cap_bounding = ~0ul;
+	system_identity.id.cap_effective = system_identity.id.cap_permitted =
+		system_identity.id.cap_bounding = ~0ul;
 	list_add_tail(&by_number[0], &system_identity.link);
 	next_number = 1;
 }
@@ -54,7 +56,8 @@ struct identity *identity_get(u32 number)
 {
 	struct identity *i;
 
-	list_for_each(i, &by_number[number % BUCKETS], link) {
+	list_for_each(i, &by_number[number % BUCKETS], link)
+	{
 		if (i->number == number) {
 			identity_hold(i);
 			return i;
@@ -68,7 +71,8 @@ static struct identity *find_equal(const struct weft_identity *id)
 	struct identity *i;
 
 	for (u32 b = 0; b < BUCKETS; b++) {
-		list_for_each(i, &by_number[b], link) {
+		list_for_each(i, &by_number[b], link)
+		{
 			if (!memcmp(&i->id, id, sizeof(*id)))
 				return i;
 		}

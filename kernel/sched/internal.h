@@ -8,16 +8,16 @@
 #include <kernel/mm.h>
 #include <kernel/thread.h>
 
-#define MAX_CPUS 64
-#define SIG_BIT(n) (1ul << ((n) - 1))
-#define SIGNO_KILL 9
-#define SIGNO_STOP 19
-#define SIGNO_CONT 18
-#define SIGNO_CHLD 17
-#define CLD_EXITED_ 1
-#define CLD_KILLED_ 2
-#define CLD_DUMPED_ 3
-#define CLD_STOPPED_ 5
+#define MAX_CPUS       64
+#define SIG_BIT(n)     (1ul << ((n)-1))
+#define SIGNO_KILL     9
+#define SIGNO_STOP     19
+#define SIGNO_CONT     18
+#define SIGNO_CHLD     17
+#define CLD_EXITED_    1
+#define CLD_KILLED_    2
+#define CLD_DUMPED_    3
+#define CLD_STOPPED_   5
 #define CLD_CONTINUED_ 6
 
 /* runq.c: the queues of one CPU, nothing but lists and the bit map. */
@@ -26,15 +26,18 @@ void runq_push(struct cpu *c, struct thread *t, bool head);
 void runq_remove(struct cpu *c, struct thread *t);
 struct thread *runq_top(struct cpu *c); /* NULL: empty */
 /*
- * Usage of CPU, damped over USAGE_SPAN ticks of the TSC. Among equals a light thread (a quarter of a CPU at most: what waits for people and devices)
- * goes before those that compute. usage_charge: the thread ran from run_since to now.
+ * Usage of CPU, damped over USAGE_SPAN ticks of the TSC. Among equals a light thread (a quarter of
+ * a CPU at most: what waits for people and devices) goes before those that compute. usage_charge:
+ * the thread ran from run_since to now.
  */
 #define USAGE_SHIFT 26u
 #define USAGE_LIGHT (1ul << (USAGE_SHIFT - 2))
 u64 usage_at(const struct thread *t, u64 now);
 void usage_charge(struct thread *t, u64 now);
-void runq_push_light(struct cpu *c, struct thread *t); /* before the first of its equals that is not */
-/* The thread that another CPU (bit `cpu`) should take: ready since `before` or longer, highest first. */
+void runq_push_light(struct cpu *c,
+	struct thread *t); /* before the first of its equals that is not */
+/* The thread that another CPU (bit `cpu`) should take: ready since `before` or longer, highest
+ * first. */
 struct thread *runq_steal(struct cpu *c, u32 cpu, u64 before);
 
 /* timer.c: the heap. */
@@ -45,29 +48,31 @@ void timer_program(struct cpu *c, u64 deadline_ns); /* this CPU, only if it is e
 
 /* time.c */
 extern u64 slice_tsc, spread_tsc, grain_tsc, linger_tsc, poll_tsc, crowded_tsc;
-u64 tsc_to_ns(u64 tsc);	      /* of the machine's clock */
+u64 tsc_to_ns(u64 tsc);			  /* of the machine's clock */
 static inline u64 tsc_delta_ns(u64 ticks) /* a difference */
 {
 	return (u64)((unsigned __int128)ticks * tsc_mult >> tsc_shift);
 }
 
 /* bkl.c */
-void acct_system(struct cpu *c, u64 tsc); /* charges the time since the stamp to the kernel side of the current thread */
+void acct_system(struct cpu *c,
+	u64 tsc); /* charges the time since the stamp to the kernel side of the current thread */
 
 /* sched.c */
 void sched_tick(struct cpu *c, u64 tsc);
-void sched_switch_away(void); /* the current thread's state is set already */
-void sched_preempt(void);     /* gives way to who deserves it more; on the way to user mode */
+void sched_switch_away(void);	    /* the current thread's state is set already */
+void sched_preempt(void);	    /* gives way to who deserves it more; on the way to user mode */
 void thread_poke(struct thread *t); /* makes it pass through user_return_work soon */
 
 /* thread.c */
 u32 id_alloc(void);
-int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n, u32 tid, struct thread *from, bool copy_tp,
-	struct thread **out);
+int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n, u32 tid,
+	struct thread *from, bool copy_tp, struct thread **out);
 void thread_discard(struct thread *t, struct as *as); /* one that never ran */
 void thread_start(struct thread *t);
 NORETURN void thread_replace(struct thread *new, struct as *dead_as);
-void thread_release_user(struct thread *t, bool as_dies); /* robust list, child-tid word, pages; the current thread in its own AS */
+void thread_release_user(struct thread *t,
+	bool as_dies); /* robust list, child-tid word, pages; the current thread in its own AS */
 NORETURN void thread_bury(struct thread *t, struct as *dead_as);
 int thread_check(const struct weft_thread_new *n);
 
@@ -80,8 +85,9 @@ i32 fd_install_from(struct process *p, struct object *o, u32 rights, u32 flags, 
 int fd_describe(struct process *p, i32 fd, struct weft_fd_info *out);
 i64 fd_list(struct process *p, u64 user, u64 n);
 bool runtime_valid(const struct weft_runtime *rt);
-struct as *process_finish(struct process *p); /* its last thread is dying; -> its address space, to be put later */
-void process_end(struct process *p);	      /* then: tells the parent; may free p */
+struct as *process_finish(
+	struct process *p); /* its last thread is dying; -> its address space, to be put later */
+void process_end(struct process *p); /* then: tells the parent; may free p */
 void vfork_release(struct process *p);
 void process_reap(struct process *p);
 void process_stop(struct process *p, u32 signo);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reference counts of kernel objects. Closing one object may close others that it holds (a channel with fds in flight, which
- * are channels ...), to any depth that user mode likes. So at most DEPTH levels run as nested calls; deeper ones are put on a
- * list that the outermost call works off.
+ * Reference counts of kernel objects. Closing one object may close others that it holds (a channel
+ * with fds in flight, which are channels ...), to any depth that user mode likes. So at most DEPTH
+ * levels run as nested calls; deeper ones are put on a list that the outermost call works off.
  */
 #include "internal.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* proc_ctl: operations on the caller's own process, on another by its process fd, or (OPEN, LIST, EVENTS) on all by a resource. */
+/* proc_ctl: operations on the caller's own process, on another by its process fd, or (OPEN, LIST,
+ * EVENTS) on all by a resource. */
 #include "internal.h"
 
 static char state_of(const struct process *p)
@@ -11,7 +12,8 @@ static char state_of(const struct process *p)
 		return 'Z';
 	if (p->stopped)
 		return 'T';
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
+	{
 		if (t->state == T_RUNNING || t->state == T_READY)
 			return 'R';
 		if (t->state == T_BLOCKED && t->block_mode != BLOCK_INTERRUPTIBLE)
@@ -22,7 +24,9 @@ static char state_of(const struct process *p)
 
 static i64 info(struct process *p, u64 user)
 {
-	struct weft_proc_info i = {.pid = p->pid, .ppid = p->parent ? p->parent->pid : 0, .identity = p->ident->number};
+	struct weft_proc_info i = {.pid = p->pid,
+		.ppid = p->parent ? p->parent->pid : 0,
+		.identity = p->ident->number};
 	struct weft_as_usage u;
 	struct thread *t;
 
@@ -47,7 +51,8 @@ static i64 info(struct process *p, u64 user)
 	i.switches_voluntary = p->switches_voluntary;
 	i.switches_forced = p->switches_forced;
 	i.pending = p->sig_pending;
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
+	{
 		i.switches_voluntary += t->switches_voluntary;
 		i.switches_forced += t->switches_forced;
 		if (t->tid == p->pid) {
@@ -88,7 +93,8 @@ static i64 set_identity(struct process *p, u32 number, i32 auth, u32 tid)
 	id = identity_get(number);
 	if (!id)
 		return -ENOENT;
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
+	{
 		if (one && t != one)
 			continue;
 		identity_hold(id);
@@ -187,7 +193,8 @@ static i64 get_as(struct process *p)
 {
 	if (!p->as)
 		return -ESRCH;
-	return fd_install(current_process(), as_object(p->as), WEFT_RIGHT_ALL, WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC);
+	return fd_install(current_process(), as_object(p->as), WEFT_RIGHT_ALL,
+		WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC);
 }
 
 static i64 describe_fd(struct process *p, u64 user, i32 fd)
@@ -217,11 +224,13 @@ static i64 list_threads(struct process *p, u64 user, u64 n)
 	u64 done = 0;
 	struct thread *t;
 
-	/* Copied in batches by tid order of the list; a copy may block, so the place is found again. */
+	/* Copied in batches by tid order of the list; a copy may block, so the place is found
+	 * again. */
 	for (;;) {
 		u64 skip = done;
 		at = 0;
-		list_for_each(t, &p->threads, proc_link) {
+		list_for_each(t, &p->threads, proc_link)
+		{
 			if (skip) {
 				skip--;
 				continue;
@@ -307,7 +316,8 @@ static i64 open_process(u32 pid)
 
 	if (!p)
 		return -ESRCH;
-	return fd_install(current_process(), &p->obj, WEFT_RIGHT_ALL, WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC);
+	return fd_install(current_process(), &p->obj, WEFT_RIGHT_ALL,
+		WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC);
 }
 
 static i64 list_processes(u64 user, u64 n)
@@ -319,7 +329,8 @@ static i64 list_processes(u64 user, u64 n)
 
 	if (!pids)
 		return -ENOMEM;
-	list_for_each(p, &process_list, all_link) {
+	list_for_each(p, &process_list, all_link)
+	{
 		if (count < room)
 			pids[count] = p->pid;
 		count++;

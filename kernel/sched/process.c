@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes: made, killed, ended, reparented. A process holds a reference to itself from its attachment until it is reaped: by a parent's
- * proc_wait, or at its end where nobody waits. Its address space outlives its last thread by one switch (thread.c).
+ * Processes: made, killed, ended, reparented. A process holds a reference to itself from its
+ * attachment until it is reaped: by a parent's proc_wait, or at its end where nobody waits. Its
+ * address space outlives its last thread by one switch (thread.c).
  */
 #include "internal.h"
 
@@ -37,11 +38,14 @@ static void process_destroy(struct object *o)
 	kfree(p);
 }
 
-static const struct obj_ops process_ops = {
-	.name = "process", .ready = process_ready, .info = process_info, .destroy = process_destroy};
+static const struct obj_ops process_ops = {.name = "process",
+	.ready = process_ready,
+	.info = process_info,
+	.destroy = process_destroy};
 
 /* Takes over the references to as, fds, ns and id, also when it fails. */
-int process_create(const char *name, struct as *as, struct fds *fds, struct namespace *ns, struct identity *id, struct process **out)
+int process_create(const char *name, struct as *as, struct fds *fds, struct namespace *ns,
+	struct identity *id, struct process **out)
 {
 	struct process *p = kzalloc(sizeof(*p));
 
@@ -149,7 +153,8 @@ void process_kill(struct process *p, u32 status)
 		return;
 	p->exiting = true;
 	p->exit_status = status;
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
+	{
 		t->killed = true;
 		thread_poke(t);
 	}
@@ -164,7 +169,8 @@ void process_stop(struct process *p, u32 signo)
 	p->stopped = true;
 	p->stop_reported = false;
 	p->stop_signal = signo;
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
+	{
 		t->stop_wanted = true;
 		thread_poke(t);
 	}
@@ -178,7 +184,8 @@ void process_check_stopped(struct process *p)
 
 	if (!p->stopped || p->stop_reported || !p->stop_signal || p->exiting)
 		return;
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
+	{
 		if (t->state != T_STOPPED)
 			return;
 	}
@@ -194,7 +201,8 @@ void process_cont(struct process *p)
 	if (!p->stopped || p->exiting)
 		return;
 	p->stopped = false;
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
+	{
 		t->stop_wanted = t->stop_own;
 		thread_poke(t);
 	}
@@ -246,7 +254,8 @@ static void orphan_children(struct process *p)
 {
 	struct process *to = reaper_of(p), *c;
 
-	list_for_each(c, &p->children, sibling) {
+	list_for_each(c, &p->children, sibling)
+	{
 		list_del(&c->sibling);
 		c->parent = to;
 		/* The new parent did not choose what the old one wanted to be told. */
@@ -259,7 +268,9 @@ static void orphan_children(struct process *p)
 		if (c->exited) {
 			tell_of_death(c);
 		} else if (c->pdeathsig) {
-			struct weft_siginfo si = {.signo = c->pdeathsig, .pid = p->pid, .uid = p->ident->id.uid};
+			struct weft_siginfo si = {.signo = c->pdeathsig,
+				.pid = p->pid,
+				.uid = p->ident->id.uid};
 			signal_post(c, NULL, &si);
 		}
 	}
@@ -403,9 +414,11 @@ static int new_identity(const struct weft_proc_new *n, struct identity **out)
 
 static int check_new(const struct weft_proc_new *n)
 {
-	const u32 as_flags = WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS, fd_flags = WEFT_PROC_COPY_FDS | WEFT_PROC_SHARE_FDS;
+	const u32 as_flags = WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS,
+		  fd_flags = WEFT_PROC_COPY_FDS | WEFT_PROC_SHARE_FDS;
 
-	if ((n->flags & ~0x7f7u) || (n->flags & as_flags) == as_flags || (n->flags & fd_flags) == fd_flags)
+	if ((n->flags & ~0x7f7u) || (n->flags & as_flags) == as_flags ||
+		(n->flags & fd_flags) == fd_flags)
 		return -EINVAL;
 	if ((n->pp & (PAGE_SIZE - 1)) || n->pp >= WEFT_USER_MAX || n->exit_signal > 64)
 		return -EINVAL;
@@ -455,7 +468,8 @@ static int make(const struct weft_proc_new *n, struct process **out)
 	if (n->flags & (WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS))
 		p->rt = me->rt;
 	/* A sibling's end is told to a process that did not choose the signal. */
-	p->exit_signal = n->flags & WEFT_PROC_SIBLING ? current_process()->exit_signal : n->exit_signal;
+	p->exit_signal =
+		n->flags & WEFT_PROC_SIBLING ? current_process()->exit_signal : n->exit_signal;
 	p->stopped = n->flags & WEFT_PROC_STOPPED;
 	*out = p;
 	return 0;
@@ -531,10 +545,12 @@ i64 sys_proc_create(u64 a0, u64 a1)
 	n.proc_fd = -1;
 	if (n.flags & (WEFT_PROC_FD | WEFT_PROC_FD_PUBLIC)) {
 		u32 where = n.flags & WEFT_PROC_FD_PUBLIC ? 0 : WEFT_DUP_PRIVATE;
-		r = n.proc_fd = fd_install(me->proc, &p->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | where);
+		r = n.proc_fd =
+			fd_install(me->proc, &p->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | where);
 		if (r < 0)
 			goto fail_thread;
-		r = copy_to_user(a0 + offsetof(struct weft_proc_new, proc_fd), &n.proc_fd, sizeof(n.proc_fd));
+		r = copy_to_user(a0 + offsetof(struct weft_proc_new, proc_fd), &n.proc_fd,
+			sizeof(n.proc_fd));
 		if (r)
 			goto fail_fd;
 	}

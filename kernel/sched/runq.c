@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The run queues of one CPU: 32 lists, first in first out, and a map of those that are not empty. A running thread is in none.
- * Invariant: t->queued says that t is in runq[t->prio] of cpus[t->cpu].
+ * The run queues of one CPU: 32 lists, first in first out, and a map of those that are not empty. A
+ * running thread is in none. Invariant: t->queued says that t is in runq[t->prio] of cpus[t->cpu].
  */
 #include "internal.h"
 
@@ -50,7 +50,8 @@ struct thread *runq_steal(struct cpu *c, u32 cpu, u64 before)
 	struct thread *t;
 
 	for (u32 bits = c->run_bits; bits; bits &= ~(1u << (31 - __builtin_clz(bits)))) {
-		list_for_each(t, &c->runq[31 - __builtin_clz(bits)], run_link) {
+		list_for_each(t, &c->runq[31 - __builtin_clz(bits)], run_link)
+		{
 			if ((t->affinity >> cpu & 1) && (i64)(before - t->ready_since) >= 0)
 				return t;
 		}

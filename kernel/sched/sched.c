@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocking, waking and choosing what runs. Everything here is under the BKL, which a switch hands from thread to thread.
+ * Blocking, waking and choosing what runs. Everything here is under the BKL, which a switch hands
+ * from thread to thread.
  *
- * Placement: a woken thread goes to the waker's own CPU, where it runs as soon as the waker blocks: so that a ping-pong of two threads stays on
- * one CPU without an interrupt. If it is still waiting there after `spread_tsc`, the tick offers it to an idle CPU, and CPUs that become
- * idle take it. Ticks exist only while somebody is ready: at the end of a slice equals take turns; higher ones preempt at once.
- * Among equals one that hardly uses the CPU goes before one that computes, once that has run for grain_tsc. A thread that has waited long
- * under higher ones gets one slice.
+ * Placement: a woken thread goes to the waker's own CPU, where it runs as soon as the waker blocks:
+ * so that a ping-pong of two threads stays on one CPU without an interrupt. If it is still waiting
+ * there after `spread_tsc`, the tick offers it to an idle CPU, and CPUs that become idle take it.
+ * Ticks exist only while somebody is ready: at the end of a slice equals take turns; higher ones
+ * preempt at once. Among equals one that hardly uses the CPU goes before one that computes, once
+ * that has run for grain_tsc. A thread that has waited long under higher ones gets one slice.
  *
- * Lingering: switching address spaces costs more than a short wait. So where there are several CPUs, a thread that blocks and would leave
- * its CPU idle stays on it for linger_tsc, as long as that has paid off lately; its waker then only lets it go on. A CPU that hops
- * between address spaces very often wakes an idle one, which polls for poll_tsc and is given the next woken thread. Where a hypervisor
- * has other work for the CPUs, so that one waits long for another, all that is left off for crowded_tsc.
+ * Lingering: switching address spaces costs more than a short wait. So where there are several
+ * CPUs, a thread that blocks and would leave its CPU idle stays on it for linger_tsc, as long as
+ * that has paid off lately; its waker then only lets it go on. A CPU that hops between address
+ * spaces very often wakes an idle one, which polls for poll_tsc and is given the next woken thread.
+ * Where a hypervisor has other work for the CPUs, so that one waits long for another, all that is
+ * left off for crowded_tsc.
  */
 #include "internal.h"
 
@@ -19,11 +23,11 @@ struct cpu *cpus[MAX_CPUS];
 u32 ncpus;
 u64 load_avg[3], first_user_ns;
 static struct thread idle_threads[MAX_CPUS];
-static u64 idle_cpus; /* bit map */
+static u64 idle_cpus;	  /* bit map */
 static u64 crowded_until; /* TSC: no lingering and polling before */
-static u64 polling_cpus; /* those of them that poll */
+static u64 polling_cpus;  /* those of them that poll */
 #define LINGER_LUCK 4
-#define HOPS 16 /* in a millisecond are many */
+#define HOPS	    16 /* in a millisecond are many */
 static struct ktimer load_timer;
 
 static u64 cpu_bit(const struct cpu *c)
@@ -46,7 +50,8 @@ static void kick(struct cpu *c)
 		arch_send_resched(c->id);
 }
 
-/* The CPU that t is put on: this one if it may run here, else an idle one that it may use, else its first. */
+/* The CPU that t is put on: this one if it may run here, else an idle one that it may use, else its
+ * first. */
 static struct cpu *choose_cpu(struct thread *t)
 {
 	struct cpu *c = this_cpu();
@@ -66,7 +71,8 @@ static struct cpu *choose_cpu(struct thread *t)
 /* A light thread need not wait for the end of the slice of one that computes. */
 static bool goes_before(const struct thread *t, const struct thread *running, u64 tsc)
 {
-	return t->light && t->prio == running->prio && usage_at(running, tsc) + (tsc - running->run_since) > USAGE_LIGHT;
+	return t->light && t->prio == running->prio &&
+		usage_at(running, tsc) + (tsc - running->run_since) > USAGE_LIGHT;
 }
 
 void sched_ready(struct thread *t)
@@ -89,7 +95,10 @@ void sched_ready(struct thread *t)
 	if (t->affinity & idle_cpus)
 		tick_by(c, now + spread_tsc);
 	else
-		tick_by(c, goes_before(t, c->current, now) ? MAX(c->current->run_since + grain_tsc, now) : now + slice_tsc);
+		tick_by(c,
+			goes_before(t, c->current, now)
+				? MAX(c->current->run_since + grain_tsc, now)
+				: now + slice_tsc);
 }
 
 /* Takes a thread from a busy CPU; true if there is something to run now. */
@@ -128,7 +137,8 @@ static struct thread *pick(struct cpu *c)
 	return t;
 }
 
-/* What lingering gains and loses: a switch saved is worth an eighth of the time that it may take. */
+/* What lingering gains and loses: a switch saved is worth an eighth of the time that it may take.
+ */
 static void balance(struct cpu *c, bool saved, u64 lost)
 {
 	static i64 sum;
@@ -148,7 +158,8 @@ static void count_hop(struct cpu *c, u64 now)
 
 	if (++c->hops < HOPS)
 		return;
-	if (now - c->hops_since < tsc_hz / 1000 && sleeping && !polling_cpus && now >= crowded_until) {
+	if (now - c->hops_since < tsc_hz / 1000 && sleeping && !polling_cpus &&
+		now >= crowded_until) {
 		struct cpu *v = cpus[__builtin_ctzl(sleeping)];
 
 		v->poll_until = now + poll_tsc;
@@ -158,7 +169,8 @@ static void count_hop(struct cpu *c, u64 now)
 	c->hops_since = now;
 }
 
-/* The current thread t has blocked and nobody else wants to run: true if it was woken meanwhile and just goes on. */
+/* The current thread t has blocked and nobody else wants to run: true if it was woken meanwhile and
+ * just goes on. */
 static bool linger(struct cpu *c, struct thread *t)
 {
 	u64 now, lost;
@@ -169,7 +181,8 @@ static bool linger(struct cpu *c, struct thread *t)
 	c->polling = true;
 	c->need_resched = false;
 	bkl_unlock();
-	lost = arch_linger((void *const *)&c->linger, t, &c->need_resched, c->acct_stamp + linger_tsc, linger_tsc / 4);
+	lost = arch_linger((void *const *)&c->linger, t, &c->need_resched,
+		c->acct_stamp + linger_tsc, linger_tsc / 4);
 	now = arch_tsc();
 	c->idle_ns += tsc_delta_ns(now - c->acct_stamp);
 	c->acct_stamp = now;
@@ -236,7 +249,8 @@ static u64 turn_end(struct cpu *c, u64 tsc)
 {
 	const struct thread *t = c->current;
 
-	return goes_before(runq_top(c), t, tsc) ? MIN(t->run_since + grain_tsc, t->slice_end) : t->slice_end;
+	return goes_before(runq_top(c), t, tsc) ? MIN(t->run_since + grain_tsc, t->slice_end)
+						: t->slice_end;
 }
 
 /* Whether the current thread should give way; *turn: to an equal, at the end of its slice. */
@@ -295,7 +309,8 @@ void sched_preempt(void)
 	switch_to(c, low ? low : pick(c));
 }
 
-/* In the timer interrupt: the slice is over, or ready threads have waited long enough for another CPU to help. */
+/* In the timer interrupt: the slice is over, or ready threads have waited long enough for another
+ * CPU to help. */
 void sched_tick(struct cpu *c, u64 tsc)
 {
 	if (tsc < c->tick_at) {
@@ -478,7 +493,8 @@ void sched_set_prio(struct thread *t, u32 prio)
 /* Load averages as Unix has them: every 5 seconds, exponentially damped, 16.16 fixed point. */
 static void load_sample(struct ktimer *timer)
 {
-	static const u64 factor[3] = {60283, 64453, 65173}; /* 65536 * exp(-5/60), exp(-5/300), exp(-5/900) */
+	static const u64 factor[3] = {60283, 64453,
+		65173}; /* 65536 * exp(-5/60), exp(-5/300), exp(-5/900) */
 	u64 n = 0;
 
 	for (u32 i = 0; i < ncpus; i++)
@@ -552,14 +568,16 @@ void sched_start_cpu(void)
 		}
 		if (c->poll_until && c->acct_stamp >= c->poll_until) {
 			if (c->acct_stamp - c->poll_until > poll_tsc)
-				crowded_until = c->acct_stamp + crowded_tsc; /* it did not even come in time */
+				crowded_until = c->acct_stamp +
+					crowded_tsc; /* it did not even come in time */
 			c->poll_until = 0;
 		}
 		if (c->poll_until) {
 			polling_cpus |= cpu_bit(c);
 			c->polling = true;
 			bkl_unlock();
-			arch_linger((void *const *)&c->linger, NULL, &c->need_resched, c->poll_until, poll_tsc);
+			arch_linger((void *const *)&c->linger, NULL, &c->need_resched,
+				c->poll_until, poll_tsc);
 			bkl_lock();
 			c->polling = false;
 			polling_cpus &= ~cpu_bit(c);
@@ -588,7 +606,9 @@ i64 sys_sleep(u64 a0, u64 a1)
 {
 	u64 deadline = a1;
 
-	if ((a0 != WEFT_CLOCK_REALTIME && a0 != WEFT_CLOCK_MONOTONIC && a0 != WEFT_CLOCK_BOOTTIME) || (i64)deadline < 0)
+	if ((a0 != WEFT_CLOCK_REALTIME && a0 != WEFT_CLOCK_MONOTONIC &&
+		    a0 != WEFT_CLOCK_BOOTTIME) ||
+		(i64)deadline < 0)
 		return -EINVAL;
 	if (a0 == WEFT_CLOCK_REALTIME && deadline != (u64)WEFT_FOREVER)
 		deadline = deadline > realtime_off ? deadline - realtime_off : 0;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals: bounded queues of siginfo per thread and process. sig_pending is the truth and is mirrored in the thread page or process
- * page, where the runtime looks; what is blocked is the runtime's word. Posting sets the mirror (a full barrier), then reads
- * `blocked`; unblocking stores `blocked`, fences, then reads both mirrors: one of the two sees the other. Standard signals coalesce; from
- * 32 on each one is queued. KILL, STOP and CONT act at once and need no cooperation.
+ * Signals: bounded queues of siginfo per thread and process. sig_pending is the truth and is
+ * mirrored in the thread page or process page, where the runtime looks; what is blocked is the
+ * runtime's word. Posting sets the mirror (a full barrier), then reads `blocked`; unblocking stores
+ * `blocked`, fences, then reads both mirrors: one of the two sees the other. Standard signals
+ * coalesce; from 32 on each one is queued. KILL, STOP and CONT act at once and need no cooperation.
  */
 #include "internal.h"
 
 #define STOP_SIGNALS (SIG_BIT(19) | SIG_BIT(20) | SIG_BIT(21) | SIG_BIT(22))
-#define FIRST_RT 32
-#define MAX_QUEUED 65536u
+#define FIRST_RT     32
+#define MAX_QUEUED   65536u
 
 u64 signal_blocked(const struct thread *t)
 {
@@ -50,7 +51,8 @@ void sigq_flush(struct list *q, u32 *n)
 {
 	struct sigentry *e;
 
-	list_for_each(e, q, link) {
+	list_for_each(e, q, link)
+	{
 		list_del(&e->link);
 		kfree(e);
 	}
@@ -66,7 +68,8 @@ static void drop_from(struct process *p, struct thread *t, u64 mask)
 
 	if (!(pending & mask))
 		return;
-	list_for_each(e, q, link) {
+	list_for_each(e, q, link)
+	{
 		if (SIG_BIT(e->si.signo) & mask) {
 			list_del(&e->link);
 			kfree(e);
@@ -76,14 +79,14 @@ static void drop_from(struct process *p, struct thread *t, u64 mask)
 	set_pending(p, t, pending & ~mask);
 }
 
-/* Discards pending signals everywhere in the process: stop signals at CONT, CONT at a stop signal. */
+/* Discards pending signals everywhere in the process: stop signals at CONT, CONT at a stop signal.
+ */
 void signal_drop(struct process *p, u64 mask)
 {
 	struct thread *t;
 
 	drop_from(p, NULL, mask);
-	list_for_each(t, &p->threads, proc_link)
-		drop_from(p, t, mask);
+	list_for_each(t, &p->threads, proc_link) drop_from(p, t, mask);
 }
 
 /* Tells t that something is pending. True if it will take it. */
@@ -103,13 +106,15 @@ static void tell_process(struct process *p, u64 bit)
 {
 	struct thread *t;
 
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
+	{
 		if (t->sig_waiting & bit) {
 			thread_wake(t, 0);
 			return;
 		}
 	}
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
+	{
 		if (tell(t, bit))
 			return;
 	}
@@ -126,8 +131,10 @@ static struct sigentry *find_timer(struct list *q, const struct weft_siginfo *si
 {
 	struct sigentry *e;
 
-	list_for_each(e, q, link) {
-		if (e->si.signo == si->signo && e->si.code == si->code && e->si.status == si->status)
+	list_for_each(e, q, link)
+	{
+		if (e->si.signo == si->signo && e->si.code == si->code &&
+			e->si.status == si->status)
 			return e;
 	}
 	return NULL;
@@ -140,7 +147,8 @@ static int enqueue(struct process *p, struct thread *t, const struct weft_siginf
 	u64 pending = t ? t->sig_pending : p->sig_pending, bit = SIG_BIT(si->signo);
 	struct sigentry *e;
 
-	if (si->code == -2 && (e = find_timer(q, si))) { /* SI_TIMER: the same timer again is an overrun */
+	if (si->code == -2 &&
+		(e = find_timer(q, si))) { /* SI_TIMER: the same timer again is an overrun */
 		e->si.overrun++;
 		return 0;
 	}
@@ -207,7 +215,8 @@ static bool take_from(struct process *p, struct thread *t, u32 signo, struct wef
 
 	if (!(pending & SIG_BIT(signo)))
 		return false;
-	list_for_each(e, q, link) {
+	list_for_each(e, q, link)
+	{
 		if (e->si.signo != signo)
 			continue;
 		if (found) {
@@ -233,8 +242,10 @@ static bool take_from(struct process *p, struct thread *t, u32 signo, struct wef
 
 i64 signal_take(struct thread *t, u64 mask, struct weft_siginfo *out)
 {
-	/* Faults and the like first, as they belong to an instruction: SEGV, BUS, ILL, TRAP, FPE, SYS. */
-	const u64 sync = SIG_BIT(11) | SIG_BIT(7) | SIG_BIT(4) | SIG_BIT(5) | SIG_BIT(8) | SIG_BIT(31);
+	/* Faults and the like first, as they belong to an instruction: SEGV, BUS, ILL, TRAP, FPE,
+	 * SYS. */
+	const u64 sync =
+		SIG_BIT(11) | SIG_BIT(7) | SIG_BIT(4) | SIG_BIT(5) | SIG_BIT(8) | SIG_BIT(31);
 	u64 own = t->sig_pending & mask, all = own | (t->proc->sig_pending & mask);
 	u32 signo;
 

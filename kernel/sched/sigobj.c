@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SIGNALS objects: readable while the thread that asks has a pending signal of the mask; a read takes them as Linux's struct signalfd_siginfo[]. */
+/* SIGNALS objects: readable while the thread that asks has a pending signal of the mask; a read
+ * takes them as Linux's struct signalfd_siginfo[]. */
 #include "internal.h"
 
 struct signals {
@@ -106,15 +107,19 @@ static void signals_destroy(struct object *o)
 	kfree(s);
 }
 
-static const struct obj_ops signals_ops = {
-	.name = "signals", .read = signals_read, .ready = signals_ready, .ctl = signals_ctl, .destroy = signals_destroy};
+static const struct obj_ops signals_ops = {.name = "signals",
+	.read = signals_read,
+	.ready = signals_ready,
+	.ctl = signals_ctl,
+	.destroy = signals_destroy};
 
 /* A signal has been posted to somebody: who polls such an object looks for himself. */
 void signals_notify(u64 bit)
 {
 	struct signals *s;
 
-	list_for_each(s, &all, link) {
+	list_for_each(s, &all, link)
+	{
 		if ((s->mask & bit) && !list_empty(&s->obj.watchers))
 			object_notify(&s->obj, WEFT_POLLIN);
 	}

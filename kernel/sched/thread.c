@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads: made, started, ended. A thread holds a reference to itself until it is reaped. Dying goes in steps: what belongs to its user
- * memory, while its address space is loaded (thread_release_user); then what the kernel keeps for it, and off to the list of the dead
- * (thread_bury); the next to run anywhere frees it and, after the last of a process, drops the address space (sched_reap).
+ * Threads: made, started, ended. A thread holds a reference to itself until it is reaped. Dying
+ * goes in steps: what belongs to its user memory, while its address space is loaded
+ * (thread_release_user); then what the kernel keeps for it, and off to the list of the dead
+ * (thread_bury); the next to run anywhere frees it and, after the last of a process, drops the
+ * address space (sched_reap).
  */
 #include "internal.h"
 
-#define BUCKETS 4096u
-#define ID_MAX 4194304u
+#define BUCKETS	  4096u
+#define ID_MAX	  4194304u
 #define SPARE_MAX 32u
 
 u64 thread_count;
@@ -42,7 +44,8 @@ u32 id_alloc(void)
 {
 	do {
 		if (++last_id >= ID_MAX)
-			last_id = 300; /* as Linux: the first ones are for those that started with the system */
+			last_id = 300; /* as Linux: the first ones are for those that started with
+					  the system */
 	} while (thread_find(NULL, last_id) || process_find(last_id));
 	return last_id;
 }
@@ -98,18 +101,21 @@ static bool user_address(u64 a)
 
 int thread_check(const struct weft_thread_new *n)
 {
-	if ((n->tp & (PAGE_SIZE - 1)) || !user_address(n->tp) || !user_address(n->regs.rip) || !user_address(n->fs_base) ||
-		!user_address(n->clear_tid) || !user_address(n->robust) || (n->clear_tid & 3))
+	if ((n->tp & (PAGE_SIZE - 1)) || !user_address(n->tp) || !user_address(n->regs.rip) ||
+		!user_address(n->fs_base) || !user_address(n->clear_tid) ||
+		!user_address(n->robust) || (n->clear_tid & 3))
 		return -EINVAL;
 	if (n->prio > WEFT_PRIO_MAX || (n->flags & ~WEFT_THREAD_STOPPED))
 		return -EINVAL;
-	if (n->free_len && ((n->free_addr | n->free_len) & (PAGE_SIZE - 1) || !user_address(n->free_addr) ||
-				   n->free_len > WEFT_USER_MAX - n->free_addr))
+	if (n->free_len &&
+		((n->free_addr | n->free_len) & (PAGE_SIZE - 1) || !user_address(n->free_addr) ||
+			n->free_len > WEFT_USER_MAX - n->free_addr))
 		return -EINVAL;
 	return n->prio > current_thread()->ceiling ? -EPERM : 0;
 }
 
-static int tp_install(struct thread *t, struct as *as, const struct weft_thread_new *n, const struct thread *copy)
+static int tp_install(struct thread *t, struct as *as, const struct weft_thread_new *n,
+	const struct thread *copy)
 {
 	struct weft_tp *tp;
 	int r;
@@ -136,10 +142,11 @@ static int tp_install(struct thread *t, struct as *as, const struct weft_thread_
 }
 
 /*
- * Makes a thread that does not run yet. from: the one whose FPU state, identity, affinity and priority it gets. With copy_tp its thread page too.
+ * Makes a thread that does not run yet. from: the one whose FPU state, identity, affinity and
+ * priority it gets. With copy_tp its thread page too.
  */
-int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n, u32 tid, struct thread *from, bool copy_tp,
-	struct thread **out)
+int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n, u32 tid,
+	struct thread *from, bool copy_tp, struct thread **out)
 {
 	struct thread *t = nspare ? spare[--nspare] : kmalloc(sizeof(*t));
 	int r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* thread_ctl: operations on one thread of the caller's process, or of another whose process fd has CONTROL. */
+/* thread_ctl: operations on one thread of the caller's process, or of another whose process fd has
+ * CONTROL. */
 #include "internal.h"
 
 static i64 set_prio(struct thread *t, u64 prio)
@@ -37,12 +38,17 @@ static i64 set_affinity(struct thread *t, u64 mask)
 
 static i64 info(struct thread *t, u64 out)
 {
-	struct weft_thread_info i = {.tid = t->tid, .pid = t->proc->pid, .cpu = t->cpu, .prio = t->prio, .identity = t->ident->number};
+	struct weft_thread_info i = {.tid = t->tid,
+		.pid = t->proc->pid,
+		.cpu = t->cpu,
+		.prio = t->prio,
+		.identity = t->ident->number};
 	struct weft_regs *regs = arch_user_regs(t);
 
-	i.state = t->state == T_RUNNING || t->state == T_READY ? 'R' : t->state == T_STOPPED ? 'T' :
-								       t->block_mode == BLOCK_INTERRUPTIBLE ? 'S' :
-													      'D';
+	i.state = t->state == T_RUNNING || t->state == T_READY ? 'R'
+		: t->state == T_STOPPED			       ? 'T'
+		: t->block_mode == BLOCK_INTERRUPTIBLE	       ? 'S'
+							       : 'D';
 	thread_cpu_ns(t, &i.user_ns, &i.system_ns);
 	i.switches_voluntary = t->switches_voluntary;
 	i.switches_forced = t->switches_forced;
@@ -156,7 +162,9 @@ i64 sys_thread_ctl(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 	if (r)
 		return r;
 	/* Without a tid: the first thread of the process. */
-	t = a1 ? thread_find(p, (u32)a1) : list_empty(&p->threads) ? NULL : list_first(&p->threads, struct thread, proc_link);
+	t = a1				  ? thread_find(p, (u32)a1)
+		: list_empty(&p->threads) ? NULL
+					  : list_first(&p->threads, struct thread, proc_link);
 	if (t) {
 		object_get(&t->obj);
 		r = apply(t, a2, a3, a4);

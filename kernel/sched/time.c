@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Clocks. Monotonic time is the TSC's distance from kernel entry, scaled; real time is that plus realtime_off. The time page tells user
- * mode the same under a sequence count.
+ * Clocks. Monotonic time is the TSC's distance from kernel entry, scaled; real time is that plus
+ * realtime_off. The time page tells user mode the same under a sequence count.
  */
 #include "internal.h"
 
@@ -42,11 +42,11 @@ void time_init(void)
 	struct frame *f = frame_alloc_zero();
 
 	slice_tsc = tsc_hz / 200;    /* 5 ms */
-	spread_tsc = tsc_hz / 5000; /* 200 us */
-	grain_tsc = tsc_hz / 1000;  /* 1 ms */
+	spread_tsc = tsc_hz / 5000;  /* 200 us */
+	grain_tsc = tsc_hz / 1000;   /* 1 ms */
 	linger_tsc = tsc_hz / 25000; /* 40 us */
-	crowded_tsc = tsc_hz / 10;  /* 100 ms */
-	poll_tsc = tsc_hz / 5000;   /* 200 us */
+	crowded_tsc = tsc_hz / 10;   /* 100 ms */
+	poll_tsc = tsc_hz / 5000;    /* 200 us */
 	realtime_off = arch_rtc_read() * 1000000000ul - now_ns();
 	if (!f || memobj_create_phys(frame_phys(f), PAGE_SIZE, WEFT_MEM_CACHE_WB, &page_object))
 		panic("time: no memory for the time page");
@@ -97,7 +97,8 @@ u64 process_cpu_ns(struct process *p, u64 *user, u64 *system)
 	u64 u = p->user_ns, s = p->system_ns, tu, ts;
 	struct thread *t;
 
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
+	{
 		thread_cpu_ns(t, &tu, &ts);
 		u += tu;
 		s += ts;

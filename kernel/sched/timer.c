@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers on the CPUs' one-shot interrupts. Invariant: some CPU is programmed to be interrupted no later than the heap's top is due, and
- * each CPU no later than its tick_at. A cancelled timer leaves an early interrupt behind, which costs less than programming the
- * hardware at each cancel; an early interrupt only looks again.
+ * Timers on the CPUs' one-shot interrupts. Invariant: some CPU is programmed to be interrupted no
+ * later than the heap's top is due, and each CPU no later than its tick_at. A cancelled timer
+ * leaves an early interrupt behind, which costs less than programming the hardware at each cancel;
+ * an early interrupt only looks again.
  */
 #include "internal.h"
 

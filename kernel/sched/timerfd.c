@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timer objects: timerfd's semantics, and POSIX timers' when they post a signal. `value` is absolute in the timer's clock, 0 disarmed. CPU-time
- * timers are looked at when they could be due at the earliest, and again until they are.
+ * Timer objects: timerfd's semantics, and POSIX timers' when they post a signal. `value` is
+ * absolute in the timer's clock, 0 disarmed. CPU-time timers are looked at when they could be due
+ * at the earliest, and again until they are.
  */
 #include "internal.h"
 
-#define REARM_MIN 50000ul /* ns: a shorter period counts expirations, but does not interrupt more often */
-#define CPU_POLL_MIN 1000000ul
+#define REARM_MIN                                                                                  \
+	50000ul /* ns: a shorter period counts expirations, but does not interrupt more often */
+#define CPU_POLL_MIN  1000000ul
 #define CPU_POLL_IDLE 10000000ul
-#define SI_TIMER_ (-2)
+#define SI_TIMER_     (-2)
 
 struct timer {
 	struct object obj;
@@ -168,8 +170,11 @@ static void timer_destroy(struct object *o)
 	kfree(t);
 }
 
-static const struct obj_ops timer_ops = {
-	.name = "timer", .read = timer_read, .ready = timer_ready, .closed = timer_closed, .destroy = timer_destroy};
+static const struct obj_ops timer_ops = {.name = "timer",
+	.read = timer_read,
+	.ready = timer_ready,
+	.closed = timer_closed,
+	.destroy = timer_destroy};
 
 int timer_create_object(u32 clock, struct object **out)
 {
@@ -199,7 +204,8 @@ void timers_clock_set(void)
 {
 	struct timer *t;
 
-	list_for_each(t, &realtime_timers, link) {
+	list_for_each(t, &realtime_timers, link)
+	{
 		if (!t->spec.value)
 			continue;
 		arm(t, 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * On the way to user mode. Outside its runtime a thread with a deliverable signal is sent to rt.upcall with its registers in tp->program;
- * in the runtime's exit tail it is put back to the tail's start, which looks at the pending words again; elsewhere in the runtime
- * nothing happens, as the runtime looks by itself before it leaves.
+ * On the way to user mode. Outside its runtime a thread with a deliverable signal is sent to
+ * rt.upcall with its registers in tp->program; in the runtime's exit tail it is put back to the
+ * tail's start, which looks at the pending words again; elsewhere in the runtime nothing happens,
+ * as the runtime looks by itself before it leaves.
  */
 #include "internal.h"
 
@@ -111,8 +112,10 @@ void user_fault(struct weft_regs *frame, u32 cause, u32 vector, u64 error, u64 a
 	}
 	if (!to) {
 		u32 signo = fault_status(cause, vector);
-		klog("%s[%u:%u]: killed by signal %u: cause %u vector %u error %lx address %lx rip %lx rsp %lx", t->proc->name,
-			t->proc->pid, t->tid, signo, cause, vector, error, address, frame->rip, frame->rsp);
+		klog("%s[%u:%u]: killed by signal %u: cause %u vector %u error %lx address %lx rip "
+		     "%lx rsp %lx",
+			t->proc->name, t->proc->pid, t->tid, signo, cause, vector, error, address,
+			frame->rip, frame->rsp);
 		process_kill(t->proc, signo);
 		return;
 	}

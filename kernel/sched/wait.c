@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* proc_wait: waitid's semantics over the children of the calling process, whichever of its threads made them. */
+/* proc_wait: waitid's semantics over the children of the calling process, whichever of its threads
+ * made them. */
 #include "internal.h"
 
-#define W_NOHANG 1u
-#define W_STOPPED 2u
-#define W_EXITED 4u
+#define W_NOHANG    1u
+#define W_STOPPED   2u
+#define W_EXITED    4u
 #define W_CONTINUED 8u
-#define W_NOWAIT 0x1000000u
-#define P_ALL 0u
-#define P_PID 1u
-#define P_PGID 2u
-#define P_PIDFD 3u
+#define W_NOWAIT    0x1000000u
+#define P_ALL	    0u
+#define P_PID	    1u
+#define P_PGID	    2u
+#define P_PIDFD	    3u
 
 struct wait {
 	u32 which, options;
@@ -36,7 +37,10 @@ static void fill(struct process *c, u32 code, u32 status, struct weft_exit *out)
 {
 	struct thread *t;
 
-	*out = (struct weft_exit){.pid = c->pid, .status = status, .uid = c->ident->id.uid, .code = code};
+	*out = (struct weft_exit){.pid = c->pid,
+		.status = status,
+		.uid = c->ident->id.uid,
+		.code = code};
 	process_cpu_ns(c, &out->user_ns, &out->system_ns);
 	out->user_ns += c->child_user_ns;
 	out->system_ns += c->child_system_ns;
@@ -45,7 +49,8 @@ static void fill(struct process *c, u32 code, u32 status, struct weft_exit *out)
 	out->faults_major = c->faults_major;
 	out->switches_voluntary = c->switches_voluntary;
 	out->switches_forced = c->switches_forced;
-	list_for_each(t, &c->threads, proc_link) {
+	list_for_each(t, &c->threads, proc_link)
+	{
 		out->switches_voluntary += t->switches_voluntary;
 		out->switches_forced += t->switches_forced;
 	}
@@ -88,7 +93,8 @@ static i64 wait_for(const struct wait *w, struct weft_exit *out)
 
 	for (;;) {
 		any = false;
-		list_for_each(c, &me->children, sibling) {
+		list_for_each(c, &me->children, sibling)
+		{
 			if (!matches(w, c))
 				continue;
 			any = true;
@@ -111,7 +117,8 @@ i64 sys_proc_wait(u64 a0, u64 a1, u64 a2, u64 a3)
 	struct weft_exit e = {0};
 	i64 r;
 
-	if (a0 > P_PIDFD || (a2 & ~(u64)(W_NOHANG | W_STOPPED | W_EXITED | W_CONTINUED | W_NOWAIT)) ||
+	if (a0 > P_PIDFD ||
+		(a2 & ~(u64)(W_NOHANG | W_STOPPED | W_EXITED | W_CONTINUED | W_NOWAIT)) ||
 		!(a2 & (W_STOPPED | W_EXITED | W_CONTINUED)))
 		return -EINVAL;
 	if (w.which == P_PIDFD) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The built-in scheme `debug`: the console. Input is raw: no echo, no lines; what comes while the ring is full is lost. Output is written
- * in slices, so that a long text does not hold the lock.
+ * The built-in scheme `debug`: the console. Input is raw: no echo, no lines; what comes while the
+ * ring is full is lost. Output is written in slices, so that a long text does not hold the lock.
  */
 #include "builtin.h"
 
-#define RING 4096u
+#define RING  4096u
 #define SLICE 256u
 
 static struct {
@@ -101,7 +101,12 @@ static void console_destroy(struct object *o)
 }
 
 static const struct obj_ops console_ops = {
-	.name = "console", .read = console_read, .write = console_put, .ready = console_ready, .ctl = console_ctl, .destroy = console_destroy,
+	.name = "console",
+	.read = console_read,
+	.write = console_put,
+	.ready = console_ready,
+	.ctl = console_ctl,
+	.destroy = console_destroy,
 };
 
 int console_object(struct object **out)

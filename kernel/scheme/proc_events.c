@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stream of process events that servers/proc reads: a seqpacket channel whose other end the kernel keeps. A reader that
- * does not read loses nothing but memory up to the limit, then events; an event that was lost is told by one with what = 0.
+ * The stream of process events that servers/proc reads: a seqpacket channel whose other end the
+ * kernel keeps. A reader that does not read loses nothing but memory up to the limit, then events;
+ * an event that was lost is told by one with what = 0.
  */
 #include "builtin.h"
 
@@ -64,6 +65,7 @@ void proc_event(u32 what, struct process *p, u32 arg)
 		if (l->lost)
 			l->lost = !tell(l, 0, 0, 0, 0);
 		if (l->read && !l->lost)
-			l->lost = !tell(l, what, p->pid, p->parent ? p->parent->pid : 0, arg) && l->read;
+			l->lost = !tell(l, what, p->pid, p->parent ? p->parent->pid : 0, arg) &&
+				l->read;
 	}
 }

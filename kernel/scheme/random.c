@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random bytes: ChaCha20 (RFC 8439, 2.3) with fast key erasure: each request's first block gives the next key, so that what was given
- * cannot be computed from the state later. The key is stirred with RDRAND where there is one, with the TSC at every call and interrupt
- * that reaches random_stir, and at the start with boot data and the jitter of the TSC around memory accesses.
+ * Random bytes: ChaCha20 (RFC 8439, 2.3) with fast key erasure: each request's first block gives
+ * the next key, so that what was given cannot be computed from the state later. The key is stirred
+ * with RDRAND where there is one, with the TSC at every call and interrupt that reaches
+ * random_stir, and at the start with boot data and the jitter of the TSC around memory accesses.
  */
 #include "builtin.h"
 
@@ -99,7 +100,8 @@ static void seed(void)
 
 	mix(in);
 	mix_bytes(boot_info.cmdline, strlen(boot_info.cmdline));
-	/* How long a step through memory takes differs by what caches, TLBs and the emulator do meanwhile. */
+	/* How long a step through memory takes differs by what caches, TLBs and the emulator do
+	 * meanwhile. */
 	for (u32 i = 0; i < 256; i++) {
 		for (u32 k = 0; k < 4; k++) {
 			u64 t = arch_tsc();

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* sys_ctl: resources, the log, power, clocks, counters, random bytes, boot data. Each operation names the authority it needs. */
+/* sys_ctl: resources, the log, power, clocks, counters, random bytes, boot data. Each operation
+ * names the authority it needs. */
 #include "builtin.h"
 
-#define LOG_LINE_MAX 1024u
-#define LOG_BURST 64ul		/* lines */
+#define LOG_LINE_MAX   1024u
+#define LOG_BURST      64ul /* lines */
 #define LOG_PER_SECOND 20ul
-#define RANDOM_MAX (1ul << 20)
-#define BUFFER_MAX (256ul << 10)
+#define RANDOM_MAX     (1ul << 20)
+#define BUFFER_MAX     (256ul << 10)
 
 u64 calls_unserved[512];
 
@@ -62,7 +63,9 @@ static i64 log_read(u64 to, u64 len, u64 ucursor)
 	if (!buf)
 		return -ENOMEM;
 	n = klog_read(&cursor, buf, len);
-	r = (n && copy_to_user(to, buf, n)) || copy_to_user(ucursor, &cursor, sizeof(cursor)) ? -EFAULT : (i64)n;
+	r = (n && copy_to_user(to, buf, n)) || copy_to_user(ucursor, &cursor, sizeof(cursor))
+		? -EFAULT
+		: (i64)n;
 	kfree(buf);
 	return r;
 }
@@ -178,8 +181,9 @@ static i64 give_cpus(u64 to, u64 n)
 	struct weft_cpu_info i;
 
 	for (u32 c = 0; c < ncpus && c < n; c++) {
-		i = (struct weft_cpu_info){cpus[c]->user_ns, cpus[c]->system_ns, cpus[c]->idle_ns, cpus[c]->irq_ns, cpus[c]->switches,
-			cpus[c]->interrupts, cpus[c]->ipis, cpus[c]->shootdowns, cpus[c]->id, cpus[c]->apic_id};
+		i = (struct weft_cpu_info){cpus[c]->user_ns, cpus[c]->system_ns, cpus[c]->idle_ns,
+			cpus[c]->irq_ns, cpus[c]->switches, cpus[c]->interrupts, cpus[c]->ipis,
+			cpus[c]->shootdowns, cpus[c]->id, cpus[c]->apic_id};
 		if (copy_to_user(to + c * sizeof(i), &i, sizeof(i)))
 			return -EFAULT;
 	}
@@ -243,9 +247,11 @@ static i64 boot_data(u64 what, u64 to, u64 len)
 	case WEFT_BOOT_RSDP:
 		return give(to, len, &boot_info.rsdp, sizeof(boot_info.rsdp));
 	case WEFT_BOOT_FB:
-		return boot_info.fb.width ? give(to, len, &boot_info.fb, sizeof(boot_info.fb)) : -ENOENT;
+		return boot_info.fb.width ? give(to, len, &boot_info.fb, sizeof(boot_info.fb))
+					  : -ENOENT;
 	case WEFT_BOOT_MEMMAP:
-		return give(to, len, boot_info.ranges, boot_info.nranges * sizeof(boot_info.ranges[0]));
+		return give(to, len, boot_info.ranges,
+			boot_info.nranges * sizeof(boot_info.ranges[0]));
 	case WEFT_BOOT_MCFG:
 		return give_mcfg(to, len);
 	case WEFT_BOOT_ACPI:
@@ -270,7 +276,8 @@ void pressure_init(void)
 
 static i64 memory_pressure(void)
 {
-	return fd_install(current_process(), pressure, WEFT_RIGHT_READ | WEFT_RIGHT_DUP, WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	return fd_install(current_process(), pressure, WEFT_RIGHT_READ | WEFT_RIGHT_DUP,
+		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
 }
 
 static i64 clock_get(u64 clock)

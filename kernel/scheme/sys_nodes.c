@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The built-in scheme `sys`: text nodes that show the kernel's counters. A node's text is made when it is opened; `log` is read
- * from the ring as far as it goes. Nodes that show others' doings (log, trace, proc) are as open as the scheme: who may not see them is given
- * a namespace without `sys`.
+ * The built-in scheme `sys`: text nodes that show the kernel's counters. A node's text is made when
+ * it is opened; `log` is read from the ring as far as it goes. Nodes that show others' doings (log,
+ * trace, proc) are as open as the scheme: who may not see them is given a namespace without `sys`.
  */
 #include "builtin.h"
 
@@ -31,15 +31,20 @@ void text_add(struct text *t, const char *fmt, ...)
 
 static void show_cpu(struct text *t)
 {
-	text_add(t, "cpu user_ns system_ns idle_ns irq_ns switches interrupts ipis shootdowns calls reflected\n");
+	text_add(t,
+		"cpu user_ns system_ns idle_ns irq_ns switches interrupts ipis shootdowns calls "
+		"reflected\n");
 	for (u32 i = 0; i < ncpus; i++) {
 		struct cpu *c = cpus[i];
 
-		text_add(t, "%u %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu\n", i, c->user_ns, c->system_ns, c->idle_ns, c->irq_ns,
-			c->switches, c->interrupts, c->ipis, c->shootdowns, c->syscalls, c->reflected);
+		text_add(t, "%u %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu\n", i, c->user_ns,
+			c->system_ns, c->idle_ns, c->irq_ns, c->switches, c->interrupts, c->ipis,
+			c->shootdowns, c->syscalls, c->reflected);
 	}
-	text_add(t, "tsc_hz %lu\nload %lu.%02lu %lu.%02lu %lu.%02lu\n", tsc_hz, load_avg[0] >> 16, (load_avg[0] & 0xffff) * 100 >> 16,
-		load_avg[1] >> 16, (load_avg[1] & 0xffff) * 100 >> 16, load_avg[2] >> 16, (load_avg[2] & 0xffff) * 100 >> 16);
+	text_add(t, "tsc_hz %lu\nload %lu.%02lu %lu.%02lu %lu.%02lu\n", tsc_hz, load_avg[0] >> 16,
+		(load_avg[0] & 0xffff) * 100 >> 16, load_avg[1] >> 16,
+		(load_avg[1] & 0xffff) * 100 >> 16, load_avg[2] >> 16,
+		(load_avg[2] & 0xffff) * 100 >> 16);
 }
 
 static void show_mem(struct text *t)
@@ -48,10 +53,15 @@ static void show_mem(struct text *t)
 
 	memset(&i, 0, sizeof(i));
 	fill_sys_info(&i);
-	text_add(t, "total %lu\nfree %lu\ncache %lu\ndirty %lu\nkernel %lu\nanon %lu\nshared %lu\nslab %lu\noom_kills %lu\n", i.mem_total,
-		i.mem_free, i.mem_cache, i.mem_dirty, i.mem_kernel, i.mem_anon, i.mem_shared, slab_bytes, i.oom_kills);
-	text_add(t, "kstacks %lu\ntables %lu\ndma %lu\nevicted %lu\npaged_in %lu\nwritten_back %lu\n", mm_stats.kstacks * PAGE_SIZE,
-		mm_stats.tables * PAGE_SIZE, mm_stats.dma * PAGE_SIZE, mm_stats.evicted, mm_stats.paged_in, mm_stats.written_back);
+	text_add(t,
+		"total %lu\nfree %lu\ncache %lu\ndirty %lu\nkernel %lu\nanon %lu\nshared %lu\nslab "
+		"%lu\noom_kills %lu\n",
+		i.mem_total, i.mem_free, i.mem_cache, i.mem_dirty, i.mem_kernel, i.mem_anon,
+		i.mem_shared, slab_bytes, i.oom_kills);
+	text_add(t,
+		"kstacks %lu\ntables %lu\ndma %lu\nevicted %lu\npaged_in %lu\nwritten_back %lu\n",
+		mm_stats.kstacks * PAGE_SIZE, mm_stats.tables * PAGE_SIZE, mm_stats.dma * PAGE_SIZE,
+		mm_stats.evicted, mm_stats.paged_in, mm_stats.written_back);
 }
 
 static void show_proc(struct text *t)
@@ -59,20 +69,24 @@ static void show_proc(struct text *t)
 	struct process *p;
 
 	text_add(t, "pid ppid threads resident minor major user_ns system_ns fds name\n");
-	list_for_each(p, &process_list, all_link) {
+	list_for_each(p, &process_list, all_link)
+	{
 		u64 user = 0, system = 0;
 
 		process_cpu_ns(p, &user, &system);
-		text_add(t, "%u %u %u %lu %lu %lu %lu %lu %u %s\n", p->pid, p->parent ? p->parent->pid : 0, p->nthreads,
-			p->as ? as_resident(p->as) * PAGE_SIZE : 0, p->faults_minor, p->faults_major, user, system,
+		text_add(t, "%u %u %u %lu %lu %lu %lu %lu %u %s\n", p->pid,
+			p->parent ? p->parent->pid : 0, p->nthreads,
+			p->as ? as_resident(p->as) * PAGE_SIZE : 0, p->faults_minor,
+			p->faults_major, user, system,
 			p->fds ? p->fds->pub.used + p->fds->priv.used : 0, p->name);
 	}
 }
 
 static void show_lock(struct text *t)
 {
-	text_add(t, "acquired %lu\ncontended %lu\nwait_ns %lu\nhold_max_ns %lu\nhold_ns %lu\n", lock_stats.acquired, lock_stats.contended,
-		lock_stats.wait_ns, lock_stats.hold_max_ns, lock_stats.hold_ns);
+	text_add(t, "acquired %lu\ncontended %lu\nwait_ns %lu\nhold_max_ns %lu\nhold_ns %lu\n",
+		lock_stats.acquired, lock_stats.contended, lock_stats.wait_ns,
+		lock_stats.hold_max_ns, lock_stats.hold_ns);
 }
 
 static void show_log(struct text *t)
@@ -108,8 +122,26 @@ static void show_unserved(struct text *t)
 static void show_objects(struct text *t)
 {
 	static const char *const names[WEFT_OBJ_COUNT] = {
-		"none", "process", "as", "mem", "pin", "scheme", "endpoint", "handle", "ns", "pipe", "channel", "dgram", "pollset",
-		"counter", "timer", "signals", "fence", "irq", "resource", "sys",
+		"none",
+		"process",
+		"as",
+		"mem",
+		"pin",
+		"scheme",
+		"endpoint",
+		"handle",
+		"ns",
+		"pipe",
+		"channel",
+		"dgram",
+		"pollset",
+		"counter",
+		"timer",
+		"signals",
+		"fence",
+		"irq",
+		"resource",
+		"sys",
 	};
 
 	chan_collect();
@@ -122,18 +154,30 @@ static void show_schemes(struct text *t)
 {
 	struct scheme *s;
 
-	text_add(t, "endpoint server_pid rank requests max served dead_replies bad_replies handles\n");
-	list_for_each(s, &schemes, all_link)
-		text_add(t, "%lu %u %u %u %u %lu %lu %lu %u%s\n", s->obj.id, s->server ? s->server_pid : 0, s->rank, s->nreq, s->max, s->served,
-			s->dead_replies, s->bad_replies, s->nhandles, s->gone ? " gone" : s->server ? "" : " orphan");
+	text_add(t,
+		"endpoint server_pid rank requests max served dead_replies bad_replies handles\n");
+	list_for_each(s, &schemes, all_link) text_add(t, "%lu %u %u %u %u %lu %lu %lu %u%s\n",
+		s->obj.id, s->server ? s->server_pid : 0, s->rank, s->nreq, s->max, s->served,
+		s->dead_replies, s->bad_replies, s->nhandles,
+		s->gone		    ? " gone"
+			: s->server ? ""
+				    : " orphan");
 }
 
 static const struct {
 	const char *name;
 	void (*show)(struct text *t);
 } nodes[] = {
-	{"cpu", show_cpu}, {"mem", show_mem}, {"proc", show_proc}, {"lock", show_lock}, {"log", show_log}, {"trace", show_trace},
-	{"calls", show_calls}, {"unserved", show_unserved}, {"objects", show_objects}, {"schemes", show_schemes},
+	{"cpu", show_cpu},
+	{"mem", show_mem},
+	{"proc", show_proc},
+	{"lock", show_lock},
+	{"log", show_log},
+	{"trace", show_trace},
+	{"calls", show_calls},
+	{"unserved", show_unserved},
+	{"objects", show_objects},
+	{"schemes", show_schemes},
 };
 
 static i64 node_read(struct object *o, struct uio *u, i64 off, u32 flags)
@@ -181,7 +225,11 @@ static void node_destroy(struct object *o)
 }
 
 static const struct obj_ops node_ops = {
-	.name = "sys", .read = node_read, .ready = node_ready, .ctl = node_ctl, .destroy = node_destroy,
+	.name = "sys",
+	.read = node_read,
+	.ready = node_ready,
+	.ctl = node_ctl,
+	.destroy = node_destroy,
 };
 
 static i64 root_read(struct object *o, struct uio *u, i64 off, u32 flags)
@@ -278,11 +326,13 @@ i64 builtin_call(struct object *o, u64 ureq)
 	if (err)
 		return err;
 	fd = fd_install(current_process(), node, WEFT_RIGHT_READ | WEFT_RIGHT_DUP,
-		(q.flags & WEFT_REQ_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) | (q.flags & WEFT_REQ_PRIVATE ? WEFT_DUP_PRIVATE : 0));
+		(q.flags & WEFT_REQ_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) |
+			(q.flags & WEFT_REQ_PRIVATE ? WEFT_DUP_PRIVATE : 0));
 	object_put(node);
 	if (fd < 0)
 		return fd;
-	if (copy_to_user(q.fds_out, &fd, sizeof(fd)) || copy_to_user(ureq + offsetof(struct weft_req, nfds_out), &one, 1)) {
+	if (copy_to_user(q.fds_out, &fd, sizeof(fd)) ||
+		copy_to_user(ureq + offsetof(struct weft_req, nfds_out), &one, 1)) {
 		fd_close(current_process(), fd);
 		return -EFAULT;
 	}

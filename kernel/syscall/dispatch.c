@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Native calls, from the entry's assembly with the user's registers saved. The number was checked there. -> true if registers other
- * than rax may have been changed, so that all of them must be loaded on the way out.
+ * Native calls, from the entry's assembly with the user's registers saved. The number was checked
+ * there. -> true if registers other than rax may have been changed, so that all of them must be
+ * loaded on the way out.
  */
 #include <kernel/calls.h>
 #include <kernel/thread.h>
@@ -17,13 +18,14 @@ static const call_fn calls[WEFT_CALL_COUNT] = {
 _Static_assert(WEFT_CALL_BASE == 0x1000, "the entry's assembly knows it");
 _Static_assert(sizeof(struct weft_regs) == 144, "the entry's assembly knows it");
 _Static_assert(offsetof(struct cpu, scratch2) == 48, "the entry's assembly knows it");
-_Static_assert(offsetof(struct weft_tp, ret_rip) == 8 && offsetof(struct weft_tp, ret_rflags) == 16, "the entry's assembly knows it");
+_Static_assert(offsetof(struct weft_tp, ret_rip) == 8 && offsetof(struct weft_tp, ret_rflags) == 16,
+	"the entry's assembly knows it");
 
 bool native_call(struct weft_regs *r);
 bool native_call(struct weft_regs *r)
 {
 	/* The entry's assembly compares with this symbol. */
-	__asm__(".globl WEFT_CALL_NUMBER\n\t.set WEFT_CALL_NUMBER, %c0" :: "i"(WEFT_CALL_COUNT));
+	__asm__(".globl WEFT_CALL_NUMBER\n\t.set WEFT_CALL_NUMBER, %c0" ::"i"(WEFT_CALL_COUNT));
 	struct thread *t;
 	struct cpu *c;
 	bool full = false;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The static ACPI tables that the kernel itself needs: MADT (CPUs, interrupt controllers), HPET, FADT (power, PM timer) and the
- * \_S5 package, found in the DSDT's bytes without an interpreter. User mode reads the rest (WEFT_BOOT_ACPI).
+ * The static ACPI tables that the kernel itself needs: MADT (CPUs, interrupt controllers), HPET,
+ * FADT (power, PM timer) and the
+ * \_S5 package, found in the DSDT's bytes without an interpreter. User mode reads the rest
+ * (WEFT_BOOT_ACPI).
  */
 #include <kernel/arch.h>
 #include "x86.h"
@@ -163,7 +165,8 @@ void acpi_init(void)
 			width = 8;
 		}
 	}
-	for (u32 at = sizeof(*root); root && at + width <= root->len && ntables < MAX_TABLES - 1; at += width) {
+	for (u32 at = sizeof(*root); root && at + width <= root->len && ntables < MAX_TABLES - 1;
+		at += width) {
 		h = map_table(get(root, at, width));
 		if (h)
 			tables[ntables++] = h;

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupt controllers: each CPU's local APIC (x2APIC where there is one), the I/O APICs, the masked PICs; and device interrupts:
- * slot i of `irqs` has vector VEC_DEVICE + i. A level line is masked when it comes, until each of those who share it has called
- * arch_irq_unmask; they have slots of their own, and the line has the vector of the first. Device interrupts go to the boot CPU.
+ * Interrupt controllers: each CPU's local APIC (x2APIC where there is one), the I/O APICs, the
+ * masked PICs; and device interrupts: slot i of `irqs` has vector VEC_DEVICE + i. A level line is
+ * masked when it comes, until each of those who share it has called arch_irq_unmask; they have
+ * slots of their own, and the line has the vector of the first. Device interrupts go to the boot
+ * CPU.
  */
 #include <kernel/thread.h>
 #include "x86.h"
 
-#define LAPIC_ID 0x20
-#define LAPIC_EOI 0xb0
-#define LAPIC_SPURIOUS 0xf0
-#define LAPIC_ICR 0x300
-#define LAPIC_ICR_HIGH 0x310
-#define LAPIC_LVT_TIMER 0x320
-#define LAPIC_LVT_LINT0 0x350
-#define LAPIC_LVT_ERROR 0x370
-#define LAPIC_TIMER_INIT 0x380
-#define LAPIC_TIMER_COUNT 0x390
+#define LAPIC_ID	   0x20
+#define LAPIC_EOI	   0xb0
+#define LAPIC_SPURIOUS	   0xf0
+#define LAPIC_ICR	   0x300
+#define LAPIC_ICR_HIGH	   0x310
+#define LAPIC_LVT_TIMER	   0x320
+#define LAPIC_LVT_LINT0	   0x350
+#define LAPIC_LVT_ERROR	   0x370
+#define LAPIC_TIMER_INIT   0x380
+#define LAPIC_TIMER_COUNT  0x390
 #define LAPIC_TIMER_DIVIDE 0x3e0
-#define MASKED (1u << 16)
+#define MASKED		   (1u << 16)
 
 struct irq {
 	void (*handler)(void *arg);
@@ -29,7 +31,10 @@ struct irq {
 };
 static struct irq irqs[NDEVICE];
 static volatile u8 *lapic;
-static struct { volatile u32 *regs; u32 gsi, n; } ioapics[8];
+static struct {
+	volatile u32 *regs;
+	u32 gsi, n;
+} ioapics[8];
 static u32 nioapics;
 
 static u32 lapic_read(u32 reg)
@@ -58,7 +63,8 @@ u32 lapic_id(void)
 void lapic_ipi(u32 apic_id, u32 low)
 {
 	if (!lapic) {
-		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* x2APIC writes do not order what was stored before */
+		__atomic_thread_fence(
+			__ATOMIC_SEQ_CST); /* x2APIC writes do not order what was stored before */
 		wrmsr(MSR_X2APIC + LAPIC_ICR / 16, (u64)apic_id << 32 | low);
 		return;
 	}
@@ -176,7 +182,8 @@ static bool line_route(u32 gsi, u32 vector, bool *level)
 	if (!ioapic_of(gsi, &i, &reg))
 		return false;
 	ioapic_write(i, reg + 1, cpu0.apic_id << 24);
-	ioapic_write(i, reg, vector | (low ? 1u << 13 : 0) | (*level ? 1u << 15 : 0) | (*level ? MASKED : 0));
+	ioapic_write(i, reg,
+		vector | (low ? 1u << 13 : 0) | (*level ? 1u << 15 : 0) | (*level ? MASKED : 0));
 	return true;
 }
 
@@ -187,7 +194,8 @@ int arch_irq_alloc(u32 gsi, void (*handler)(void *arg), void *arg, u32 *id)
 	if (shared && !shared->level)
 		return -EBUSY;
 	for (u32 i = 0; i < NDEVICE; i++) {
-		struct irq *q = &irqs[(i * 16 + i / 12) % NDEVICE]; /* spread over the priority classes */
+		struct irq *q =
+			&irqs[(i * 16 + i / 12) % NDEVICE]; /* spread over the priority classes */
 
 		if (q->handler)
 			continue;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the loader to kernel_main: boot_info is filled from PVH's start info (Xen's hvm_start_info) or Multiboot2's tags, the boot
- * modules become one page-aligned archive, the final page tables are built. Memory that is taken here is cut out of the ranges.
+ * From the loader to kernel_main: boot_info is filled from PVH's start info (Xen's hvm_start_info)
+ * or Multiboot2's tags, the boot modules become one page-aligned archive, the final page tables are
+ * built. Memory that is taken here is cut out of the ranges.
  */
 #include <kernel/arch.h>
 #include <kernel/thread.h>
@@ -35,7 +36,8 @@ struct mb2_tag {
 
 static void add_range(u64 base, u64 len, u32 type)
 {
-	struct boot_range *last = boot_info.nranges ? &boot_info.ranges[boot_info.nranges - 1] : NULL;
+	struct boot_range *last =
+		boot_info.nranges ? &boot_info.ranges[boot_info.nranges - 1] : NULL;
 
 	if (len == 0)
 		return;
@@ -100,7 +102,8 @@ static void read_multiboot2(u8 *info)
 			break;
 		case 6:
 			for (u32 o = 16; o < t->size; o += *(u32 *)(b + 8))
-				add_range(*(u64 *)(b + o), *(u64 *)(b + o + 8), *(u32 *)(b + o + 16));
+				add_range(*(u64 *)(b + o), *(u64 *)(b + o + 8),
+					*(u32 *)(b + o + 16));
 			break;
 		case 8:
 			read_framebuffer(b);
@@ -115,10 +118,11 @@ static void read_multiboot2(u8 *info)
 	}
 }
 
-/* BIOS: the RSDP lies on a 16-byte boundary in the first KiB of the EBDA or in the last 128 KiB below 1 MiB. */
+/* BIOS: the RSDP lies on a 16-byte boundary in the first KiB of the EBDA or in the last 128 KiB
+ * below 1 MiB. */
 static void find_rsdp(void)
 {
-	u64 ebda = (u64)*(u16 *)phys_to_virt(0x40e) << 4;
+	u64 ebda = (u64) * (u16 *)phys_to_virt(0x40e) << 4;
 
 	for (u64 p = ebda; ebda && p < ebda + 1024; p += 16)
 		if (memcmp(phys_to_virt(p), "RSD PTR ", 8) == 0)
@@ -149,9 +153,11 @@ static void retype(u64 start, u64 end, u32 type)
 			continue;
 		boot_info.ranges[i] = (struct boot_range){from, to - from, type};
 		if (r.base < from && boot_info.nranges < ARRAY_SIZE(boot_info.ranges))
-			boot_info.ranges[boot_info.nranges++] = (struct boot_range){r.base, from - r.base, r.type};
+			boot_info.ranges[boot_info.nranges++] =
+				(struct boot_range){r.base, from - r.base, r.type};
 		if (to < r_end && boot_info.nranges < ARRAY_SIZE(boot_info.ranges))
-			boot_info.ranges[boot_info.nranges++] = (struct boot_range){to, r_end - to, r.type};
+			boot_info.ranges[boot_info.nranges++] =
+				(struct boot_range){to, r_end - to, r.type};
 	}
 }
 
@@ -181,7 +187,8 @@ u64 boot_alloc(u64 len, u64 align)
 	panic("boot: no room for %lu bytes", len);
 }
 
-/* Makes one archive, in whole pages, of all modules. newc archives may follow each other at 4-byte boundaries. */
+/* Makes one archive, in whole pages, of all modules. newc archives may follow each other at 4-byte
+ * boundaries. */
 static void join_modules(void)
 {
 	u64 total = 0, at;
@@ -201,11 +208,13 @@ static void join_modules(void)
 		boot_info.archive_size = total;
 		for (u32 i = 0; i < nmodules; i++) {
 			memcpy(to, phys_to_virt(modules[i].start), modules[i].size);
-			memset(to + modules[i].size, 0, ALIGN_UP(modules[i].size, 4) - modules[i].size);
+			memset(to + modules[i].size, 0,
+				ALIGN_UP(modules[i].size, 4) - modules[i].size);
 			to += ALIGN_UP(modules[i].size, 4);
 		}
 	}
-	retype(boot_info.archive_phys, ALIGN_UP(boot_info.archive_phys + boot_info.archive_size, PAGE_SIZE), 101);
+	retype(boot_info.archive_phys,
+		ALIGN_UP(boot_info.archive_phys + boot_info.archive_size, PAGE_SIZE), 101);
 	at = boot_info.archive_phys + boot_info.archive_size;
 	memset(phys_to_virt(at), 0, ALIGN_UP(at, PAGE_SIZE) - at);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the CPU can do, and each CPU's tables: GDT, TSS with stacks of their own for NMI, double fault and machine check,
- * the shared IDT, control registers and the SYSCALL registers. Interrupt gates throughout: the kernel runs with interrupts off.
+ * What the CPU can do, and each CPU's tables: GDT, TSS with stacks of their own for NMI, double
+ * fault and machine check, the shared IDT, control registers and the SYSCALL registers. Interrupt
+ * gates throughout: the kernel runs with interrupts off.
  */
 #include <kernel/mm.h>
 #include <kernel/thread.h>
 #include "x86.h"
 
-#define EXCEPTION_STACK 4096
+#define EXCEPTION_STACK	  4096
 #define NEXCEPTION_STACKS 3
 
 /* The TSS is followed by its I/O bitmap: a bit per port and a byte of ones. */
@@ -21,7 +22,12 @@ bool arch_emulated;
 struct cpu cpu0 __attribute__((aligned(4096)));
 static struct tss_block tss0 __attribute__((aligned(16)));
 static u8 stacks0[NEXCEPTION_STACKS * EXCEPTION_STACK] __attribute__((aligned(4096)));
-static struct { u16 low, sel; u8 ist, type; u16 mid; u32 high, zero; } idt[256] __attribute__((aligned(4096)));
+static struct {
+	u16 low, sel;
+	u8 ist, type;
+	u16 mid;
+	u32 high, zero;
+} idt[256] __attribute__((aligned(4096)));
 
 void cpu_detect(void)
 {
@@ -83,21 +89,33 @@ static void idt_init(void)
 
 static void load_tables(struct cpu *c)
 {
-	struct { u16 limit; u64 base; } __attribute__((packed)) p;
+	struct {
+		u16 limit;
+		u64 base;
+	} __attribute__((packed)) p;
 	u64 tss = (u64)c->arch.tss, limit = sizeof(struct tss_block) - 1;
 
-	memcpy(c->arch.gdt, (u64[8]){
-		0, 0x00af9a000000ffff, 0x00cf92000000ffff, 0x00cffa000000ffff, 0x00cff2000000ffff, 0x00affa000000ffff,
-		limit | (tss & 0xffffff) << 16 | 0x89ul << 40 | (tss >> 24 & 0xff) << 56, tss >> 32,
-	}, sizeof(c->arch.gdt));
+	memcpy(c->arch.gdt,
+		(u64[8]){
+			0,
+			0x00af9a000000ffff,
+			0x00cf92000000ffff,
+			0x00cffa000000ffff,
+			0x00cff2000000ffff,
+			0x00affa000000ffff,
+			limit | (tss & 0xffffff) << 16 | 0x89ul << 40 | (tss >> 24 & 0xff) << 56,
+			tss >> 32,
+		},
+		sizeof(c->arch.gdt));
 	p.limit = sizeof(c->arch.gdt) - 1;
 	p.base = (u64)c->arch.gdt;
-	__asm__ volatile("lgdt %0" :: "m"(p));
+	__asm__ volatile("lgdt %0" ::"m"(p));
 	p.limit = sizeof(idt) - 1;
 	p.base = (u64)idt;
-	__asm__ volatile("lidt %0" :: "m"(p));
-	__asm__ volatile("ltr %w0; movw %w1, %%ss; movw %w1, %%ds; movw %w1, %%es; movw %w2, %%fs; movw %w2, %%gs; lldt %w2"
-		:: "r"(TSS_SEL), "r"(KERNEL_DS), "r"(0));
+	__asm__ volatile("lidt %0" ::"m"(p));
+	__asm__ volatile("ltr %w0; movw %w1, %%ss; movw %w1, %%ds; movw %w1, %%es; movw %w2, %%fs; "
+			 "movw %w2, %%gs; lldt %w2" ::"r"(TSS_SEL),
+		"r"(KERNEL_DS), "r"(0));
 }
 
 void cpu_init(struct cpu *c)
@@ -136,7 +154,8 @@ int cpu_alloc(u32 id, u32 apic_id, struct cpu **out)
 	struct cpu *c = &cpu0;
 
 	if (id != 0) {
-		struct frame *f = frame_alloc(ALIGN_UP(sizeof(*c), PAGE_SIZE) > PAGE_SIZE ? 1 : 0, false);
+		struct frame *f =
+			frame_alloc(ALIGN_UP(sizeof(*c), PAGE_SIZE) > PAGE_SIZE ? 1 : 0, false);
 		struct frame *g = frame_alloc(2, false), *h = frame_alloc(2, false);
 
 		if (!f || !g || !h)
@@ -170,7 +189,7 @@ bool arch_random(u64 *out)
 	u8 ok;
 
 	for (u32 i = 0; x86.rdrand && i < 10; i++) {
-		__asm__ volatile("rdrand %0; setc %1" : "=r"(*out), "=qm"(ok) :: "cc");
+		__asm__ volatile("rdrand %0; setc %1" : "=r"(*out), "=qm"(ok)::"cc");
 		if (ok)
 			return true;
 	}

@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables of 4 levels. The upper half is the kernel's and the same everywhere: its top entries are made at boot and copied into
- * each address space. Nothing in it is writable and executable, the direct map's view of the kernel's text included.
+ * Page tables of 4 levels. The upper half is the kernel's and the same everywhere: its top entries
+ * are made at boot and copied into each address space. Nothing in it is writable and executable,
+ * the direct map's view of the kernel's text included.
  *
- * A leaf that may not be read (PROT_NONE) is not present to the CPU and marked by PTE_NONE; its other bits stay as they were.
+ * A leaf that may not be read (PROT_NONE) is not present to the CPU and marked by PTE_NONE; its
+ * other bits stay as they were.
  */
 #include <kernel/arch.h>
 #include <kernel/mm.h>
 #include <kernel/thread.h>
 #include "x86.h"
 
-#define SPAN(level) (1ul << (12 + 9 * (level))) /* covered by one entry: 0 is a page, 3 a top entry */
+#define SPAN(level)                                                                                \
+	(1ul << (12 + 9 * (level))) /* covered by one entry: 0 is a page, 3 a top entry */
 
 static pte_t kernel_top[512] __attribute__((aligned(4096)));
 u64 kernel_root;
 static u64 mmio_next = KERNEL_MMIO;
 extern u64 smap_sites[], smap_sites_end[];
 
-static inline u32 slot(u64 addr, u32 level) { return addr >> (12 + 9 * level) & 511; }
-static inline pte_t *table(pte_t e) { return phys_to_virt(e & PTE_ADDR); }
+static inline u32 slot(u64 addr, u32 level)
+{
+	return addr >> (12 + 9 * level) & 511;
+}
+static inline pte_t *table(pte_t e)
+{
+	return phys_to_virt(e & PTE_ADDR);
+}
 
 int arch_as_init(struct arch_as *a)
 {
@@ -33,8 +42,9 @@ int arch_as_init(struct arch_as *a)
 }
 
 /*
- * The tables of an address space are on a list that begins at the root's frame. In the frame of an upper table, index says which groups of 8
- * entries were ever used: so all are zeroed in a moment, and serve as zeroed frames again. A leaf's entries were cleared by its user.
+ * The tables of an address space are on a list that begins at the root's frame. In the frame of an
+ * upper table, index says which groups of 8 entries were ever used: so all are zeroed in a moment,
+ * and serve as zeroed frames again. A leaf's entries were cleared by its user.
  */
 static void free_table(struct frame *f)
 {
@@ -100,8 +110,10 @@ pte_t *arch_pte_next(struct arch_as *a, u64 *addr, u64 end)
 	return NULL;
 }
 
-/* Unlinks the tables under t that lie within [start, end) and collects their frames in *freed. t covers from base on. */
-static void prune(struct arch_as *a, pte_t *t, u32 level, u64 base, u64 start, u64 end, struct list *freed)
+/* Unlinks the tables under t that lie within [start, end) and collects their frames in *freed. t
+ * covers from base on. */
+static void prune(struct arch_as *a, pte_t *t, u32 level, u64 base, u64 start, u64 end,
+	struct list *freed)
 {
 	u64 first = MAX(base, start), last = MIN(base + 512 * SPAN(level), end);
 
@@ -131,7 +143,8 @@ void arch_prune(struct arch_as *a, u64 start, u64 end)
 	prune(a, phys_to_virt(a->root), 3, 0, start, end, &freed);
 	if (list_empty(&freed))
 		return;
-	/* A CPU may still hold the upper entries in its paging-structure caches: any invlpg empties those. */
+	/* A CPU may still hold the upper entries in its paging-structure caches: any invlpg empties
+	 * those. */
 	tlb_shootdown(a, start, start + PAGE_SIZE);
 	while ((l = freed.next) != &freed) {
 		list_del(l);
@@ -162,7 +175,9 @@ static pte_t *kernel_pte(u64 vaddr)
 		pte_t *e = &t[slot(vaddr, level)];
 
 		if (!(*e & PTE_P)) {
-			struct frame *f = level == 3 ? NULL : frame_alloc_zero(); /* the top is never changed after boot */
+			struct frame *f = level == 3
+				? NULL
+				: frame_alloc_zero(); /* the top is never changed after boot */
 
 			if (!f)
 				return NULL;
@@ -197,7 +212,8 @@ u64 arch_kernel_unmap(u64 vaddr)
 
 static void *map_device(u64 phys, u64 len, u32 flags)
 {
-	u64 start = ALIGN_DOWN(phys, PAGE_SIZE), end = ALIGN_UP(phys + len, PAGE_SIZE), at = mmio_next;
+	u64 start = ALIGN_DOWN(phys, PAGE_SIZE), end = ALIGN_UP(phys + len, PAGE_SIZE),
+	    at = mmio_next;
 
 	mmio_next += end - start + PAGE_SIZE;
 	for (u64 p = start; p < end; p += PAGE_SIZE)
@@ -250,13 +266,16 @@ static void boot_map(u64 vaddr, u64 phys, u32 level, u64 bits)
 	for (u32 l = 3; l > level; l--)
 		t = boot_table(&t[slot(vaddr, l)]);
 	if (!(t[slot(vaddr, level)] & PTE_P))
-		t[slot(vaddr, level)] = phys | bits | PTE_P | PTE_G | PTE_A | PTE_D | (level ? PTE_PS : 0);
+		t[slot(vaddr, level)] =
+			phys | bits | PTE_P | PTE_G | PTE_A | PTE_D | (level ? PTE_PS : 0);
 }
 
-/* Read-only for text and constants, in whichever view; only text can be executed, and only at its own address. */
+/* Read-only for text and constants, in whichever view; only text can be executed, and only at its
+ * own address. */
 static void map_image(void)
 {
-	u64 image = ALIGN_DOWN(boot_info.kernel_phys_start, SPAN(1)), end = ALIGN_UP(boot_info.kernel_phys_end, SPAN(1));
+	u64 image = ALIGN_DOWN(boot_info.kernel_phys_start, SPAN(1)),
+	    end = ALIGN_UP(boot_info.kernel_phys_end, SPAN(1));
 
 	for (u64 p = image; p < end; p += PAGE_SIZE) {
 		u64 v = p + KERNEL_BASE;
@@ -307,7 +326,7 @@ void paging_init(void)
 	struct boot_range ranges[ARRAY_SIZE(boot_info.ranges)];
 	u32 n = boot_info.nranges;
 
-	patch_smap(); /* while text can still be written */
+	patch_smap();					  /* while text can still be written */
 	memcpy(ranges, boot_info.ranges, sizeof(ranges)); /* boot_alloc splits them */
 	kernel_root = (u64)kernel_top - KERNEL_BASE;
 	map_image();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Off and again: QEMU's debug-exit device, ACPI's S5, the reset register, the keyboard controller, a triple fault. */
+/* Off and again: QEMU's debug-exit device, ACPI's S5, the reset register, the keyboard controller,
+ * a triple fault. */
 #include <kernel/arch.h>
 #include "x86.h"
 
@@ -33,13 +34,16 @@ void arch_power_off(u64 code)
 
 void arch_reboot(void)
 {
-	struct { u16 limit; u64 base; } __attribute__((packed)) none = {0, 0};
+	struct {
+		u16 limit;
+		u64 base;
+	} __attribute__((packed)) none = {0, 0};
 
 	if (acpi.reset_addr && acpi.reset_space == 1)
 		outb(acpi.reset_addr, acpi.reset_value);
 	delay_us(10000);
 	outb(0x64, 0xfe);
 	delay_us(10000);
-	__asm__ volatile("lidt %0; int3" :: "m"(none));
+	__asm__ volatile("lidt %0; int3" ::"m"(none));
 	arch_halt();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other CPUs. Their structs exist (and ncpus counts them) before the first process runs; they are told to start and arrive in
- * their own time, each with a stack from ap_stacks by order of arrival, and run nothing before arch.online is set.
+ * The other CPUs. Their structs exist (and ncpus counts them) before the first process runs; they
+ * are told to start and arrive in their own time, each with a stack from ap_stacks by order of
+ * arrival, and run nothing before arch.online is set.
  */
 #include <kernel/mm.h>
 #include <kernel/thread.h>
@@ -51,8 +52,10 @@ void arch_start_cpus(void)
 
 	if (ncpus == 1)
 		return;
-	/* The page of real-mode code is written through the direct map; it runs in the boot tables' identity mapping. */
-	memcpy(phys_to_virt(TRAMPOLINE), phys_to_virt((u64)trampoline_start), (u64)trampoline_end - (u64)trampoline_start);
+	/* The page of real-mode code is written through the direct map; it runs in the boot tables'
+	 * identity mapping. */
+	memcpy(phys_to_virt(TRAMPOLINE), phys_to_virt((u64)trampoline_start),
+		(u64)trampoline_end - (u64)trampoline_start);
 	for (u32 i = first; i < ncpus; i++) {
 		ap_stacks[i - 1] = kstack_alloc();
 		if (!ap_stacks[i - 1]) {
@@ -100,7 +103,8 @@ u64 arch_linger(void *const *stop, const void *value, const bool *also, u64 unti
 	u64 now = rdtsc(), before, held_up = 0;
 
 	__asm__ volatile("sti" ::: "memory");
-	while (__atomic_load_n(stop, __ATOMIC_ACQUIRE) == value && !__atomic_load_n(also, __ATOMIC_RELAXED)) {
+	while (__atomic_load_n(stop, __ATOMIC_ACQUIRE) == value &&
+		!__atomic_load_n(also, __ATOMIC_RELAXED)) {
 		before = now;
 		now = rdtsc();
 		if (now - before > gap)

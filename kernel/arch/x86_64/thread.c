@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread's registers. Its FPU state and FS and GS bases stay in the CPU when the kernel or an idle thread runs; they are saved when
- * it is switched away from and loaded again unless they are still there: cpu->arch.user_owner is the thread whose they are, and
- * thread.arch.fpu_cpu the CPU where it ran last.
+ * A thread's registers. Its FPU state and FS and GS bases stay in the CPU when the kernel or an
+ * idle thread runs; they are saved when it is switched away from and loaded again unless they are
+ * still there: cpu->arch.user_owner is the thread whose they are, and thread.arch.fpu_cpu the CPU
+ * where it ran last.
  */
 #include <kernel/mm.h>
 #include <kernel/thread.h>
@@ -18,7 +19,7 @@ void fpu_init_cpu(void)
 
 	WRITE_CR(0, cr0);
 	if (x86.xsave)
-		__asm__ volatile("xsetbv" :: "c"(0), "a"((u32)x86.xcr0), "d"((u32)(x86.xcr0 >> 32)));
+		__asm__ volatile("xsetbv" ::"c"(0), "a"((u32)x86.xcr0), "d"((u32)(x86.xcr0 >> 32)));
 	__asm__ volatile("fninit");
 }
 
@@ -38,7 +39,7 @@ void fpu_init(void)
 	}
 	f = fpu_align(kzalloc(x86.xsave_size + FPU_ALIGN));
 	kassert(f);
-	*(u16 *)f = 0x37f;	/* control word */
+	*(u16 *)f = 0x37f;	   /* control word */
 	*(u32 *)(f + 24) = 0x1f80; /* MXCSR */
 	fpu_clean = f;
 }
@@ -46,19 +47,19 @@ void fpu_init(void)
 static inline void fpu_save(void *area)
 {
 	if (x86.xsaveopt)
-		__asm__ volatile("xsaveopt64 (%0)" :: "r"(area), "a"(-1), "d"(-1) : "memory");
+		__asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
 	else if (x86.xsave)
-		__asm__ volatile("xsave64 (%0)" :: "r"(area), "a"(-1), "d"(-1) : "memory");
+		__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
 	else
-		__asm__ volatile("fxsave64 (%0)" :: "r"(area) : "memory");
+		__asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
 }
 
 static inline void fpu_load(void *area)
 {
 	if (x86.xsave)
-		__asm__ volatile("xrstor64 (%0)" :: "r"(area), "a"(-1), "d"(-1) : "memory");
+		__asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
 	else
-		__asm__ volatile("fxrstor64 (%0)" :: "r"(area) : "memory");
+		__asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
 }
 
 struct weft_regs *arch_user_regs(struct thread *t)
@@ -87,7 +88,10 @@ int arch_thread_init(struct thread *t, const struct weft_regs *regs, u64 fs_base
 			kstack_free(top);
 		return -ENOMEM;
 	}
-	t->arch = (struct arch_thread){.kstack_top = top, .fs_base = fs_base, .fpu = fpu_align(mem), .fpu_mem = mem};
+	t->arch = (struct arch_thread){.kstack_top = top,
+		.fs_base = fs_base,
+		.fpu = fpu_align(mem),
+		.fpu_mem = mem};
 	t->arch.fpu_cpu = ~0u;
 	memcpy(t->arch.fpu, fpu_clean, x86.xsave_size);
 	*arch_user_regs(t) = *regs;

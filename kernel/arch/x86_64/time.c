@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The TSC is the clock. Its rate comes from CPUID or the hypervisor where they tell it, else it is measured for some milliseconds
- * against the HPET, the ACPI PM timer or the PIT; the local APIC's timer is measured at the same time.
+ * The TSC is the clock. Its rate comes from CPUID or the hypervisor where they tell it, else it is
+ * measured for some milliseconds against the HPET, the ACPI PM timer or the PIT; the local APIC's
+ * timer is measured at the same time.
  */
 #include <kernel/thread.h>
 #include "x86.h"
 
 #define MEASURE_US 5000
-#define NS 1000000000ul
+#define NS	   1000000000ul
 
 u64 tsc_hz, tsc_mult;
 u32 tsc_shift = 32;
@@ -188,6 +189,7 @@ u64 arch_rtc_read(void)
 	y = v[5] + (v[6] >= 19 && v[6] < 30 ? v[6] * 100 : 2000);
 	m = v[4];
 	y -= m <= 2; /* days from civil: years begin in March */
-	days = y * 365 + y / 4 - y / 100 + y / 400 + (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + v[3] - 1 - 719468;
+	days = y * 365 + y / 4 - y / 100 + y / 400 + (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 +
+		v[3] - 1 - 719468;
 	return days * 86400 + v[2] * 3600 + v[1] * 60 + v[0];
 }

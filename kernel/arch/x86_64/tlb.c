@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TLB shootdown. The sender holds the BKL, so there is one at a time: it fills `shoot`, sets the bits of the CPUs concerned, sends
- * them an interrupt and waits until all bits are gone. A CPU answers from the interrupt, or from tlb_poll while it waits for the
- * BKL with interrupts off; those that run without the BKL in the kernel (long copies) answer when they take it again.
+ * TLB shootdown. The sender holds the BKL, so there is one at a time: it fills `shoot`, sets the
+ * bits of the CPUs concerned, sends them an interrupt and waits until all bits are gone. A CPU
+ * answers from the interrupt, or from tlb_poll while it waits for the BKL with interrupts off;
+ * those that run without the BKL in the kernel (long copies) answer when they take it again.
  */
 #include <kernel/thread.h>
 #include "x86.h"

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions and interrupts, and the first way out of a new thread. From user mode everything ends in return_work; from the kernel
- * only a fault of a user copy is survived, and interrupts come only while a CPU idles (with the BKL not held).
+ * Exceptions and interrupts, and the first way out of a new thread. From user mode everything ends
+ * in return_work; from the kernel only a fault of a user copy is survived, and interrupts come only
+ * while a CPU idles (with the BKL not held).
  */
 #include <kernel/mm.h>
 #include <kernel/thread.h>
 #include "x86.h"
 
 #define PF_WRITE 2u
-#define PF_USER 4u
+#define PF_USER	 4u
 #define PF_FETCH 16u
 
-static const char *const names[32] = {"divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode",
-	"no coprocessor", "double fault", "", "invalid TSS", "segment not present", "stack fault", "general protection", "page fault",
-	"", "x87 error", "alignment check", "machine check", "SIMD error", "virtualization", "control protection"};
+static const char *const names[32] = {"divide error", "debug", "NMI", "breakpoint", "overflow",
+	"bound range", "invalid opcode", "no coprocessor", "double fault", "", "invalid TSS",
+	"segment not present", "stack fault", "general protection", "page fault", "", "x87 error",
+	"alignment check", "machine check", "SIMD error", "virtualization", "control protection"};
 
 static inline void user_access_off(void)
 {
@@ -42,8 +44,8 @@ static void dump(struct weft_regs *r, const char *what, u64 error, u64 address)
 {
 	struct thread *t = this_cpu()->current;
 
-	klog("%s, error %lx, address %lx, cpu %u, cr3 %lx, thread %u (%s)", what, error, address, this_cpu()->id, READ_CR(3), t ? t->tid : 0,
-		t ? t->name : "none");
+	klog("%s, error %lx, address %lx, cpu %u, cr3 %lx, thread %u (%s)", what, error, address,
+		this_cpu()->id, READ_CR(3), t ? t->tid : 0, t ? t->name : "none");
 	klog("rip %016lx rsp %016lx rflags %08lx rax %016lx", r->rip, r->rsp, r->rflags, r->rax);
 	klog("rbx %016lx rcx %016lx rdx %016lx rsi %016lx", r->rbx, r->rcx, r->rdx, r->rsi);
 	klog("rdi %016lx rbp %016lx r8  %016lx r9  %016lx", r->rdi, r->rbp, r->r8, r->r9);
@@ -173,7 +175,8 @@ void arch_backtrace(u64 rbp, void (*fn)(u64 addr, void *arg), void *arg)
 		bool on_boot = rbp >= (u64)boot_stack && rbp + 16 <= (u64)boot_stack_top;
 		u64 *frame = (u64 *)rbp;
 
-		if (rbp % 8 || (!on_stack && !on_boot) || frame[1] < (u64)text_start || frame[1] >= (u64)text_end)
+		if (rbp % 8 || (!on_stack && !on_boot) || frame[1] < (u64)text_start ||
+			frame[1] >= (u64)text_end)
 			return;
 		fn(frame[1], arg);
 		if (frame[0] <= rbp)

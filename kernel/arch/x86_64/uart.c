@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* COM1 (16550): output polled in FIFO-fulls and raw (jobs pass bytes through it), input by interrupt; and the debug port 0xe9, which reads as 0xe9 where it exists. */
+/* COM1 (16550): output polled in FIFO-fulls and raw (jobs pass bytes through it), input by
+ * interrupt; and the debug port 0xe9, which reads as 0xe9 where it exists. */
 #include <kernel/thread.h>
 #include "x86.h"
 
 #define COM1 0x3f8
-#define IER 1
-#define LSR 5
+#define IER  1
+#define LSR  5
 
 static bool present, debug_port;
 static void (*on_input)(void);
@@ -21,8 +22,8 @@ void uart_init(void)
 	outb(COM1 + 3, 0x80); /* divisor: 115200 */
 	outb(COM1, 1);
 	outb(COM1 + 1, 0);
-	outb(COM1 + 3, 3);    /* 8n1 */
-	outb(COM1 + 2, 7);    /* FIFOs on and empty */
+	outb(COM1 + 3, 3); /* 8n1 */
+	outb(COM1 + 2, 7); /* FIFOs on and empty */
 	outb(COM1 + 4, 0xb);
 }
 
@@ -72,7 +73,8 @@ void uart_irq_init(void)
 {
 	u32 id;
 
-	if (present && arch_irq_alloc(acpi.isa[4].gsi ? acpi.isa[4].gsi : 4, uart_interrupt, NULL, &id))
+	if (present &&
+		arch_irq_alloc(acpi.isa[4].gsi ? acpi.isa[4].gsi : 4, uart_interrupt, NULL, &id))
 		klog("uart: no interrupt");
 }
 

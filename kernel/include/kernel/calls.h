@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's side of every native call: i64 sys_NAME(u64 a0 ... a5); each takes as many as its row says, all u64. */
+/* The kernel's side of every native call: i64 sys_NAME(u64 a0 ... a5); each takes as many as its
+ * row says, all u64. */
 #ifndef KERNEL_CALLS_H
 #define KERNEL_CALLS_H
 

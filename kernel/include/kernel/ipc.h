@@ -18,30 +18,35 @@ struct namespace *ns_of_object(struct object *o);
 /* For obj_create: new objects, refs 1, fds 0. */
 int pipe_create(u64 cap, struct object *out[2]);
 int channel_create(u32 type, struct object *out[2]);
-int channel_create_half(u32 type, struct object **out) __attribute__((weak)); /* obj_create(CHANNEL, type, 1): its peer comes by WEFT_CHAN_OPEN_PEER */
+int channel_create_half(u32 type, struct object **out) __attribute__((
+	weak)); /* obj_create(CHANNEL, type, 1): its peer comes by WEFT_CHAN_OPEN_PEER */
 int dgram_create(struct object *out[2]);
 int pollset_create(struct object **out);
 int irq_create(i32 res_fd, u32 line, struct object **out);
-int proc_events_create(struct object **out); /* the channel end that yields struct weft_proc_event */
+int proc_events_create(
+	struct object **out); /* the channel end that yields struct weft_proc_event */
 
 struct resource {
 	struct object obj; /* WEFT_OBJ_RESOURCE */
 	struct weft_res r;
-	u64 parent;	   /* object id of the resource it was derived from */
-	struct list pins;  /* DMA objects and pins that wait for RES_RESET */
+	u64 parent;	  /* object id of the resource it was derived from */
+	struct list pins; /* DMA objects and pins that wait for RES_RESET */
 };
 int resource_create(const struct weft_res *r, struct resource **out);
 /* Checks that fd names a resource of this kind; *out referenced. -EPERM otherwise. */
 int resource_require(i32 fd, u32 kind, struct resource **out);
 
 /*
- * A request of the kernel itself to a scheme's server (pager). Never blocks; fn runs at completion with the BKL held, once, and never from
- * within the call. A request that was delivered to a server which then died completes with -WEFT_EREDELIVER, and fn sends it again at once, to be
- * queued for the successor; with -EIO once the orphan limit is over. An error return means that fn will not run: -ENOMEM, or -EIO if the scheme is gone for good.
+ * A request of the kernel itself to a scheme's server (pager). Never blocks; fn runs at completion
+ * with the BKL held, once, and never from within the call. A request that was delivered to a server
+ * which then died completes with -WEFT_EREDELIVER, and fn sends it again at once, to be queued for
+ * the successor; with -EIO once the orphan limit is over. An error return means that fn will not
+ * run: -ENOMEM, or -EIO if the scheme is gone for good.
  */
 /*
- * What waits for a server: requests, and one-way notices. A notice lies in whatever it tells about, so that sending it cannot fail; while it
- * is queued it is not queued again, and it is withdrawn (list_del) before its home is freed.
+ * What waits for a server: requests, and one-way notices. A notice lies in whatever it tells about,
+ * so that sending it cannot fail; while it is queued it is not queued again, and it is withdrawn
+ * (list_del) before its home is freed.
  */
 enum qkind { Q_REQUEST, Q_ONEWAY };
 struct qnode {
@@ -55,27 +60,36 @@ struct oneway {
 	u64 handle, args[2];
 	/* Fills in what is to be sent; true: stay queued, there is more. NULL: send as it is. */
 	bool (*emit)(struct oneway *w, u64 args[2]);
-	void (*done)(struct oneway *w); /* delivered or dropped; may free what it is embedded in; may be NULL */
+	void (*done)(struct oneway *
+			w); /* delivered or dropped; may free what it is embedded in; may be NULL */
 };
-static inline bool oneway_queued(const struct oneway *w) { return !list_empty(&w->q.link); }
+static inline bool oneway_queued(const struct oneway *w)
+{
+	return !list_empty(&w->q.link);
+}
 
 struct scheme;
-static inline void oneway_init(struct oneway *w) { *w = (struct oneway){.q.link = {&w->q.link, &w->q.link}}; }
+static inline void oneway_init(struct oneway *w)
+{
+	*w = (struct oneway){.q.link = {&w->q.link, &w->q.link}};
+}
 void scheme_one_way(struct scheme *s, struct oneway *w, u16 op, u64 handle);
-int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6], void (*fn)(void *arg, i64 result), void *arg);
+int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6],
+	void (*fn)(void *arg, i64 result), void *arg);
 void scheme_get(struct scheme *s);
 void scheme_put(struct scheme *s);
 struct scheme *scheme_of_server_fd(i32 fd); /* referenced, ERR_PTR */
 
 /* The memory of a handle's file, for mem_map (through obj_ops.mem), and death notices. */
 void ipc_process_exited(struct process *p); /* OWNER_GONE */
-void ipc_thread_dying(struct thread *t);    /* detaches its request: buffers revoked, late fds closed */
+void ipc_thread_dying(
+	struct thread *t); /* detaches its request: buffers revoked, late fds closed */
 
 void builtin_init(struct namespace *root); /* publishes debug, sys */
 int console_object(struct object **out);   /* the first process's fds 0, 1, 2 */
-extern u64 calls_unserved[512];	   /* Linux calls that no runtime served, by number */
-void random_bytes(void *to, size_t n);	/* ChaCha20 with fast key erasure */
-void random_stir(u64 sample);		/* cheap; from interrupts */
+extern u64 calls_unserved[512];		   /* Linux calls that no runtime served, by number */
+void random_bytes(void *to, size_t n);	   /* ChaCha20 with fast key erasure */
+void random_stir(u64 sample);		   /* cheap; from interrupts */
 void proc_event(u32 what, struct process *p, u32 arg);
 
 #endif

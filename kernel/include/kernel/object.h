@@ -2,8 +2,9 @@
 /*
  * Kernel objects, fd tables, readiness.
  *
- * `refs` counts every reference of the kernel; at 0 the object is destroyed. `fds` counts capabilities (open fds and fds
- * in flight); when it falls to 0 ops->closed runs once (handles send CLOSE, pipes hang up). An fd holds one of each.
+ * `refs` counts every reference of the kernel; at 0 the object is destroyed. `fds` counts
+ * capabilities (open fds and fds in flight); when it falls to 0 ops->closed runs once (handles send
+ * CLOSE, pipes hang up). An fd holds one of each.
  */
 #ifndef KERNEL_OBJECT_H
 #define KERNEL_OBJECT_H
@@ -18,7 +19,8 @@ struct object;
 struct memobj;
 struct weft_pollfd;
 
-/* A scatter list in user or kernel memory, for read and write. Positions advance as it is consumed. (mm/usercopy.c) */
+/* A scatter list in user or kernel memory, for read and write. Positions advance as it is consumed.
+ * (mm/usercopy.c) */
 struct uio {
 	const struct weft_iov *iov; /* kernel copy */
 	u32 niov, idx;
@@ -29,24 +31,29 @@ struct uio {
 
 struct obj_ops {
 	const char *name;
-	/* May block, unless flags has WEFT_IO_NONBLOCK. off -1: the object's shared offset or no meaning. -> bytes or -errno. NULL: -EINVAL */
+	/* May block, unless flags has WEFT_IO_NONBLOCK. off -1: the object's shared offset or no
+	 * meaning. -> bytes or -errno. NULL: -EINVAL */
 	i64 (*read)(struct object *o, struct uio *u, i64 off, u32 flags);
 	i64 (*write)(struct object *o, struct uio *u, i64 off, u32 flags);
-	u32 (*ready)(struct object *o);		/* POLL* now. NULL: always IN|OUT */
-	i64 (*ctl)(struct object *o, u32 op, u64 a, u64 b); /* fd_ctl operations >= 0x100, SEEK, AVAIL, PIPE_SIZE, SET_STATUS. NULL: -EINVAL */
-	void (*info)(struct object *o, struct weft_fd_info *out); /* fills what is particular; may be NULL */
-	struct memobj *(*mem)(struct object *o); /* memory behind it for mem_map, no reference taken; NULL: not mappable */
-	void (*closed)(struct object *o);	/* the last fd is gone; may be NULL */
-	void (*destroy)(struct object *o);	/* the last reference is gone: free it */
+	u32 (*ready)(struct object *o); /* POLL* now. NULL: always IN|OUT */
+	i64 (*ctl)(struct object *o, u32 op, u64 a,
+		u64 b); /* fd_ctl operations >= 0x100, SEEK, AVAIL, PIPE_SIZE, SET_STATUS. NULL:
+			   -EINVAL */
+	void (*info)(struct object *o,
+		struct weft_fd_info *out);	 /* fills what is particular; may be NULL */
+	struct memobj *(*mem)(struct object *o); /* memory behind it for mem_map, no reference
+						    taken; NULL: not mappable */
+	void (*closed)(struct object *o);	 /* the last fd is gone; may be NULL */
+	void (*destroy)(struct object *o);	 /* the last reference is gone: free it */
 };
 
 struct object {
 	const struct obj_ops *ops;
-	u32 type;	/* enum weft_obj */
+	u32 type; /* enum weft_obj */
 	u32 refs;
 	u32 fds;
-	u32 status;	/* O_* bits of the open description (APPEND, NONBLOCK ...) */
-	u64 id;		/* unique, never reused */
+	u32 status;	      /* O_* bits of the open description (APPEND, NONBLOCK ...) */
+	u64 id;		      /* unique, never reused */
 	struct list watchers; /* struct watch: poll sets and blocked pollers */
 	struct object *defer; /* next on the list of objects to be closed or destroyed (object.c) */
 };
@@ -55,13 +62,14 @@ struct object {
 extern u64 object_count[WEFT_OBJ_COUNT];
 void object_init(struct object *o, u32 type, const struct obj_ops *ops);
 void object_get(struct object *o);
-void object_put(struct object *o);	/* accepts NULL */
-void object_fd_get(struct object *o);	/* one more capability (takes a ref too) */
-void object_fd_put(struct object *o);	/* one less: may run closed() and destroy() */
+void object_put(struct object *o);    /* accepts NULL */
+void object_fd_get(struct object *o); /* one more capability (takes a ref too) */
+void object_fd_put(struct object *o); /* one less: may run closed() and destroy() */
 
 /*
- * Readiness (ipc/poll.c). An object calls object_notify with the bits that (may) have become true; edge says that
- * new data came even if the bits were set already. Watchers are told; they ask ops->ready for the truth.
+ * Readiness (ipc/poll.c). An object calls object_notify with the bits that (may) have become true;
+ * edge says that new data came even if the bits were set already. Watchers are told; they ask
+ * ops->ready for the truth.
  */
 struct watch {
 	struct list link; /* in object.watchers */
@@ -74,9 +82,12 @@ struct watch {
 #define WATCH_CLOSED 0x10000u
 void watch_closed(struct object *o); /* object_fd_put calls it at fds 0, before ops->closed */
 void watch_add(struct watch *w, struct object *o, void (*fire)(struct watch *w, u32 bits));
-void watch_del(struct watch *w);	/* accepts one not armed */
+void watch_del(struct watch *w); /* accepts one not armed */
 void object_notify(struct object *o, u32 bits);
-static inline u32 object_ready(struct object *o) { return o->ops->ready ? o->ops->ready(o) : WEFT_POLLIN | WEFT_POLLOUT; }
+static inline u32 object_ready(struct object *o)
+{
+	return o->ops->ready ? o->ops->ready(o) : WEFT_POLLIN | WEFT_POLLOUT;
+}
 
 /* Fd tables (sched/fd.c). */
 struct fd_entry {
@@ -87,26 +98,30 @@ struct fd_entry {
 };
 struct fd_table {
 	struct fd_entry *e;
-	u32 cap, hint;	/* no free entry below hint */
+	u32 cap, hint; /* no free entry below hint */
 	u32 used;
 };
 struct fds {
-	u32 refs;	/* shared by CLONE_FILES */
+	u32 refs; /* shared by CLONE_FILES */
 	u32 limit;
 	struct fd_table pub, priv;
 };
-/* Looks up fd in the current process. On success *out is referenced (object_put it). -EBADF; -EPERM if a right is missing; type 0 = any, else -EINVAL. */
+/* Looks up fd in the current process. On success *out is referenced (object_put it). -EBADF; -EPERM
+ * if a right is missing; type 0 = any, else -EINVAL. */
 int fd_get(i32 fd, u32 type, u32 rights, struct object **out);
-int fd_get_in(struct process *p, i32 fd, u32 type, u32 rights, struct object **out, u32 *rights_out);
+int fd_get_in(struct process *p, i32 fd, u32 type, u32 rights, struct object **out,
+	u32 *rights_out);
 /* Fast path: the entry without a reference; valid until anything blocks. NULL if not open. */
 struct fd_entry *fd_peek(i32 fd);
-/* Installs o (takes its own references). flags: WEFT_DUP_CLOEXEC|PRIVATE|NOFORK. -> fd or -EMFILE/-ENOMEM. */
+/* Installs o (takes its own references). flags: WEFT_DUP_CLOEXEC|PRIVATE|NOFORK. -> fd or
+ * -EMFILE/-ENOMEM. */
 i32 fd_install(struct process *p, struct object *o, u32 rights, u32 flags);
-i32 fd_install_at(struct process *p, struct object *o, u32 rights, u32 flags, i32 at); /* replaces */
+i32 fd_install_at(struct process *p, struct object *o, u32 rights, u32 flags,
+	i32 at); /* replaces */
 int fd_close(struct process *p, i32 fd);
 struct fds *fds_create(void);
 int fds_copy(struct fds *from, struct fds **out); /* fork */
-void fds_put(struct fds *f);	/* closes all at the last one */
+void fds_put(struct fds *f);			  /* closes all at the last one */
 void fds_close_exec(struct process *p);
 
 /* sched/counter.c */

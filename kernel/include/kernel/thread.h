@@ -16,7 +16,10 @@ enum thread_state { T_NEW, T_READY, T_RUNNING, T_BLOCKED, T_STOPPED, T_DEAD };
 struct waitq {
 	struct list threads; /* thread.wait_link */
 };
-static inline void waitq_init(struct waitq *q) { list_init(&q->threads); }
+static inline void waitq_init(struct waitq *q)
+{
+	list_init(&q->threads);
+}
 
 struct identity {
 	u32 refs, number;
@@ -28,56 +31,56 @@ struct identity {
 struct request; /* ipc/request.h */
 
 struct thread {
-	struct object obj;	/* WEFT_OBJ_NONE type: threads are named by tid; counted as threads */
+	struct object obj; /* WEFT_OBJ_NONE type: threads are named by tid; counted as threads */
 	struct arch_thread arch; /* saved kernel rsp, fpu area, fs base, kernel stack top */
 	struct process *proc;
 	u32 tid;
 	u8 state;
-	u8 prio, base_prio;	/* base, and with inheritance */
-	bool killed;		/* must die at the next chance */
+	u8 prio, base_prio; /* base, and with inheritance */
+	bool killed;	    /* must die at the next chance */
 	bool stop_wanted;
 	bool in_kernel_call;
-	u32 cpu;		/* where it runs or last ran */
+	u32 cpu; /* where it runs or last ran */
 	u64 affinity;
-	struct list run_link;	/* run queue */
-	struct list wait_link;	/* waitq */
+	struct list run_link;  /* run queue */
+	struct list wait_link; /* waitq */
 	struct waitq *waiting_on;
-	struct list proc_link;	/* process.threads */
-	int wake_result;	/* what thread_block returns */
-	u64 deadline;		/* WEFT_FOREVER: none */
+	struct list proc_link; /* process.threads */
+	int wake_result;       /* what thread_block returns */
+	u64 deadline;	       /* WEFT_FOREVER: none */
 	struct ktimer *sleep_timer;
-	u8 block_mode;		/* enum block_mode */
-	struct weft_tp *tp;	/* the kernel's mapping of its thread page, or NULL */
+	u8 block_mode;	    /* enum block_mode */
+	struct weft_tp *tp; /* the kernel's mapping of its thread page, or NULL */
 	struct frame *tp_frame;
 	u64 tp_addr;
 	u64 clear_tid, robust;
 	u64 free_addr, free_len;
 	struct identity *ident;
-	struct list sigq;	/* struct sigentry */
+	struct list sigq; /* struct sigentry */
 	u32 nsigq;
-	struct request *req;	/* its own, kept for reuse (ipc/request.c) */
+	struct request *req; /* its own, kept for reuse (ipc/request.c) */
 	u64 user_ns, system_ns, stamp;
 	u64 switches_voluntary, switches_forced, slice_end;
 	struct list futex_link;
 	u64 futex_key[2];
 	u32 futex_bits;
-	u32 ceiling;		/* highest priority it may give itself */
-	u64 sig_pending;	/* the truth; tp->pending is its mirror */
-	u64 sig_waiting;	/* signals that sig_take or a SIGNALS object waits for */
-	u64 sig_blocked;	/* used where there is no thread page */
-	bool stop_own;		/* THREAD_STOP, besides the process's stop */
-	bool queued;		/* in a run queue */
+	u32 ceiling;		  /* highest priority it may give itself */
+	u64 sig_pending;	  /* the truth; tp->pending is its mirror */
+	u64 sig_waiting;	  /* signals that sig_take or a SIGNALS object waits for */
+	u64 sig_blocked;	  /* used where there is no thread page */
+	bool stop_own;		  /* THREAD_STOP, besides the process's stop */
+	bool queued;		  /* in a run queue */
 	struct thread *hash_next; /* by tid */
 	u64 ready_since;
 	u64 run_since, usage, usage_at; /* TSC: usage of CPU in the last 25 ms or so (runq.c) */
-	bool light;		/* as it was queued: hardly uses the CPU */
-	struct as *dead_as;	/* of a dead thread: to be dropped when nobody runs on it */
-	u8 linger_luck, linger_skip; /* how well lingering went lately */
+	bool light;			/* as it was queued: hardly uses the CPU */
+	struct as *dead_as;		/* of a dead thread: to be dropped when nobody runs on it */
+	u8 linger_luck, linger_skip;	/* how well lingering went lately */
 	char name[16];
 };
 
 struct process {
-	struct object obj;	/* WEFT_OBJ_PROCESS; readable (POLLIN) once it has exited */
+	struct object obj; /* WEFT_OBJ_PROCESS; readable (POLLIN) once it has exited */
 	u32 pid;
 	struct as *as;
 	struct fds *fds;
@@ -99,59 +102,70 @@ struct process {
 	u64 pp_addr;
 	struct list sigq;
 	u32 nsigq;
-	u64 *io_bitmap;		/* granted ports or NULL */
-	u64 limits[WEFT_LIMIT_COUNT], limits_max[WEFT_LIMIT_COUNT]; /* max: how far it may raise its own */
-	struct ktimer *cpu_timer; /* of WEFT_LIMIT_CPU_NS, or NULL */
+	u64 *io_bitmap; /* granted ports or NULL */
+	u64 limits[WEFT_LIMIT_COUNT],
+		limits_max[WEFT_LIMIT_COUNT]; /* max: how far it may raise its own */
+	struct ktimer *cpu_timer;	      /* of WEFT_LIMIT_CPU_NS, or NULL */
 	u64 start_ns, user_ns, system_ns, child_user_ns, child_system_ns;
 	u64 faults_minor, faults_major;
 	u64 log_tokens, log_stamp;
-	u64 sig_pending;	/* the truth; pp->pending is its mirror */
-	struct process *hash_next; /* by pid */
+	u64 sig_pending;	    /* the truth; pp->pending is its mirror */
+	struct process *hash_next;  /* by pid */
 	struct thread *exec_thread; /* it waits in exec_wait for the others to die */
 	struct waitq exec_wait;
 	u64 max_resident;
 	u64 switches_voluntary, switches_forced; /* of dead threads */
-	bool shares_as;		/* its address space is another process's too */
-	u32 stop_code;		/* what proc_wait has to report: 0, CLD_STOPPED, CLD_CONTINUED */
+	bool shares_as;				 /* its address space is another process's too */
+	u32 stop_code; /* what proc_wait has to report: 0, CLD_STOPPED, CLD_CONTINUED */
 	char name[16];
 };
 
-/* Per-CPU data, found through the kernel's GS (arch.h: this_cpu()). The first fields are read by assembly. */
+/* Per-CPU data, found through the kernel's GS (arch.h: this_cpu()). The first fields are read by
+ * assembly. */
 struct cpu {
-	struct cpu *self;	/* 0 */
-	u64 kstack;		/* 8: top of the current thread's kernel stack */
-	u64 scratch;		/* 16 */
-	struct weft_tp *tp;	/* 24: current thread's page, or NULL */
-	u64 rt_entry;		/* 32: current process's runtime entry, or 0 */
-	u64 reflected;		/* 40: count */
-	u64 scratch2;		/* 48 */
+	struct cpu *self;   /* 0 */
+	u64 kstack;	    /* 8: top of the current thread's kernel stack */
+	u64 scratch;	    /* 16 */
+	struct weft_tp *tp; /* 24: current thread's page, or NULL */
+	u64 rt_entry;	    /* 32: current process's runtime entry, or 0 */
+	u64 reflected;	    /* 40: count */
+	u64 scratch2;	    /* 48 */
 	struct thread *current;
 	struct thread *idle;
 	u32 id, apic_id;
 	u32 lock_depth;
 	bool need_resched;
-	struct as *as;		/* loaded in CR3 */
+	struct as *as; /* loaded in CR3 */
 	struct list runq[32];
-	u32 run_bits;		/* which queues are not empty */
+	u32 run_bits; /* which queues are not empty */
 	u32 nready;
 	struct arch_cpu arch;
 	u64 user_ns, system_ns, idle_ns, irq_ns, switches, interrupts, ipis, shootdowns, syscalls;
-	struct thread *direct;	/* preferred by the next switch; it is in this CPU's run queue */
-	u64 timer_at;		/* what arch_timer_set was told */
-	u64 tick_at;		/* end of the slice, or when ready threads should be spread; WEFT_FOREVER: none */
+	struct thread *direct; /* preferred by the next switch; it is in this CPU's run queue */
+	u64 timer_at;	       /* what arch_timer_set was told */
+	u64 tick_at; /* end of the slice, or when ready threads should be spread; WEFT_FOREVER: none
+		      */
 	u64 acct_stamp, hold_stamp; /* TSC */
 	bool online;
-	bool polling;		/* looks at need_resched: no interrupt is needed to have it look for work */
-	struct thread *linger;	/* the current thread has blocked and waits a while without leaving */
-	u32 hops;		/* switches between address spaces since hops_since */
+	bool polling; /* looks at need_resched: no interrupt is needed to have it look for work */
+	struct thread
+		*linger; /* the current thread has blocked and waits a while without leaving */
+	u32 hops;	 /* switches between address spaces since hops_since */
 	u64 hops_since, poll_until;
 };
 extern struct cpu *cpus[];
 extern u32 ncpus;
-static inline struct thread *current_thread(void) { return this_cpu()->current; }
-static inline struct process *current_process(void) { return this_cpu()->current->proc; }
+static inline struct thread *current_thread(void)
+{
+	return this_cpu()->current;
+}
+static inline struct process *current_process(void)
+{
+	return this_cpu()->current->proc;
+}
 
-/* The big kernel lock (sched/bkl.c). Counts hold and wait times. A waiter answers TLB shootdowns. */
+/* The big kernel lock (sched/bkl.c). Counts hold and wait times. A waiter answers TLB shootdowns.
+ */
 void bkl_lock(void);
 void bkl_unlock(void);
 /* For long copies: drop it, with everything used pinned, and take it again. Interrupts stay off. */
@@ -159,13 +173,16 @@ void bkl_drop(void);
 void bkl_retake(void);
 
 /*
- * Blocking (sched/sched.c). thread_block puts the current thread on q (may be NULL: only deadline or wake) and switches away.
- * -> the waker's result; -ETIMEDOUT; -EINTR if interruptible and (a signal is pending and not blocked, or the thread must die or stop).
- * Not interruptible: only death ends it (-EINTR too, killed is set) when `killable`.
+ * Blocking (sched/sched.c). thread_block puts the current thread on q (may be NULL: only deadline
+ * or wake) and switches away.
+ * -> the waker's result; -ETIMEDOUT; -EINTR if interruptible and (a signal is pending and not
+ * blocked, or the thread must die or stop). Not interruptible: only death ends it (-EINTR too,
+ * killed is set) when `killable`.
  */
 enum block_mode { BLOCK_UNKILLABLE, BLOCK_KILLABLE, BLOCK_INTERRUPTIBLE };
 int thread_block(struct waitq *q, u64 deadline, enum block_mode mode);
-void thread_wake(struct thread *t, int result); /* removes it from its queue; ignores one that is not blocked */
+void thread_wake(struct thread *t,
+	int result); /* removes it from its queue; ignores one that is not blocked */
 /* Wakes and, at the next exit or block of this CPU, prefers it: the direct switch of IPC. */
 void thread_wake_direct(struct thread *t, int result);
 u32 waitq_wake(struct waitq *q, u32 n, int result); /* -> woken */
@@ -176,7 +193,8 @@ bool thread_interrupted(struct thread *t); /* signal deliverable, killed or stop
 void sched_init(void);
 void sched_start_cpu(void) NORETURN; /* idle loop of each CPU */
 
-/* Threads and processes (sched/thread.c, sched/process.c). Created threads hold a ref to themselves until dead. */
+/* Threads and processes (sched/thread.c, sched/process.c). Created threads hold a ref to themselves
+ * until dead. */
 int thread_create(struct process *p, const struct weft_thread_new *n, struct thread **out);
 NORETURN void thread_exit_current(void);
 /* Frees dead threads and their address spaces; not on their own stacks. */
@@ -188,14 +206,17 @@ static inline void sched_reap(void)
 		sched_reap_all();
 }
 struct thread *thread_find(struct process *p, u32 tid); /* no ref; p NULL: any */
-int process_create(const char *name, struct as *as, struct fds *fds, struct namespace *ns, struct identity *id, struct process **out);
+int process_create(const char *name, struct as *as, struct fds *fds, struct namespace *ns,
+	struct identity *id, struct process **out);
 void process_kill(struct process *p, u32 status);
 struct process *process_find(u32 pid); /* no ref */
-extern struct list process_list;	/* all of them, by process.all_link */
-void first_process_start(void);	/* from boot data */
-/* On the way to user mode with the BKL held: dies if killed, stops if wanted, prepares a signal upcall. frame = the user's registers. */
+extern struct list process_list;       /* all of them, by process.all_link */
+void first_process_start(void);	       /* from boot data */
+/* On the way to user mode with the BKL held: dies if killed, stops if wanted, prepares a signal
+ * upcall. frame = the user's registers. */
 void user_return_work(struct weft_regs *frame);
-/* A fault of user code that the memory system could not resolve: upcall, or death of the process. */
+/* A fault of user code that the memory system could not resolve: upcall, or death of the process.
+ */
 void user_fault(struct weft_regs *frame, u32 cause, u32 vector, u64 error, u64 address);
 
 /* Signals (sched/signal.c). */
@@ -203,13 +224,15 @@ struct sigentry {
 	struct list link;
 	struct weft_siginfo si;
 };
-int signal_post(struct process *p, struct thread *t, const struct weft_siginfo *si); /* t NULL: process-wide */
+int signal_post(struct process *p, struct thread *t,
+	const struct weft_siginfo *si); /* t NULL: process-wide */
 bool signal_deliverable(struct thread *t);
 
 /* Whether user_return_work has anything to do for the current thread t of c. */
 static inline bool user_work_wanted(const struct cpu *c, struct thread *t)
 {
-	return t->killed | t->stop_wanted | c->need_resched || ((t->sig_pending | t->proc->sig_pending) && signal_deliverable(t));
+	return t->killed | t->stop_wanted | c->need_resched ||
+		((t->sig_pending | t->proc->sig_pending) && signal_deliverable(t));
 }
 
 /* Identities (sched/identity.c). */
@@ -217,7 +240,8 @@ extern struct identity *identity_system;
 struct identity *identity_get(u32 number); /* referenced, or NULL */
 void identity_put(struct identity *i);
 
-/* Timers (sched/timer.c): one pairing heap under the BKL; callbacks run with the BKL held, in interrupt context, must not block. Arming cannot fail. */
+/* Timers (sched/timer.c): one pairing heap under the BKL; callbacks run with the BKL held, in
+ * interrupt context, must not block. Arming cannot fail. */
 struct ktimer {
 	u64 deadline;
 	void (*fn)(struct ktimer *t);
@@ -230,9 +254,9 @@ void ktimer_cancel(struct ktimer *t);
 void ktimer_interrupt(void); /* runs what is due and programs the next */
 u64 now_ns(void);	     /* monotonic */
 extern u64 realtime_off;
-void time_init(void);	     /* boot_info.entry_tsc is time 0; reads the RTC */
+void time_init(void); /* boot_info.entry_tsc is time 0; reads the RTC */
 void time_set_realtime(u64 ns);
-struct memobj *time_page_object(void); /* no reference taken */
+struct memobj *time_page_object(void);	   /* no reference taken */
 u64 clock_ns(u32 clock, struct thread *t); /* enum weft_clock; CPU clocks of t or its process */
 u64 thread_cpu_ns(struct thread *t, u64 *user, u64 *system);
 u64 process_cpu_ns(struct process *p, u64 *user, u64 *system);

@@ -8,17 +8,17 @@
 enum weft_chan_type { WEFT_CHAN_STREAM = 1, WEFT_CHAN_DGRAM = 2, WEFT_CHAN_SEQPACKET = 5 };
 
 struct weft_msg {
-	u64 iov;	/* struct weft_iov[niov] */
+	u64 iov; /* struct weft_iov[niov] */
 	u32 niov;
-	u32 nfds;	/* send: how many; recv: room, then how many came */
-	u64 fds;	/* i32[], at most 253 */
-	u32 pid;	/* recv: the sender's at the time of sending */
-	u32 identity;	/* recv */
-	u32 flags;	/* recv out: WEFT_MSG_* */
-	u32 name_len;	/* DGRAM: send: length of name of the sender; recv: room, then length */
-	u64 name;	/* bytes, at most 108 */
-	u64 full_len;	/* recv out: the message's real length (datagram, seqpacket) */
-	i32 dest;	/* DGRAM endpoints: fd of the destination's sender cap, or -1 */
+	u32 nfds;     /* send: how many; recv: room, then how many came */
+	u64 fds;      /* i32[], at most 253 */
+	u32 pid;      /* recv: the sender's at the time of sending */
+	u32 identity; /* recv */
+	u32 flags;    /* recv out: WEFT_MSG_* */
+	u32 name_len; /* DGRAM: send: length of name of the sender; recv: room, then length */
+	u64 name;     /* bytes, at most 108 */
+	u64 full_len; /* recv out: the message's real length (datagram, seqpacket) */
+	i32 dest;     /* DGRAM endpoints: fd of the destination's sender cap, or -1 */
 	u32 pad;
 };
 #define WEFT_MSG_TRUNC	0x1u
@@ -26,22 +26,28 @@ struct weft_msg {
 #define WEFT_MSG_EOF	0x4u
 
 /* flags of chan_send and chan_recv */
-#define WEFT_CHAN_NONBLOCK  0x1u
-#define WEFT_CHAN_PEEK	    0x2u
-#define WEFT_CHAN_WAITALL   0x4u
-#define WEFT_CHAN_CLOEXEC   0x8u /* received fds */
-#define WEFT_CHAN_PRIVATE   0x10u /* received fds go to the private table */
-#define WEFT_CHAN_CREDS	    0x20u /* send: identity of pid/identity fields is wanted (checked: must be the caller's own) */
+#define WEFT_CHAN_NONBLOCK 0x1u
+#define WEFT_CHAN_PEEK	   0x2u
+#define WEFT_CHAN_WAITALL  0x4u
+#define WEFT_CHAN_CLOEXEC  0x8u	 /* received fds */
+#define WEFT_CHAN_PRIVATE  0x10u /* received fds go to the private table */
+#define WEFT_CHAN_CREDS                                                                            \
+	0x20u /* send: identity of pid/identity fields is wanted (checked: must be the caller's    \
+		 own) */
 
 /* fd_ctl operations on channels, from 0x100. */
 enum weft_chan_op {
 	WEFT_CHAN_SHUTDOWN = 0x100, /* a: 1 read, 2 write, 3 both */
-	WEFT_CHAN_PEER,		    /* a: struct { u32 pid, identity; } * captured at creation, or set by SET_PEER */
-	WEFT_CHAN_SET_PEER,	    /* a: pid | (u64)authority fd << 32, b: identity: needs WEFT_RES_IDENT (servers/ipc) */
-	WEFT_CHAN_BUFFER,	    /* a: new send buffer size or 0 -> size */
-	WEFT_CHAN_TYPE,		    /* -> enum weft_chan_type */
-	WEFT_CHAN_OPEN_PEER,	    /* an end made with obj_create(CHANNEL, type, 1), whose peer is not open: makes a new peer end -> fd (private, cloexec). Before it, reads and
-				       writes are -ENOTCONN, readiness is OUT|HUP; after the first peer closed again before a byte was sent, likewise */
+	WEFT_CHAN_PEER,	     /* a: struct { u32 pid, identity; } * captured at creation, or set by
+				SET_PEER */
+	WEFT_CHAN_SET_PEER,  /* a: pid | (u64)authority fd << 32, b: identity: needs WEFT_RES_IDENT
+				(servers/ipc) */
+	WEFT_CHAN_BUFFER,    /* a: new send buffer size or 0 -> size */
+	WEFT_CHAN_TYPE,	     /* -> enum weft_chan_type */
+	WEFT_CHAN_OPEN_PEER, /* an end made with obj_create(CHANNEL, type, 1), whose peer is not
+				open: makes a new peer end -> fd (private, cloexec). Before it,
+				reads and writes are -ENOTCONN, readiness is OUT|HUP; after the
+				first peer closed again before a byte was sent, likewise */
 };
 
 #endif

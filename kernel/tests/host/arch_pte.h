@@ -4,10 +4,25 @@
 #define ARCH_PTE_H
 
 #define PTE_USED (1ul << 11)
-static inline pte_t arch_pte_make(u64 phys, u32 flags) { return phys | flags | PTE_USED; }
-static inline u64 arch_pte_phys(pte_t p) { return p & ~0xffful; }
-static inline u32 arch_pte_flags(pte_t p) { return p & 63; }
-static inline bool arch_pte_writable(pte_t p) { return p & ARCH_PTE_W; }
-static inline pte_t arch_pte_read_only(pte_t p) { return p & ~(pte_t)ARCH_PTE_W; }
+static inline pte_t arch_pte_make(u64 phys, u32 flags)
+{
+	return phys | flags | PTE_USED;
+}
+static inline u64 arch_pte_phys(pte_t p)
+{
+	return p & ~0xffful;
+}
+static inline u32 arch_pte_flags(pte_t p)
+{
+	return p & 63;
+}
+static inline bool arch_pte_writable(pte_t p)
+{
+	return p & ARCH_PTE_W;
+}
+static inline pte_t arch_pte_read_only(pte_t p)
+{
+	return p & ~(pte_t)ARCH_PTE_W;
+}
 
 #endif

@@ -22,9 +22,16 @@ struct arch_cpu {
 };
 
 extern struct cpu *host_cpu;
-static inline struct cpu *this_cpu(void) { return host_cpu; }
+static inline struct cpu *this_cpu(void)
+{
+	return host_cpu;
+}
 u64 arch_tsc(void);
-static inline void cpu_relax(void) { }
-static inline void arch_irq_window(void) { }
+static inline void cpu_relax(void)
+{
+}
+static inline void arch_irq_window(void)
+{
+}
 
 #endif

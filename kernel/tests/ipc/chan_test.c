@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Channels: bytes and borders, fds, half-closes, ends made later; and the collection of cycles against a model of reachability. */
+/* Channels: bytes and borders, fds, half-closes, ends made later; and the collection of cycles
+ * against a model of reachability. */
 #include "host.h"
 #include "ipc/chan_impl.h"
 
@@ -224,7 +225,11 @@ static void endpoints(void **state)
 	object_put(o[0]);
 	object_put(o[1]);
 	v = (struct weft_iov){U("hello"), 5};
-	m = (struct weft_msg){.iov = U(&v), .niov = 1, .dest = fd[1], .name = U("me"), .name_len = 2};
+	m = (struct weft_msg){.iov = U(&v),
+		.niov = 1,
+		.dest = fd[1],
+		.name = U("me"),
+		.name_len = 2};
 	assert_int_equal(sys_chan_send((u64)other, U(&m), 0), 5);
 	m.dest = -1;
 	assert_int_equal(sys_chan_send((u64)other, U(&m), 0), -EDESTADDRREQ);
@@ -242,8 +247,9 @@ static void endpoints(void **state)
 }
 
 /*
- * Random graphs: N pairs of channels, ends sent through ends, then fds closed at random. What a walk from the open fds through
- * queues does not reach must be gone after a collection, and nothing else.
+ * Random graphs: N pairs of channels, ends sent through ends, then fds closed at random. What a
+ * walk from the open fds through queues does not reach must be gone after a collection, and nothing
+ * else.
  */
 #define N 24
 static void cycles(void **state)
@@ -304,7 +310,8 @@ static void cycles(void **state)
 	}
 }
 
-/* A chain of queues, each holding the next: closing the first must not recurse as deep as the chain is long. */
+/* A chain of queues, each holding the next: closing the first must not recurse as deep as the chain
+ * is long. */
 static void long_chain(void **state)
 {
 	i32 c[2], next[2];
@@ -328,7 +335,8 @@ static void long_chain(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
-	const struct CMUnitTest tests[] = {T(stream_model), T(borders), T(fds_and_bytes), T(half_closes), T(made_later), T(endpoints), T(cycles), T(long_chain)};
+	const struct CMUnitTest tests[] = {T(stream_model), T(borders), T(fds_and_bytes),
+		T(half_closes), T(made_later), T(endpoints), T(cycles), T(long_chain)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

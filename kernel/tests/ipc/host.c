@@ -148,10 +148,13 @@ static i64 uio_copy(struct uio *u, char *kernel, u64 n, bool out)
 
 	n = MIN(n, u->left);
 	while (done < n) {
-		u64 base = u->iov[u->idx].base + u->at, k = MIN(u->iov[u->idx].len - u->at, n - done);
+		u64 base = u->iov[u->idx].base + u->at,
+		    k = MIN(u->iov[u->idx].len - u->at, n - done);
 
 		k = MIN(k, PAGE_SIZE - base % PAGE_SIZE);
-		if (k && (out ? copy_to_user(base, kernel + done, k) : copy_from_user(kernel + done, base, k)))
+		if (k &&
+			(out ? copy_to_user(base, kernel + done, k)
+			     : copy_from_user(kernel + done, base, k)))
 			return done ? (i64)done : -EFAULT;
 		done += k;
 		u->at += k;
@@ -410,7 +413,8 @@ static struct list *link_of(struct ktimer *t)
 {
 	return (struct list *)&t->child;
 }
-_Static_assert(offsetof(struct ktimer, next) == offsetof(struct ktimer, child) + 8, "used as a list");
+_Static_assert(offsetof(struct ktimer, next) == offsetof(struct ktimer, child) + 8,
+	"used as a list");
 
 void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *t))
 {

@@ -44,8 +44,10 @@ static void names(void **state)
 	assert_int_equal(ctl(ns, WEFT_NS_PUBLISH, "", (u64)ends[1]), -EINVAL);
 	assert_int_equal(ctl(ns, WEFT_NS_PUBLISH, "Up", (u64)ends[1]), -EINVAL);
 	assert_int_equal(ctl(ns, WEFT_NS_PUBLISH, "a/b", (u64)ends[1]), -EINVAL);
-	assert_int_equal(ctl(ns, WEFT_NS_PUBLISH, "a2345678901234567890123456789012", (u64)ends[1]), -ENAMETOOLONG);
-	assert_int_equal(ctl(ns, WEFT_NS_PUBLISH, "a234567890123456789012345678901", (u64)ends[1]), 0);
+	assert_int_equal(ctl(ns, WEFT_NS_PUBLISH, "a2345678901234567890123456789012", (u64)ends[1]),
+		-ENAMETOOLONG);
+	assert_int_equal(ctl(ns, WEFT_NS_PUBLISH, "a234567890123456789012345678901", (u64)ends[1]),
+		0);
 	assert_int_equal(ctl(plain, WEFT_NS_PUBLISH, "x", (u64)ends[1]), -EPERM);
 	assert_int_equal(ctl(-1, WEFT_NS_PUBLISH, "x", (u64)ends[1]), -EPERM);
 	assert_int_equal(ctl(ns, WEFT_NS_PUBLISH, "x", (u64)ends[0]), -EINVAL);
@@ -75,13 +77,14 @@ static void clone_and_enter(void **state)
 	assert_int_equal(ctl((i32)sub, WEFT_NS_ENTER, "", 0), 0);
 	assert_int_equal(ctl(-1, WEFT_NS_OPEN, "two.b-c_3", 0), -ENOENT);
 	assert_int_equal(ctl((i32)no_control, WEFT_NS_ENTER, "", 0), -EPERM); /* wider */
-	assert_int_equal(ctl((i32)all, WEFT_NS_ENTER, "", 0), 0);	       /* wider, but with CONTROL */
+	assert_int_equal(ctl((i32)all, WEFT_NS_ENTER, "", 0), 0); /* wider, but with CONTROL */
 	assert_int_equal(ctl(-1, WEFT_NS_NULL, "", 0), 0);
 	assert_int_equal(ctl(-1, WEFT_NS_OPEN, "one", 0), -ENOENT);
 	assert_int_equal(ctl((i32)no_control, WEFT_NS_ENTER, "", 0), -EPERM);
 }
 
-/* A name keeps its endpoint: without server and endpoint fds the scheme still waits for a successor. */
+/* A name keeps its endpoint: without server and endpoint fds the scheme still waits for a
+ * successor. */
 static void name_holds_endpoint(void **state)
 {
 	fd_close(p, ends[1]);

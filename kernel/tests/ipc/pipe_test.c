@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The pipe's ring against a model, atomic small writes, capacity, broken pipes, faults in the middle. */
+/* The pipe's ring against a model, atomic small writes, capacity, broken pipes, faults in the
+ * middle. */
 #include "host.h"
 
 static struct object *end[2];
@@ -75,7 +76,9 @@ static void random_model(void **state)
 			}
 		}
 		if (rand() & 1) {
-			i64 expect = n <= 4096 ? (n <= cap - len ? (i64)n : -EAGAIN) : len == cap ? -EAGAIN : (i64)MIN(n, cap - len);
+			i64 expect = n <= 4096 ? (n <= cap - len ? (i64)n : -EAGAIN)
+				: len == cap   ? -EAGAIN
+					       : (i64)MIN(n, cap - len);
 
 			for (u32 i = 0; i < n; i++)
 				in[i] = next + (u8)i;
@@ -196,7 +199,8 @@ static void blocking(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
-	const struct CMUnitTest tests[] = {T(random_model), T(ends), T(broken), T(faults), T(blocking)};
+	const struct CMUnitTest tests[] = {T(random_model), T(ends), T(broken), T(faults),
+		T(blocking)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Poll sets: level, edge, one-shot, exclusive, nested; closed objects; cost by what is ready and not by what is watched. */
+/* Poll sets: level, edge, one-shot, exclusive, nested; closed objects; cost by what is ready and
+ * not by what is watched. */
 #include "host.h"
 
 static struct process *p;
@@ -21,7 +22,9 @@ static void thing_destroy(struct object *o)
 	free(container_of(o, struct thing, obj));
 }
 
-static const struct obj_ops thing_ops = {.name = "thing", .ready = thing_ready, .destroy = thing_destroy};
+static const struct obj_ops thing_ops = {.name = "thing",
+	.ready = thing_ready,
+	.destroy = thing_destroy};
 
 static i32 thing(struct thing **out)
 {
@@ -98,8 +101,8 @@ static void level_edge_oneshot(void **state)
 	assert_int_equal(now(s, ev, 4), 3);
 	assert_int_equal(now(s, ev, 4), 1); /* the level one */
 	assert_int_equal(ev[0].data, 10);
-	raise_bits(t[1], WEFT_POLLIN);	    /* an edge though the bit was set */
-	raise_bits(t[2], WEFT_POLLIN);	    /* disarmed */
+	raise_bits(t[1], WEFT_POLLIN); /* an edge though the bit was set */
+	raise_bits(t[2], WEFT_POLLIN); /* disarmed */
 	assert_int_equal(now(s, ev, 4), 2);
 	t[0]->bits = 0;
 	assert_int_equal(now(s, ev, 4), 0);
@@ -145,7 +148,8 @@ static void nested(void **state)
 
 	for (u32 i = 0; i < 8; i++)
 		s[i] = set();
-	assert_int_equal(ctl(s[0], WEFT_POLL_ADD, s[0], WEFT_POLLIN, 0), -EINVAL); /* as Linux has it */
+	assert_int_equal(ctl(s[0], WEFT_POLL_ADD, s[0], WEFT_POLLIN, 0),
+		-EINVAL); /* as Linux has it */
 	assert_int_equal(ctl(s[0], WEFT_POLL_ADD, fd, WEFT_POLLIN, 7), 0);
 	for (u32 i = 1; i < 5; i++)
 		assert_int_equal(ctl(s[i], WEFT_POLL_ADD, s[i - 1], WEFT_POLLIN, i), 0);
@@ -158,7 +162,8 @@ static void nested(void **state)
 	assert_int_equal(now(s[4], ev, 4), 0); /* the truth is asked all the way down */
 	assert_int_equal(ctl(s[5], WEFT_POLL_ADD, s[4], WEFT_POLLIN, 0), 0);
 	assert_int_equal(ctl(s[6], WEFT_POLL_ADD, s[5], WEFT_POLLIN, 0), -ELOOP);
-	assert_int_equal(ctl(s[6], WEFT_POLL_ADD, s[7], WEFT_POLLIN | WEFT_POLLEXCLUSIVE, 0), -EINVAL);
+	assert_int_equal(ctl(s[6], WEFT_POLL_ADD, s[7], WEFT_POLLIN | WEFT_POLLEXCLUSIVE, 0),
+		-EINVAL);
 }
 
 static void thousands(void **state)
@@ -212,7 +217,9 @@ static void exclusive_wakes_one(void **state)
 	for (u64 i = 0; i < 3; i++) {
 		wt.s[i] = set();
 		wt.got[i] = -1;
-		assert_int_equal(ctl(wt.s[i], WEFT_POLL_ADD, fd, WEFT_POLLIN | WEFT_POLLEXCLUSIVE | WEFT_POLLET, i), 0);
+		assert_int_equal(ctl(wt.s[i], WEFT_POLL_ADD, fd,
+					 WEFT_POLLIN | WEFT_POLLEXCLUSIVE | WEFT_POLLET, i),
+			0);
 		host_thread(p, waiter, (void *)i);
 	}
 	host_pass_time(10);
@@ -228,7 +235,8 @@ static void exclusive_wakes_one(void **state)
 
 static void poller(void *arg)
 {
-	struct weft_pollfd f[2] = {{.fd = wt.s[0], .events = WEFT_POLLIN}, {.fd = wt.s[1], .events = WEFT_POLLIN}};
+	struct weft_pollfd f[2] = {{.fd = wt.s[0], .events = WEFT_POLLIN},
+		{.fd = wt.s[1], .events = WEFT_POLLIN}};
 
 	wt.got[0] = sys_fd_poll(U(f), 2, host_time + 5000);
 	wt.got[1] = f[0].revents;
@@ -269,7 +277,8 @@ static void fd_poll_blocks(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
-	const struct CMUnitTest tests[] = {T(level_edge_oneshot), T(closed_while_watched), T(nested), T(thousands), T(exclusive_wakes_one), T(fd_poll_blocks)};
+	const struct CMUnitTest tests[] = {T(level_edge_oneshot), T(closed_while_watched),
+		T(nested), T(thousands), T(exclusive_wakes_one), T(fd_poll_blocks)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

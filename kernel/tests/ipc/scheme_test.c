@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests from end to end on the host: validation, replies that are wrong, redelivery, cancel, deaths of either side, limits. */
+/* Requests from end to end on the host: validation, replies that are wrong, redelivery, cancel,
+ * deaths of either side, limits. */
 #include "host.h"
 #include "ipc/scheme_impl.h"
 
@@ -11,7 +12,11 @@ static int setup(void **state)
 {
 	struct weft_res all = {.kinds = WEFT_RES_ALL, .len = ~0ul};
 	struct weft_scheme_limits l = {.orphan_ns = 1000000, .max_requests = 8};
-	struct weft_reply_fd f = {.kind = WEFT_REPLY_NEW, .fd = -1, .rights = WEFT_RIGHT_ALL, .handle = 42, .attr = {.ino = 4242}};
+	struct weft_reply_fd f = {.kind = WEFT_REPLY_NEW,
+		.fd = -1,
+		.rights = WEFT_RIGHT_ALL,
+		.handle = 42,
+		.attr = {.ino = 4242}};
 	struct resource *r;
 	i32 ends[2], hs;
 
@@ -152,7 +157,8 @@ static i64 copies(struct weft_sqe *e, struct weft_cqe *c)
 
 	IS(e->nbufs, 2);
 	IS(e->len[0], 5000);
-	IS(sys_req_copy(fd, e->tag, 0, 0, U(server_mem), 8192), 5000); /* clamped to what was declared */
+	IS(sys_req_copy(fd, e->tag, 0, 0, U(server_mem), 8192),
+		5000); /* clamped to what was declared */
 	IS(server_mem[4999], 'z');
 	IS(sys_req_copy(fd, e->tag, 0, 5000, U(server_mem), 1), 0);
 	IS(sys_req_copy(fd, e->tag, 0, 5001, U(server_mem), 1), -EINVAL);
@@ -172,7 +178,8 @@ static void buffers(void **state)
 	char *in = calloc(1, 5000), out[4] = "....";
 
 	in[4999] = 'z';
-	call = (struct call){.q.nbufs = 2, .b = {{U(in), 5000, WEFT_BUF_IN}, {U(out), 4, WEFT_BUF_OUT}}};
+	call = (struct call){.q.nbufs = 2,
+		.b = {{U(in), 5000, WEFT_BUF_IN}, {U(out), 4, WEFT_BUF_OUT}}};
 	go(copies);
 	assert_int_equal(call.result, 7);
 	assert_memory_equal(out, "..ok", 4);
@@ -233,7 +240,8 @@ static void bad_buffer(void **state)
 
 static i64 twice(struct weft_sqe *e, struct weft_cqe *c)
 {
-	struct weft_cqe two[3] = {{.tag = e->tag, .result = 1}, {.tag = e->tag, .result = 2}, {.tag = 0, .result = 3}};
+	struct weft_cqe two[3] = {{.tag = e->tag, .result = 1}, {.tag = e->tag, .result = 2},
+		{.tag = 0, .result = 3}};
 
 	IS(sys_scheme_serve((u64)sfd, U(two), 3, 0, 0, 0), 0);
 	return 4;
@@ -259,8 +267,15 @@ static void fds_given(void **state)
 {
 	i32 got[2] = {-1, -1};
 
-	give[0] = (struct weft_reply_fd){.kind = WEFT_REPLY_NEW, .fd = -1, .rights = WEFT_RIGHT_READ, .handle = 50, .status = 2};
-	give[1] = (struct weft_reply_fd){.kind = WEFT_REPLY_NEW, .fd = -1, .rights = WEFT_RIGHT_READ, .handle = 51};
+	give[0] = (struct weft_reply_fd){.kind = WEFT_REPLY_NEW,
+		.fd = -1,
+		.rights = WEFT_RIGHT_READ,
+		.handle = 50,
+		.status = 2};
+	give[1] = (struct weft_reply_fd){.kind = WEFT_REPLY_NEW,
+		.fd = -1,
+		.rights = WEFT_RIGHT_READ,
+		.handle = 51};
 	call = (struct call){.q.max_fds = 1, .q.fds_out = U(got)};
 	go(gives);
 	assert_int_equal(call.result, 5);
@@ -543,8 +558,9 @@ static void server_memory_absent(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
-	const struct CMUnitTest tests[] = {T(round_trip), T(bad_calls), T(buffers), T(redelivery), T(bad_buffer), T(replies_twice), T(fds_given),
-		T(read_result_checked), T(cancel), T(client_dies), T(deaths_of_the_server), T(limit), T(kernel_requests), T(readiness),
+	const struct CMUnitTest tests[] = {T(round_trip), T(bad_calls), T(buffers), T(redelivery),
+		T(bad_buffer), T(replies_twice), T(fds_given), T(read_result_checked), T(cancel),
+		T(client_dies), T(deaths_of_the_server), T(limit), T(kernel_requests), T(readiness),
 		T(server_memory_absent)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tag table against a model: no tag comes twice, a dead one finds nothing, growth keeps what is there. */
+/* The tag table against a model: no tag comes twice, a dead one finds nothing, growth keeps what is
+ * there. */
 #include "host.h"
 #include "ipc/scheme_impl.h"
 

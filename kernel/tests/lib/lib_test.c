@@ -9,16 +9,16 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define memcpy k_memcpy
-#define memmove k_memmove
-#define memset k_memset
-#define memcmp k_memcmp
-#define strlen k_strlen
-#define strcmp k_strcmp
-#define strncmp k_strncmp
-#define strlcpy k_strlcpy
+#define memcpy	  k_memcpy
+#define memmove	  k_memmove
+#define memset	  k_memset
+#define memcmp	  k_memcmp
+#define strlen	  k_strlen
+#define strcmp	  k_strcmp
+#define strncmp	  k_strncmp
+#define strlcpy	  k_strlcpy
 #define vsnprintf k_vsnprintf
-#define snprintf k_snprintf
+#define snprintf  k_snprintf
 #include "lib/string.c"
 #include "lib/printf.c"
 #undef memcpy
@@ -30,12 +30,12 @@
 #undef strncmp
 #undef snprintf
 
-#define AGREE(...)                                                          \
-	do {                                                                \
-		char ours[256], theirs[256];                                \
-		int n = k_snprintf(ours, sizeof(ours), __VA_ARGS__);        \
-		assert_int_equal(n, snprintf(theirs, sizeof(theirs), __VA_ARGS__)); \
-		assert_string_equal(ours, theirs);                          \
+#define AGREE(...)                                                                                 \
+	do {                                                                                       \
+		char ours[256], theirs[256];                                                       \
+		int n = k_snprintf(ours, sizeof(ours), __VA_ARGS__);                               \
+		assert_int_equal(n, snprintf(theirs, sizeof(theirs), __VA_ARGS__));                \
+		assert_string_equal(ours, theirs);                                                 \
 	} while (0)
 
 static void test_format(void **state)
@@ -98,7 +98,8 @@ static void test_strings(void **state)
 	(void)state;
 	assert_int_equal(k_strlen(""), 0);
 	assert_int_equal(k_strlen("abc"), 3);
-	assert_true(k_strcmp("a", "b") < 0 && k_strcmp("b", "a") > 0 && k_strcmp("a", "a") == 0 && k_strcmp("a", "ab") < 0);
+	assert_true(k_strcmp("a", "b") < 0 && k_strcmp("b", "a") > 0 && k_strcmp("a", "a") == 0 &&
+		k_strcmp("a", "ab") < 0);
 	assert_true(k_strcmp("\x80", "a") > 0);
 	assert_int_equal(k_strncmp("abcd", "abxy", 2), 0);
 	assert_true(k_strncmp("abcd", "abxy", 3) < 0);

@@ -71,7 +71,7 @@ static void frames_random(void **state)
 	struct {
 		struct frame *f;
 		u32 order;
-	} held[200] = { 0 };
+	} held[200] = {0};
 	u64 before;
 
 	host_reset();
@@ -153,7 +153,7 @@ static void slab_random(void **state)
 	struct {
 		u8 *p;
 		size_t n;
-	} held[500] = { 0 };
+	} held[500] = {0};
 	u64 before;
 
 	host_reset();
@@ -224,7 +224,8 @@ static void kernel_stacks(void **state)
 		assert_true(top[i]);
 		assert_int_equal(top[i] % PAGE_SIZE, 0);
 		for (u32 j = 0; j < i; j++)
-			assert_true(top[j] + KSTACK_SIZE + PAGE_SIZE <= top[i] || top[i] + KSTACK_SIZE + PAGE_SIZE <= top[j]);
+			assert_true(top[j] + KSTACK_SIZE + PAGE_SIZE <= top[i] ||
+				top[i] + KSTACK_SIZE + PAGE_SIZE <= top[j]);
 	}
 	assert_true(frames_free <= before - 300 * KSTACK_SIZE / PAGE_SIZE);
 	for (u32 i = 0; i < 300; i++)
@@ -236,7 +237,7 @@ static void kernel_stacks(void **state)
 static void radix_random(void **state)
 {
 	static u8 there[4096];
-	struct radix r = { 0 };
+	struct radix r = {0};
 	u64 count = 0, bytes;
 
 	host_reset();
@@ -265,7 +266,8 @@ static void radix_random(void **state)
 		assert_int_equal(idx, k * k * k);
 		assert_ptr_equal(p, &there[k]);
 		assert_ptr_equal(radix_get(&r, idx), p);
-		assert_null(radix_get(&r, idx + 1 == (k + 1) * (k + 1) * (k + 1) ? idx + 2 : idx + 1));
+		assert_null(
+			radix_get(&r, idx + 1 == (k + 1) * (k + 1) * (k + 1) ? idx + 2 : idx + 1));
 	}
 	for (u64 j = k; j < 4096; j++)
 		assert_false(there[j]);
@@ -279,7 +281,7 @@ static void radix_random(void **state)
 
 static void radix_edges(void **state)
 {
-	struct radix r = { 0 };
+	struct radix r = {0};
 	u64 idx = 0;
 	int x;
 
@@ -300,7 +302,7 @@ static void radix_edges(void **state)
 
 static void radix_no_memory(void **state)
 {
-	struct radix r = { 0 };
+	struct radix r = {0};
 	struct frame *last = NULL, *f;
 	int x;
 
@@ -326,10 +328,18 @@ static void radix_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames_all_and_back), cmocka_unit_test(frames_merge),	cmocka_unit_test(frames_reserved),
-		cmocka_unit_test(frames_random),       cmocka_unit_test(zero_pool),	cmocka_unit_test(slab_sizes),
-		cmocka_unit_test(slab_random),	       cmocka_unit_test(slab_exhausted), cmocka_unit_test(realloc_zero),
-		cmocka_unit_test(kernel_stacks),       cmocka_unit_test(radix_random),	cmocka_unit_test(radix_edges),
+		cmocka_unit_test(frames_all_and_back),
+		cmocka_unit_test(frames_merge),
+		cmocka_unit_test(frames_reserved),
+		cmocka_unit_test(frames_random),
+		cmocka_unit_test(zero_pool),
+		cmocka_unit_test(slab_sizes),
+		cmocka_unit_test(slab_random),
+		cmocka_unit_test(slab_exhausted),
+		cmocka_unit_test(realloc_zero),
+		cmocka_unit_test(kernel_stacks),
+		cmocka_unit_test(radix_random),
+		cmocka_unit_test(radix_edges),
 		cmocka_unit_test(radix_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

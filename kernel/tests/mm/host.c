@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The shims. Page tables are 512-entry leaves in a list per address space; the TLB keeps what an access has used until it is flushed. */
+/* The shims. Page tables are 512-entry leaves in a list per address space; the TLB keeps what an
+ * access has used until it is flushed. */
 #include "host.h"
 #include <sys/mman.h>
 
@@ -18,10 +19,10 @@ struct tlb_entry {
 
 struct boot_info boot_info;
 u64 object_count[WEFT_OBJ_COUNT], realtime_off = 1000000;
-struct list process_list = { &process_list, &process_list };
+struct list process_list = {&process_list, &process_list};
 struct identity *identity_system;
 static struct cpu cpu0;
-struct cpu *host_cpu = &cpu0, *cpus[1] = { &cpu0 };
+struct cpu *host_cpu = &cpu0, *cpus[1] = {&cpu0};
 u32 ncpus = 1;
 void (*host_on_drop)(void);
 u32 host_flushes;
@@ -42,7 +43,9 @@ static void tlb_clear(void)
 void host_reset(void)
 {
 	if (!ram) {
-		ram = mmap((void *)DIRECT_MAP, 0x100000 + RAM_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+		ram = mmap((void *)DIRECT_MAP, 0x100000 + RAM_PAGES * PAGE_SIZE,
+			PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			-1, 0);
 		assert_ptr_equal(ram, (void *)DIRECT_MAP);
 	}
 	memset(&boot_info, 0, sizeof(boot_info));
@@ -51,9 +54,10 @@ void host_reset(void)
 	memset(&thr, 0, sizeof(thr));
 	memset(&mm_stats, 0, sizeof(mm_stats));
 	boot_info.nranges = 3;
-	boot_info.ranges[0] = (struct boot_range){ 0x100000, 0x200000, 1 };
-	boot_info.ranges[1] = (struct boot_range){ 0x300000, 0x2000, 101 };
-	boot_info.ranges[2] = (struct boot_range){ 0x302000, 0x100000 + RAM_PAGES * PAGE_SIZE - 0x302000, 1 };
+	boot_info.ranges[0] = (struct boot_range){0x100000, 0x200000, 1};
+	boot_info.ranges[1] = (struct boot_range){0x300000, 0x2000, 101};
+	boot_info.ranges[2] =
+		(struct boot_range){0x302000, 0x100000 + RAM_PAGES * PAGE_SIZE - 0x302000, 1};
 	boot_info.kernel_phys_start = 0x200000;
 	boot_info.kernel_phys_end = 0x280000;
 	boot_info.archive_phys = 0x300000;
@@ -87,7 +91,7 @@ u64 host_free(void)
 
 int arch_as_init(struct arch_as *a)
 {
-	*a = (struct arch_as){ 0 };
+	*a = (struct arch_as){0};
 	return 0;
 }
 
@@ -135,7 +139,8 @@ pte_t *arch_pte_next(struct arch_as *a, u64 *addr, u64 end)
 	struct leaf *best = NULL;
 
 	for (struct leaf *l = (void *)a->root; l; l = l->next)
-		if (l->base + ARCH_PTE_SPAN > *addr && l->base < end && (!best || l->base < best->base))
+		if (l->base + ARCH_PTE_SPAN > *addr && l->base < end &&
+			(!best || l->base < best->base))
 			best = l;
 	if (!best)
 		return NULL;
@@ -220,11 +225,12 @@ static char *access(struct as *a, u64 addr, bool write, u32 *cause)
 	for (u32 tries = 0; tries < 10; tries++) {
 		pte_t *p;
 
-		if (t->valid && t->page == page && (t->flags & ARCH_PTE_R) && (!write || (t->flags & ARCH_PTE_W)))
+		if (t->valid && t->page == page && (t->flags & ARCH_PTE_R) &&
+			(!write || (t->flags & ARCH_PTE_W)))
 			return (char *)phys_to_virt(t->phys) + (addr - page);
 		p = arch_pte(&a->arch, page, false);
 		if (p && *p && !(t->valid && t->page == page)) {
-			*t = (struct tlb_entry){ true, page, arch_pte_phys(*p), arch_pte_flags(*p) };
+			*t = (struct tlb_entry){true, page, arch_pte_phys(*p), arch_pte_flags(*p)};
 			if ((t->flags & ARCH_PTE_R) && (!write || (t->flags & ARCH_PTE_W)))
 				continue;
 		}
@@ -261,19 +267,24 @@ u32 host_write(struct as *a, u64 addr, u64 value)
 	return cause;
 }
 
-static bool is_user(const void *p) { return (u64)p < USER_LIMIT; }
+static bool is_user(const void *p)
+{
+	return (u64)p < USER_LIMIT;
+}
 
 u64 arch_copy_user(void *to, const void *from, u64 n)
 {
 	while (n) {
-		u64 part = MIN(n, PAGE_SIZE - ((is_user(to) ? (u64)to : (u64)from) & (PAGE_SIZE - 1)));
+		u64 part =
+			MIN(n, PAGE_SIZE - ((is_user(to) ? (u64)to : (u64)from) & (PAGE_SIZE - 1)));
 		const void *f = from;
 		void *t = to;
 		u32 cause;
 
 		assert_true(is_user(to) != is_user(from));
 		if (cpu0.arch.nofault) {
-			struct tlb_entry *e = &tlb[((is_user(to) ? (u64)to : (u64)from) >> PAGE_SHIFT) % TLB];
+			struct tlb_entry *e =
+				&tlb[((is_user(to) ? (u64)to : (u64)from) >> PAGE_SHIFT) % TLB];
 			e->valid = false;
 			if (!as_peek(cpu0.as, is_user(to) ? (u64)to : (u64)from, is_user(to)))
 				return n;
@@ -306,7 +317,9 @@ size_t strlcpy(char *d, const char *s, size_t n)
 	return len;
 }
 
-void klog(const char *fmt, ...) { }
+void klog(const char *fmt, ...)
+{
+}
 void panic(const char *fmt, ...)
 {
 	va_list ap;
@@ -322,15 +335,39 @@ void bkl_drop(void)
 	if (host_on_drop)
 		host_on_drop();
 }
-void bkl_retake(void) { cpu0.lock_depth++; }
-u64 now_ns(void) { return test_clock += 1000; }
-void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *t)) { t->fn = fn; }
-void ktimer_arm(struct ktimer *t, u64 deadline) { }
-void ktimer_cancel(struct ktimer *t) { }
-void sched_yield(void) { }
-u32 waitq_wake(struct waitq *q, u32 n, int result) { return 0; }
-bool thread_interrupted(struct thread *t) { return false; }
-void process_kill(struct process *p, u32 status) { p->exiting = true; }
+void bkl_retake(void)
+{
+	cpu0.lock_depth++;
+}
+u64 now_ns(void)
+{
+	return test_clock += 1000;
+}
+void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *t))
+{
+	t->fn = fn;
+}
+void ktimer_arm(struct ktimer *t, u64 deadline)
+{
+}
+void ktimer_cancel(struct ktimer *t)
+{
+}
+void sched_yield(void)
+{
+}
+u32 waitq_wake(struct waitq *q, u32 n, int result)
+{
+	return 0;
+}
+bool thread_interrupted(struct thread *t)
+{
+	return false;
+}
+void process_kill(struct process *p, u32 status)
+{
+	p->exiting = true;
+}
 int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 {
 	if (!host_serve() && deadline == (u64)WEFT_FOREVER)
@@ -340,11 +377,14 @@ int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 
 void object_init(struct object *o, u32 type, const struct obj_ops *ops)
 {
-	*o = (struct object){ .ops = ops, .type = type, .refs = 1, .id = ++next_id };
+	*o = (struct object){.ops = ops, .type = type, .refs = 1, .id = ++next_id};
 	list_init(&o->watchers);
 	object_count[type]++;
 }
-void object_get(struct object *o) { o->refs++; }
+void object_get(struct object *o)
+{
+	o->refs++;
+}
 void object_put(struct object *o)
 {
 	if (!o)
@@ -380,7 +420,7 @@ i32 fd_install(struct process *p, struct object *o, u32 rights, u32 flags)
 {
 	for (i32 i = 0; i < (i32)ARRAY_SIZE(fds); i++)
 		if (!fds[i].o) {
-			fds[i] = (struct fd_entry){ .o = o, .rights = rights };
+			fds[i] = (struct fd_entry){.o = o, .rights = rights};
 			object_get(o);
 			o->fds++;
 			return i;
@@ -426,11 +466,17 @@ static struct queued {
 } queue[128];
 static u32 nqueue;
 static struct as *server_as;
-#define SERVER_BUF 0x8000000ul
+#define SERVER_BUF     0x8000000ul
 #define SERVER_BUF_LEN (128 * PAGE_SIZE)
 
-void scheme_get(struct scheme *s) { s->refs++; }
-void scheme_put(struct scheme *s) { s->refs--; }
+void scheme_get(struct scheme *s)
+{
+	s->refs++;
+}
+void scheme_put(struct scheme *s)
+{
+	s->refs--;
+}
 struct scheme *scheme_of_server_fd(i32 fd)
 {
 	if (fd != 40)
@@ -438,12 +484,13 @@ struct scheme *scheme_of_server_fd(i32 fd)
 	scheme.refs++;
 	return &scheme;
 }
-int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6], void (*fn)(void *arg, i64 result), void *arg)
+int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6],
+	void (*fn)(void *arg, i64 result), void *arg)
 {
 	assert_ptr_equal(s, &scheme);
 	assert_int_equal(handle, 42);
 	assert_true(nqueue < ARRAY_SIZE(queue));
-	queue[nqueue] = (struct queued){ .op = op, .fn = fn, .arg = arg };
+	queue[nqueue] = (struct queued){.op = op, .fn = fn, .arg = arg};
 	memcpy(queue[nqueue++].args, args, sizeof(queue[0].args));
 	return 0;
 }
@@ -465,7 +512,9 @@ void host_server(u64 pages)
 	for (u64 i = 0; i < server.size; i++)
 		server.disk[i] = (u8)(i * 7 + i / PAGE_SIZE);
 	server_as = as_create_empty();
-	assert_int_equal(as_map(server_as, &at, SERVER_BUF_LEN, WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_MAP_FIXED, NULL, 0), 0);
+	assert_int_equal(as_map(server_as, &at, SERVER_BUF_LEN,
+				 WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_MAP_FIXED, NULL, 0),
+		0);
 	assert_int_equal(pager_create(&scheme, 42, server.size, 0, &m), 0);
 	server.m = m;
 }

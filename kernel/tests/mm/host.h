@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A machine for the memory code on the host: RAM, page tables, a TLB, objects, fds, and a server for pagers. */
+/* A machine for the memory code on the host: RAM, page tables, a TLB, objects, fds, and a server
+ * for pagers. */
 #ifndef TEST_MM_HOST_H
 #define TEST_MM_HOST_H
 
@@ -20,10 +21,12 @@
 #include <kernel/ipc.h>
 
 #define RAM_PAGES 4096ul
-#define USER_LIMIT 0x10000000000ul /* lower addresses are user addresses to arch_copy_user; the host uses none of them */
+#define USER_LIMIT                                                                                 \
+	0x10000000000ul /* lower addresses are user addresses to arch_copy_user; the host uses     \
+			   none of them */
 
-void host_reset(void);	 /* a fresh machine */
-u64 host_free(void);	 /* free frames, and tables given back */
+void host_reset(void);		   /* a fresh machine */
+u64 host_free(void);		   /* free frames, and tables given back */
 extern void (*host_on_drop)(void); /* runs where the BKL is dropped */
 extern u32 host_flushes;
 
@@ -33,10 +36,10 @@ u32 host_write(struct as *a, u64 addr, u64 value);
 
 /* The pager's server: queued requests are served when a thread blocks, or by host_serve. */
 struct server {
-	u8 *disk;	    /* contents of the one file it has */
+	u8 *disk; /* contents of the one file it has */
 	u64 size;
 	bool refuse_in, refuse_reserve, refuse_out, silent; /* silent: replies without supplying */
-	bool die_once;	    /* the next request comes back with -WEFT_EREDELIVER */
+	bool die_once; /* the next request comes back with -WEFT_EREDELIVER */
 	u32 page_ins, reserves, page_outs, idles;
 	struct memobj *m;
 };

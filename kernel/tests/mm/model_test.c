@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random sequences of map, unmap, protect, remap, write, resize, fork and exit in several address spaces over several objects, compared page
- * by page with a model that knows nothing of frames. Accesses go through a TLB that forgets only what it was told to flush.
+ * Random sequences of map, unmap, protect, remap, write, resize, fork and exit in several address
+ * spaces over several objects, compared page by page with a model that knows nothing of frames.
+ * Accesses go through a TLB that forgets only what it was told to flush.
  */
 #include "host.h"
 
-#define BASE 0x10000000ul
-#define PAGES 96u
-#define SPACES 4u
+#define BASE	0x10000000ul
+#define PAGES	96u
+#define SPACES	4u
 #define OBJECTS 64u
-#define OPAGES 24u
+#define OPAGES	24u
 
 struct mobj {
 	struct memobj *m; /* NULL: free; mapped only: no reference of ours */
@@ -48,7 +49,10 @@ static void forget(struct mpage *p)
 static void compare_page(struct mspace *s, u32 i)
 {
 	struct mpage *p = &s->p[i];
-	u32 want = !p->mapped ? WEFT_CAUSE_PAGE : !p->prot ? WEFT_CAUSE_ACCESS : p->obj >= 0 && p->opage >= objs[p->obj].size ? WEFT_CAUSE_BEYOND : 0;
+	u32 want = !p->mapped				       ? WEFT_CAUSE_PAGE
+		: !p->prot				       ? WEFT_CAUSE_ACCESS
+		: p->obj >= 0 && p->opage >= objs[p->obj].size ? WEFT_CAUSE_BEYOND
+							       : 0;
 	u64 v = 0, expect;
 
 	assert_int_equal(host_read(s->as, BASE + i * PAGE_SIZE, &v), want);
@@ -74,8 +78,10 @@ static void do_map(struct mspace *s, u32 first, u32 n)
 	if (obj >= 0)
 		opage = rnd(OPAGES - 1);
 	n = MIN(n, OPAGES - opage);
-	assert_int_equal(as_map(s->as, &addr, n * PAGE_SIZE, prot | WEFT_MAP_FIXED | (shared ? WEFT_MAP_SHARED : 0), obj >= 0 ? objs[obj].m : NULL,
-				opage * PAGE_SIZE), 0);
+	assert_int_equal(as_map(s->as, &addr, n * PAGE_SIZE,
+				 prot | WEFT_MAP_FIXED | (shared ? WEFT_MAP_SHARED : 0),
+				 obj >= 0 ? objs[obj].m : NULL, opage * PAGE_SIZE),
+		0);
 	for (u32 i = 0; i < n; i++)
 		forget(&s->p[first + i]);
 	if (obj < 0 && shared) {
@@ -86,7 +92,11 @@ static void do_map(struct mspace *s, u32 first, u32 n)
 		objs[obj].size = n;
 	}
 	for (u32 i = 0; i < n; i++) {
-		s->p[first + i] = (struct mpage){ .mapped = true, .shared = shared, .prot = prot, .opage = opage + i, .obj = obj };
+		s->p[first + i] = (struct mpage){.mapped = true,
+			.shared = shared,
+			.prot = prot,
+			.opage = opage + i,
+			.obj = obj};
 		if (obj >= 0)
 			objs[obj].maps++;
 	}
@@ -96,8 +106,10 @@ static void do_write(struct mspace *s, u32 i)
 {
 	struct mpage *p = &s->p[i];
 	u64 v = seed | 1;
-	u32 want = !p->mapped ? WEFT_CAUSE_PAGE : !(p->prot & WEFT_PROT_WRITE) ? WEFT_CAUSE_ACCESS
-		 : p->obj >= 0 && p->opage >= objs[p->obj].size ? WEFT_CAUSE_BEYOND : 0;
+	u32 want = !p->mapped				       ? WEFT_CAUSE_PAGE
+		: !(p->prot & WEFT_PROT_WRITE)		       ? WEFT_CAUSE_ACCESS
+		: p->obj >= 0 && p->opage >= objs[p->obj].size ? WEFT_CAUSE_BEYOND
+							       : 0;
 
 	assert_int_equal(host_write(s->as, BASE + i * PAGE_SIZE, v), want);
 	if (want)
@@ -117,7 +129,8 @@ static void do_protect(struct mspace *s, u32 first, u32 n)
 
 	for (u32 i = 0; i < n; i++)
 		hole |= !s->p[first + i].mapped;
-	assert_int_equal(as_protect(s->as, BASE + first * PAGE_SIZE, n * PAGE_SIZE, prot), hole ? -ENOMEM : 0);
+	assert_int_equal(as_protect(s->as, BASE + first * PAGE_SIZE, n * PAGE_SIZE, prot),
+		hole ? -ENOMEM : 0);
 	for (u32 i = 0; i < n && !hole; i++)
 		s->p[first + i].prot = prot;
 }
@@ -128,7 +141,9 @@ static void do_dontneed(struct mspace *s, u32 first, u32 n)
 
 	for (u32 i = 0; i < n; i++)
 		hole |= !s->p[first + i].mapped;
-	assert_int_equal(as_advise(s->as, BASE + first * PAGE_SIZE, n * PAGE_SIZE, WEFT_ADV_DONTNEED), hole ? -ENOMEM : 0);
+	assert_int_equal(as_advise(s->as, BASE + first * PAGE_SIZE, n * PAGE_SIZE,
+				 WEFT_ADV_DONTNEED),
+		hole ? -ENOMEM : 0);
 	for (u32 i = 0; i < n && !hole; i++) {
 		s->p[first + i].own = false;
 		s->p[first + i].val = 0;
@@ -168,7 +183,9 @@ static void do_move(struct mspace *s, u32 first, u32 n, u32 to)
 		want = -EFAULT;
 	else if (BASE + (first + n) * PAGE_SIZE > v->end)
 		want = -EFAULT;
-	assert_int_equal(as_remap(s->as, BASE + first * PAGE_SIZE, n * PAGE_SIZE, n * PAGE_SIZE, WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED, &at), want);
+	assert_int_equal(as_remap(s->as, BASE + first * PAGE_SIZE, n * PAGE_SIZE, n * PAGE_SIZE,
+				 WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED, &at),
+		want);
 	if (want)
 		return;
 	for (u32 i = 0; i < n; i++) {
@@ -311,7 +328,7 @@ static void random_sequences(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(random_sequences) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(random_sequences)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory objects without a pager: streams, size, seals, clones, shared and private mappings, DMA and pins. */
+/* Memory objects without a pager: streams, size, seals, clones, shared and private mappings, DMA
+ * and pins. */
 #include "host.h"
 
-#define RW (WEFT_PROT_READ | WEFT_PROT_WRITE)
+#define RW   (WEFT_PROT_READ | WEFT_PROT_WRITE)
 #define BASE 0x10000000ul
 
 static struct as *a;
@@ -138,15 +139,20 @@ static void seals(void **state)
 	u64 addr = BASE, s;
 
 	s = map(m, BASE, 1, RW | WEFT_MAP_SHARED, 0);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_WRITE, 0, 0), -EBUSY);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_WRITE, 0, 0),
+		-EBUSY);
 	assert_int_equal(as_unmap(a, s, PAGE_SIZE), 0);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_READ, WEFT_MEM_ADD_SEALS, F_SEAL_WRITE, 0, 0), -EPERM);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_READ, WEFT_MEM_ADD_SEALS, F_SEAL_WRITE, 0, 0),
+		-EPERM);
 	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, 0x100, 0, 0), -EINVAL);
 	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_GROW, 0, 0), 0);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_RESIZE, 2 * PAGE_SIZE, 0, 0), -EPERM);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_RESIZE, 2 * PAGE_SIZE, 0, 0),
+		-EPERM);
 	assert_int_equal(wr(m, PAGE_SIZE - 2, "abcd", 4, 0), 2);
 	assert_int_equal(wr(m, PAGE_SIZE, "abcd", 4, 0), -EPERM);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_WRITE, 0, 0), 0);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS,
+				 F_SEAL_SHRINK | F_SEAL_WRITE, 0, 0),
+		0);
 	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_RESIZE, 0, 0, 0), -EPERM);
 	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_PUNCH, 0, 10, 0), -EPERM);
 	assert_int_equal(wr(m, 0, "a", 1, 0), -EPERM);
@@ -155,7 +161,8 @@ static void seals(void **state)
 	assert_int_equal(as_protect(a, addr, PAGE_SIZE, RW), -EACCES);
 	map(m, 0, 1, RW, 0);
 	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_SEAL, 0, 0), 0);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_EXEC, 0, 0), -EPERM);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_EXEC, 0, 0),
+		-EPERM);
 	assert_int_equal(memobj_ctl(m, 0, WEFT_MEM_GET_SEALS, 0, 0, 0), 0xf);
 	object_put(&m->obj);
 	as_put(a);
@@ -183,7 +190,8 @@ static void clones(void **state)
 	assert_int_equal(memobj_resize(d, 10), 0);
 	assert_int_equal(rd(d, 0, &x, 8), 8);
 	assert_int_equal(x, 1);
-	assert_int_equal(memobj_resize(m, 5), 0); /* zeroes the tail of a page that the clones still show */
+	assert_int_equal(memobj_resize(m, 5),
+		0); /* zeroes the tail of a page that the clones still show */
 	assert_int_equal(peek(t + 5 * PAGE_SIZE), 6);
 	assert_int_equal(wr(m, 0, "\0\0\0\0\0\0\0\0", 8, 0), 8);
 	assert_int_equal(peek(t), 1);
@@ -226,13 +234,15 @@ static void physical(void **state)
 	assert_int_equal(object_count[WEFT_OBJ_MEM], 0);
 }
 
-static void res_gone(struct object *o) { }
-static const struct obj_ops res_ops = { .destroy = res_gone };
+static void res_gone(struct object *o)
+{
+}
+static const struct obj_ops res_ops = {.destroy = res_gone};
 
 static void dma_and_pins(void **state)
 {
 	struct memobj *m = fresh(4 * PAGE_SIZE), *d;
-	struct resource res = { .r.kinds = WEFT_RES_DMA };
+	struct resource res = {.r.kinds = WEFT_RES_DMA};
 	struct object *pin;
 	u64 bus[4], before, s;
 
@@ -266,7 +276,8 @@ static void dma_and_pins(void **state)
 	assert_false(list_empty(&res.pins));
 	mem_pins_release(&res);
 	assert_true(list_empty(&res.pins));
-	assert_int_equal(pin_create(m, 0, PAGE_SIZE, &res, bus, 1, &pin), -EINVAL); /* beyond the end */
+	assert_int_equal(pin_create(m, 0, PAGE_SIZE, &res, bus, 1, &pin),
+		-EINVAL); /* beyond the end */
 	assert_true(list_empty(&res.pins));
 	assert_int_equal(res.obj.refs, 1);
 	object_put(&m->obj);
@@ -290,7 +301,8 @@ static void calls(void **state)
 	assert_int_equal(sys_mem_create(WEFT_MEM_PHYS, PAGE_SIZE, 60, 0, 0), -EBADF);
 	assert_int_equal(sys_mem_create(WEFT_MEM_DMA, PAGE_SIZE, fd, 0, 0), -EINVAL);
 	assert_int_equal(sys_mem_create(WEFT_MEM_PAGER, PAGE_SIZE, fd, 0, 0), -EBADF);
-	s = sys_mem_map(-1, BASE + 0x100000, 3 * PAGE_SIZE, RW | WEFT_MAP_SHARED | WEFT_MAP_FIXED, fd, 0);
+	s = sys_mem_map(-1, BASE + 0x100000, 3 * PAGE_SIZE, RW | WEFT_MAP_SHARED | WEFT_MAP_FIXED,
+		fd, 0);
 	assert_int_equal(s, BASE + 0x100000);
 	assert_int_equal(sys_mem_map(-1, 0, PAGE_SIZE, RW, 60, 0), -EBADF);
 	assert_int_equal(sys_mem_map(-1, 0, PAGE_SIZE, RW, fd, 1), -EINVAL);
@@ -351,7 +363,7 @@ static void user_copies(void **state)
 	assert_int_equal(copy_to_user(ua + 2 * PAGE_SIZE - 100, big, 3000), -EFAULT);
 	assert_int_equal(copy_to_user(~0ul - 10, big, 100), -EFAULT);
 	assert_int_equal(copy_from_user(big, ua, 3000), 0);
-	struct weft_iov vec[3] = { { ua, 3 }, { ua, 0 }, { ua + 10, 5 } };
+	struct weft_iov vec[3] = {{ua, 3}, {ua, 0}, {ua + 10, 5}};
 	assert_int_equal(copy_to_user(ua + 200, vec, sizeof(vec)), 0);
 	assert_int_equal(uio_init(&u, buf, 2, ua + 200, 3, true), 0);
 	assert_int_equal(u.left, 8);
@@ -368,8 +380,14 @@ static void user_copies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(streams), cmocka_unit_test(sizes),    cmocka_unit_test(seals),	      cmocka_unit_test(clones),
-		cmocka_unit_test(physical), cmocka_unit_test(dma_and_pins), cmocka_unit_test(calls), cmocka_unit_test(user_copies),
+		cmocka_unit_test(streams),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(seals),
+		cmocka_unit_test(clones),
+		cmocka_unit_test(physical),
+		cmocka_unit_test(dma_and_pins),
+		cmocka_unit_test(calls),
+		cmocka_unit_test(user_copies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 /* Pager-backed objects against a server that answers whenever someone blocks. */
 #include "host.h"
 
-#define RW (WEFT_PROT_READ | WEFT_PROT_WRITE)
+#define RW   (WEFT_PROT_READ | WEFT_PROT_WRITE)
 #define BASE 0x10000000ul
 
 static struct as *a;
@@ -240,7 +240,9 @@ static void shrinking(void **state)
 		assert_int_equal(host_write(a, s + i * PAGE_SIZE, i), 0);
 	pager_flush();
 	assert_int_equal(memobj_ctl(server.m, WEFT_RIGHT_WRITE, WEFT_MEM_RESIZE, 0, 0, 0), -EPERM);
-	assert_int_equal(memobj_ctl(server.m, WEFT_RIGHT_ALL, WEFT_MEM_RESIZE, 2 * PAGE_SIZE + 4, 0, 0), 0);
+	assert_int_equal(memobj_ctl(server.m, WEFT_RIGHT_ALL, WEFT_MEM_RESIZE, 2 * PAGE_SIZE + 4, 0,
+				 0),
+		0);
 	assert_int_equal(server.m->pager->ndirty, 3);
 	assert_int_equal(host_read(a, s + 3 * PAGE_SIZE, &v), WEFT_CAUSE_BEYOND);
 	assert_int_equal(host_read(a, s + 2 * PAGE_SIZE, &v), 0);
@@ -260,7 +262,8 @@ static void cloning(void **state)
 	assert_int_equal(as_map(a, &at, 20 * PAGE_SIZE, RW | WEFT_MAP_SHARED, c, 0), 0);
 	assert_int_equal(host_read(a, at, &v), 0);
 	assert_memory_equal(&v, "dirty!!!", 8);
-	assert_int_equal(host_read(a, at + 19 * PAGE_SIZE, &v), 0); /* not there before: from the server */
+	assert_int_equal(host_read(a, at + 19 * PAGE_SIZE, &v),
+		0); /* not there before: from the server */
 	assert_memory_equal(&v, server.disk + 19 * PAGE_SIZE, 8);
 	assert_int_equal(host_write(a, at + 19 * PAGE_SIZE, 1), 0);
 	assert_int_equal(server.m->pager->ndirty, 1);
@@ -291,7 +294,8 @@ static void supply_errors(void **state)
 	assert_int_equal(pager_copy(server.m, WEFT_PAGER_FETCH, 0, BASE, 10, 0), -ENODATA);
 	assert_int_equal(pager_copy(server.m, WEFT_PAGER_FAIL, 0, BASE, 10, 5000), -EINVAL);
 	assert_int_equal(pager_copy(server.m, 9, 0, BASE, 10, 0), -EINVAL);
-	assert_int_equal(pager_copy(server.m, WEFT_PAGER_ZERO, 0, 0, 100 * PAGE_SIZE, 0), 0); /* no more than the size */
+	assert_int_equal(pager_copy(server.m, WEFT_PAGER_ZERO, 0, 0, 100 * PAGE_SIZE, 0),
+		0); /* no more than the size */
 	assert_int_equal(server.m->pages.count, 4);
 	done();
 }
@@ -299,9 +303,16 @@ static void supply_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reading),  cmocka_unit_test(failing),		      cmocka_unit_test(writing), cmocka_unit_test(mapped_writes),
-		cmocka_unit_test(flusher),  cmocka_unit_test(throttling_and_reclaim), cmocka_unit_test(shrinking), cmocka_unit_test(cloning),
-		cmocka_unit_test(adoption), cmocka_unit_test(supply_errors),
+		cmocka_unit_test(reading),
+		cmocka_unit_test(failing),
+		cmocka_unit_test(writing),
+		cmocka_unit_test(mapped_writes),
+		cmocka_unit_test(flusher),
+		cmocka_unit_test(throttling_and_reclaim),
+		cmocka_unit_test(shrinking),
+		cmocka_unit_test(cloning),
+		cmocka_unit_test(adoption),
+		cmocka_unit_test(supply_errors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 /* Address spaces: placing, splitting, merging, protection, remap, fork, stacks, kernel pages. */
 #include "host.h"
 
-#define RW (WEFT_PROT_READ | WEFT_PROT_WRITE)
+#define RW   (WEFT_PROT_READ | WEFT_PROT_WRITE)
 #define BASE 0x10000000ul
 
 static struct as *fresh(void)
@@ -64,7 +64,8 @@ static void check(struct as *a)
 	u32 n = 0, listed = 0;
 
 	check_tree(a, a->root, &last, &n);
-	list_for_each(v, &a->vmas, link) {
+	list_for_each(v, &a->vmas, link)
+	{
 		listed++;
 		mapped += v->end - v->start;
 	}
@@ -138,7 +139,9 @@ static void bad_arguments(void **state)
 	assert_int_equal(as_map(a, &addr, 1ul << 46, WEFT_PROT_READ, NULL, 0), 0);
 	addr = BASE;
 	assert_int_equal(as_map(a, &addr, PAGE_SIZE, RW | WEFT_MAP_FIXED, NULL, 0), 0);
-	assert_int_equal(as_map(a, &addr, PAGE_SIZE, RW | WEFT_MAP_FIXED | WEFT_MAP_NOREPLACE, NULL, 0), -EEXIST);
+	assert_int_equal(as_map(a, &addr, PAGE_SIZE, RW | WEFT_MAP_FIXED | WEFT_MAP_NOREPLACE, NULL,
+				 0),
+		-EEXIST);
 	assert_int_equal(as_unmap(a, BASE + 1, PAGE_SIZE), -EINVAL);
 	assert_int_equal(as_unmap(a, BASE, 0), -EINVAL);
 	assert_int_equal(as_unmap(a, BASE, ~0ul), -EINVAL);
@@ -288,7 +291,8 @@ static void remapping(void **state)
 	assert_int_equal(read_ok(a, BASE + 7 * PAGE_SIZE), 0);
 	map(a, BASE + 8 * PAGE_SIZE, 1, WEFT_PROT_READ | WEFT_MAP_FIXED);
 	assert_int_equal(as_remap(a, BASE, 8 * PAGE_SIZE, 16 * PAGE_SIZE, 0, &to), -ENOMEM);
-	assert_int_equal(as_remap(a, BASE, 8 * PAGE_SIZE, 16 * PAGE_SIZE, WEFT_REMAP_MAYMOVE, &to), 0);
+	assert_int_equal(as_remap(a, BASE, 8 * PAGE_SIZE, 16 * PAGE_SIZE, WEFT_REMAP_MAYMOVE, &to),
+		0);
 	assert_int_not_equal(to, BASE);
 	for (u64 i = 0; i < 4; i++)
 		assert_int_equal(read_ok(a, to + i * PAGE_SIZE), i + 1);
@@ -297,9 +301,13 @@ static void remapping(void **state)
 	assert_int_equal(v, to);
 	assert_int_equal(host_read(a, to + PAGE_SIZE, &v), WEFT_CAUSE_PAGE);
 	v = BASE;
-	assert_int_equal(as_remap(a, to, PAGE_SIZE, PAGE_SIZE, WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED, &v), 0);
+	assert_int_equal(as_remap(a, to, PAGE_SIZE, PAGE_SIZE,
+				 WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED, &v),
+		0);
 	assert_int_equal(read_ok(a, BASE), 1);
-	assert_int_equal(as_remap(a, BASE, PAGE_SIZE, PAGE_SIZE, WEFT_REMAP_MAYMOVE | WEFT_REMAP_DONTUNMAP, &to), 0);
+	assert_int_equal(as_remap(a, BASE, PAGE_SIZE, PAGE_SIZE,
+				 WEFT_REMAP_MAYMOVE | WEFT_REMAP_DONTUNMAP, &to),
+		0);
 	assert_int_equal(read_ok(a, to), 1);
 	assert_int_equal(read_ok(a, BASE), 0);
 	assert_int_equal(as_remap(a, BASE, 2 * PAGE_SIZE, PAGE_SIZE, 0, &to), -EFAULT);
@@ -452,7 +460,8 @@ static void queries(void **state)
 	assert_int_equal(as_query(a, WEFT_QUERY_READ, BASE + PAGE_SIZE - 4, 0, buf, 12), 12);
 	assert_int_equal(((u8 *)as_peek(a, buf, false))[4], 9);
 	assert_int_equal(as_query(a, WEFT_QUERY_WRITE, BASE + 3 * PAGE_SIZE, 0, buf, 8), 8);
-	assert_int_equal(as_query(a, WEFT_QUERY_READ, BASE + 3 * PAGE_SIZE, 0, buf, 2 * PAGE_SIZE), PAGE_SIZE);
+	assert_int_equal(as_query(a, WEFT_QUERY_READ, BASE + 3 * PAGE_SIZE, 0, buf, 2 * PAGE_SIZE),
+		PAGE_SIZE);
 	assert_int_equal(as_query(a, WEFT_QUERY_READ, BASE + 4 * PAGE_SIZE, 0, buf, 8), -EIO);
 	assert_int_equal(as_query(a, WEFT_QUERY_READ, BASE, 0, 0x500000, 8), -EFAULT);
 	as_put(a);
@@ -461,11 +470,20 @@ static void queries(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(placing),	cmocka_unit_test(placing_random), cmocka_unit_test(bad_arguments),
-		cmocka_unit_test(split_and_merge), cmocka_unit_test(everything_is_given_back), cmocka_unit_test(clusters),
-		cmocka_unit_test(races),	cmocka_unit_test(remapping),	  cmocka_unit_test(stacks),
-		cmocka_unit_test(forking_flags), cmocka_unit_test(kernel_pages),  cmocka_unit_test(out_of_memory),
-		cmocka_unit_test(prune),	cmocka_unit_test(queries),
+		cmocka_unit_test(placing),
+		cmocka_unit_test(placing_random),
+		cmocka_unit_test(bad_arguments),
+		cmocka_unit_test(split_and_merge),
+		cmocka_unit_test(everything_is_given_back),
+		cmocka_unit_test(clusters),
+		cmocka_unit_test(races),
+		cmocka_unit_test(remapping),
+		cmocka_unit_test(stacks),
+		cmocka_unit_test(forking_flags),
+		cmocka_unit_test(kernel_pages),
+		cmocka_unit_test(out_of_memory),
+		cmocka_unit_test(prune),
+		cmocka_unit_test(queries),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fd tables and reference counts: lowest number first, limits, the private range, copies, and chains of objects that close each other. */
+/* Fd tables and reference counts: lowest number first, limits, the private range, copies, and
+ * chains of objects that close each other. */
 #include "shim.h"
 
 static int setup(void **state)
@@ -166,7 +167,9 @@ static void holder_destroy(struct object *o)
 
 static void deep_chain(void **state)
 {
-	static const struct obj_ops ops = {.name = "holder", .closed = holder_closed, .destroy = holder_destroy};
+	static const struct obj_ops ops = {.name = "holder",
+		.closed = holder_closed,
+		.destroy = holder_destroy};
 	struct object *next = NULL;
 
 	(void)state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Futexes: values, keys, bit sets, requeueing, the combined operation, and the robust list, on words of the test itself. */
+/* Futexes: values, keys, bit sets, requeueing, the combined operation, and the robust list, on
+ * words of the test itself. */
 #include "shim.h"
 
 u64 realtime_off;
@@ -67,7 +68,8 @@ static void errors(void **state)
 	(void)state;
 	assert_int_equal(wait(1, ~0u), -EAGAIN);
 	assert_int_equal(wait(0, 0), -EINVAL);
-	assert_int_equal(sys_futex(WEFT_FUTEX_WAIT | P, (u64)word_a + 1, 0, WEFT_FOREVER, 0, ~0u), -EINVAL);
+	assert_int_equal(sys_futex(WEFT_FUTEX_WAIT | P, (u64)word_a + 1, 0, WEFT_FOREVER, 0, ~0u),
+		-EINVAL);
 	assert_int_equal(sys_futex(WEFT_FUTEX_WAIT | P, 0, 0, WEFT_FOREVER, 0, ~0u), -EFAULT);
 	assert_int_equal(sys_futex(WEFT_FUTEX_WAIT | P, (u64)word_a, 0, (u64)-5, 0, ~0u), -EINVAL);
 	assert_int_equal(sys_futex(WEFT_FUTEX_WAIT | P, (u64)word_a, 0, 0, 0, ~0u), -ETIMEDOUT);
@@ -108,7 +110,8 @@ static void run_waiters(void (*s)(void))
 static void script_order(void)
 {
 	assert_int_equal(wake(word_b, 9), 0);
-	assert_int_equal(sys_futex(WEFT_FUTEX_WAKE, (u64)word_a, 9, 0, 0, ~0u), 0); /* shared is another key */
+	assert_int_equal(sys_futex(WEFT_FUTEX_WAKE, (u64)word_a, 9, 0, 0, ~0u),
+		0); /* shared is another key */
 	assert_int_equal(wake(word_a, 2), 2);
 	assert_int_equal(t[0].state, T_READY);
 	assert_int_equal(t[1].state, T_READY);
@@ -144,7 +147,8 @@ static void script_requeue(void)
 {
 	u64 op = WEFT_FUTEX_REQUEUE | P;
 
-	assert_int_equal(sys_futex(op | WEFT_FUTEX_CMP, (u64)word_a, 1, 2, (u64)word_b, 77), -EAGAIN);
+	assert_int_equal(sys_futex(op | WEFT_FUTEX_CMP, (u64)word_a, 1, 2, (u64)word_b, 77),
+		-EAGAIN);
 	assert_int_equal(sys_futex(op | WEFT_FUTEX_CMP, (u64)word_a, 1, 2, (u64)word_b, 0), 3);
 	assert_int_equal(t[0].state, T_READY);
 	assert_int_equal(wake(word_b, 1), 1);
@@ -165,13 +169,19 @@ static void script_wake_op(void)
 	u32 add = 1u << 28 | 4u << 24 | 5u << 12 | 6; /* *b += 5; if old > 6 */
 
 	*word_b = 6;
-	assert_int_equal(sys_futex(WEFT_FUTEX_WAKE_OP | P, (u64)word_b, 1, 9, (u64)word_a, 0u << 28 | 0u << 24 | 3u << 12 | 0), 4);
+	assert_int_equal(sys_futex(WEFT_FUTEX_WAKE_OP | P, (u64)word_b, 1, 9, (u64)word_a,
+				 0u << 28 | 0u << 24 | 3u << 12 | 0),
+		4);
 	assert_int_equal(*word_a, 3);
 	assert_int_equal(sys_futex(WEFT_FUTEX_WAKE_OP | P, (u64)word_a, 1, 1, (u64)word_b, add), 0);
 	assert_int_equal(*word_b, 11);
-	assert_int_equal(sys_futex(WEFT_FUTEX_WAKE_OP | P, (u64)word_a, 1, 1, (u64)word_b, 7u << 28), -ENOSYS);
+	assert_int_equal(sys_futex(WEFT_FUTEX_WAKE_OP | P, (u64)word_a, 1, 1, (u64)word_b,
+				 7u << 28),
+		-ENOSYS);
 	/* or with 1 << 8, compare with a negative number */
-	assert_int_equal(sys_futex(WEFT_FUTEX_WAKE_OP | P, (u64)word_a, 1, 1, (u64)word_b, 10u << 28 | 1u << 24 | 8u << 12 | 0xfff), 0);
+	assert_int_equal(sys_futex(WEFT_FUTEX_WAKE_OP | P, (u64)word_a, 1, 1, (u64)word_b,
+				 10u << 28 | 1u << 24 | 8u << 12 | 0xfff),
+		0);
 	assert_int_equal(*word_b, 11 | 256);
 }
 
@@ -212,7 +222,9 @@ static void robust_list(void **state)
 	node[1] = (struct robust){(u64)&head, 99, 0}; /* somebody else's */
 	node[2] = (struct robust){0, t[5].tid, 0};
 	shim_blocked = waits_on_node;
-	assert_int_equal(sys_futex(WEFT_FUTEX_WAIT, (u64)&node[0].word, node[0].word, WEFT_FOREVER, 0, ~0u), 0);
+	assert_int_equal(sys_futex(WEFT_FUTEX_WAIT, (u64)&node[0].word, node[0].word, WEFT_FOREVER,
+				 0, ~0u),
+		0);
 	assert_int_equal(node[0].word, 0xc0000000u);
 	assert_int_equal(node[1].word, 99);
 	assert_int_equal(node[2].word, 0x40000000u);

@@ -64,7 +64,8 @@ static void drains_in_order(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(random_use), cmocka_unit_test(drains_in_order)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(random_use),
+		cmocka_unit_test(drains_in_order)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,9 +62,10 @@ static void stealing(void **state)
 	t[3].prio = 24;
 	for (u32 i = 0; i < 4; i++)
 		runq_push(&shim_cpu, &t[i], false);
-	assert_null(runq_steal(&shim_cpu, 1, 50));	    /* t0 is bound, the rest too young */
+	assert_null(runq_steal(&shim_cpu, 1, 50)); /* t0 is bound, the rest too young */
 	assert_ptr_equal(runq_steal(&shim_cpu, 0, 50), &t[0]);
-	assert_ptr_equal(runq_steal(&shim_cpu, 1, 250), &t[1]); /* the one of high priority is younger */
+	assert_ptr_equal(runq_steal(&shim_cpu, 1, 250),
+		&t[1]); /* the one of high priority is younger */
 	assert_ptr_equal(runq_steal(&shim_cpu, 1, 300), &t[3]);
 }
 
@@ -117,7 +118,8 @@ static void light_before_others(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(order, setup), cmocka_unit_test_setup(direct_is_forgotten, setup),
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(order, setup),
+		cmocka_unit_test_setup(direct_is_forgotten, setup),
 		cmocka_unit_test_setup(stealing, setup), cmocka_unit_test_setup(usage, setup),
 		cmocka_unit_test_setup(light_before_others, setup)};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the host tests of sched/ share: one CPU, user memory that is the test's own, and a thread_block that runs a script. */
+/* What the host tests of sched/ share: one CPU, user memory that is the test's own, and a
+ * thread_block that runs a script. */
 #ifndef SCHED_SHIM_H
 #define SCHED_SHIM_H
 
@@ -16,7 +17,8 @@
 extern struct cpu shim_cpu;
 extern struct process shim_process;
 extern bool shim_no_memory; /* allocations fail */
-/* Called by thread_block, in place of whatever else would run; the result of the block is the waker's, or -ETIMEDOUT. */
+/* Called by thread_block, in place of whatever else would run; the result of the block is the
+ * waker's, or -ETIMEDOUT. */
 extern void (*shim_blocked)(struct thread *t);
 void shim_thread(struct thread *t, u32 tid); /* of shim_process; becomes nothing but initialised */
 void shim_run(struct thread *t);	     /* becomes the current thread */

@@ -222,7 +222,8 @@ static void calls(void **state)
 	assert_int_equal(sys_sig_take(SIG_BIT(34), (u64)&si, 0), 34);
 	assert_int_equal(si.value, 7);
 	assert_int_equal(si.pid, 99);
-	assert_int_equal(sys_sig_take(~0ul, (u64)&si, WEFT_FOREVER), -EAGAIN); /* the shim's time is out at once */
+	assert_int_equal(sys_sig_take(~0ul, (u64)&si, WEFT_FOREVER),
+		-EAGAIN); /* the shim's time is out at once */
 	assert_int_equal(sys_sig_take(~0ul, (u64)&si, (u64)-1), -EINVAL);
 	assert_int_equal(t[1].sig_waiting, 0);
 }
@@ -230,8 +231,9 @@ static void calls(void **state)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(coalesce), TEST(realtime_queues), TEST(faults_first), TEST(who_is_told), TEST(timer_overrun),
-		TEST(job_control), TEST(calls)};
+	const struct CMUnitTest tests[] = {TEST(coalesce), TEST(realtime_queues),
+		TEST(faults_first), TEST(who_is_told), TEST(timer_overrun), TEST(job_control),
+		TEST(calls)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

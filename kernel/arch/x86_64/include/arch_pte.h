@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Page-table entries as the CPU reads them. Inline: fork and fault handle them by the hundred. Included by kernel/arch.h. */
+/* Page-table entries as the CPU reads them. Inline: fork and fault handle them by the hundred.
+ * Included by kernel/arch.h. */
 #ifndef ARCH_PTE_H
 #define ARCH_PTE_H
 
-#define PTE_P 1ul
-#define PTE_W 2ul
-#define PTE_U 4ul
-#define PTE_PWT 8ul
-#define PTE_PCD 16ul
-#define PTE_A 0x20ul
-#define PTE_D 0x40ul
-#define PTE_PS 0x80ul
-#define PTE_G 0x100ul
+#define PTE_P	 1ul
+#define PTE_W	 2ul
+#define PTE_U	 4ul
+#define PTE_PWT	 8ul
+#define PTE_PCD	 16ul
+#define PTE_A	 0x20ul
+#define PTE_D	 0x40ul
+#define PTE_PS	 0x80ul
+#define PTE_G	 0x100ul
 #define PTE_NONE 0x200ul
-#define PTE_NX (1ul << 63)
+#define PTE_NX	 (1ul << 63)
 #define PTE_ADDR 0x000ffffffffff000ul
 
 static inline pte_t arch_pte_make(u64 phys, u32 flags)
@@ -33,7 +34,10 @@ static inline pte_t arch_pte_make(u64 phys, u32 flags)
 	return e;
 }
 
-static inline u64 arch_pte_phys(pte_t p) { return p & PTE_ADDR; }
+static inline u64 arch_pte_phys(pte_t p)
+{
+	return p & PTE_ADDR;
+}
 
 static inline u32 arch_pte_flags(pte_t p)
 {
@@ -54,7 +58,13 @@ static inline u32 arch_pte_flags(pte_t p)
 	return f;
 }
 
-static inline bool arch_pte_writable(pte_t p) { return p & PTE_W; }
-static inline pte_t arch_pte_read_only(pte_t p) { return p & ~(pte_t)PTE_W; }
+static inline bool arch_pte_writable(pte_t p)
+{
+	return p & PTE_W;
+}
+static inline pte_t arch_pte_read_only(pte_t p)
+{
+	return p & ~(pte_t)PTE_W;
+}
 
 #endif

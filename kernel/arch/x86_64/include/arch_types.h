@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of struct thread and struct cpu that only arch/x86_64 looks into, and how the CPU finds its own data. */
+/* The parts of struct thread and struct cpu that only arch/x86_64 looks into, and how the CPU finds
+ * its own data. */
 #ifndef ARCH_TYPES_H
 #define ARCH_TYPES_H
 
@@ -15,7 +16,7 @@ struct arch_thread {
 	u64 fs_base;	/* the user's; FSGSBASE is off, so that the kernel always knows it */
 	void *fpu;	/* save area, 64-byte aligned inside fpu_mem; NULL: kernel thread */
 	void *fpu_mem;
-	u32 fpu_cpu;	/* CPU whose registers may still hold its state */
+	u32 fpu_cpu; /* CPU whose registers may still hold its state */
 };
 
 struct arch_tss {
@@ -28,14 +29,14 @@ struct arch_tss {
 } __attribute__((packed));
 
 struct arch_cpu {
-	bool nofault;	/* set around user copies that must not fault pages in */
+	bool nofault; /* set around user copies that must not fault pages in */
 	bool online;
-	bool iomap_set;	/* the TSS holds some process's ports */
+	bool iomap_set; /* the TSS holds some process's ports */
 	u32 index_bit;
-	struct arch_as *as;	/* whose tables CR3 holds */
+	struct arch_as *as;	   /* whose tables CR3 holds */
 	struct thread *user_owner; /* whose FPU, FS and GS bases are in the registers */
-	u64 timer_deadline;	/* ns, as programmed */
-	u64 flush_all;		/* set by others: shootdown of everything wanted */
+	u64 timer_deadline;	   /* ns, as programmed */
+	u64 flush_all;		   /* set by others: shootdown of everything wanted */
 	u64 gdt[8];
 	struct arch_tss *tss;
 };
@@ -48,10 +49,17 @@ static inline struct cpu *this_cpu(void)
 	__asm__ volatile("movq %%gs:0, %0" : "=r"(c));
 	return c;
 }
-static inline u64 arch_tsc(void) { return __builtin_ia32_rdtsc(); }
-extern bool arch_emulated; /* by TCG, where pause leaves the translated code and costs a microsecond */
+static inline u64 arch_tsc(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+extern bool
+	arch_emulated; /* by TCG, where pause leaves the translated code and costs a microsecond */
 /* Takes the interrupts that wait. The BKL is not held. */
-static inline void arch_irq_window(void) { __asm__ volatile("sti\n\tnop\n\tcli" ::: "memory"); }
+static inline void arch_irq_window(void)
+{
+	__asm__ volatile("sti\n\tnop\n\tcli" ::: "memory");
+}
 static inline void cpu_relax(void)
 {
 	if (arch_emulated)
