@@ -107,6 +107,7 @@ struct plane_state {
 };
 struct output_state {
 	bool active, vrr;
+	u16 zero; /* states are compared as bytes: no hole may be left */
 	u32 mode_blob;
 	struct drm_mode_modeinfo mode;
 	u32 connector_crtc; /* output + 1, 0: off */

@@ -173,7 +173,7 @@ unsigned long strtoul(const char *s, char **end, int base)
 		base = *s == '0' ? 8 : 10;
 	}
 	for (;; s++) {
-		int c = *s, digit;
+		int c = (unsigned char)*s, digit;
 		if (c >= '0' && c <= '9')
 			digit = c - '0';
 		else if ((c | 32) >= 'a' && (c | 32) <= 'z')

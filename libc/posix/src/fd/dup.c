@@ -66,7 +66,7 @@ static i64 record_lock(u64 fd, u32 cmd, u64 arg)
 	if ((ofd && l.pid) || (u16)l.type > 2 || (u16)l.whence > 2)
 		return -EINVAL;
 	if (info.type != WEFT_OBJ_HANDLE)
-		return info.type == WEFT_OBJ_PIPE || info.type == WEFT_OBJ_CHANNEL ? -EINVAL : -EINVAL;
+		return -EINVAL;
 	u32 acc = info.status & O_ACCMODE;
 	if (cmd != F_GETLK && ((l.type == 0 && acc == O_WRONLY) || (l.type == 1 && acc == O_RDONLY)))
 		return -EBADF;

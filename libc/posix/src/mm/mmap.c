@@ -335,13 +335,12 @@ i64 rt_sys_brk(u64 to)
 #define MFD_EXEC 16u
 i64 rt_sys_memfd_create(u64 name, u64 flags)
 {
-	char text[6 + 250];
+	char text[6 + 250] = "memfd:";
 
 	if (flags & ~(u64)(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC))
 		return -EINVAL;
 	if ((flags & MFD_EXEC) && (flags & MFD_NOEXEC_SEAL))
 		return -EINVAL;
-	memcpy(text, "memfd:", 6);
 	i64 n = rt_copy_string(text + 6, (const char *)name, 250);
 	if (n < 0)
 		return n;

@@ -57,7 +57,7 @@ static void test_entry(void)
 }
 
 /* --- signals --- */
-static volatile sig_atomic_t got, got_code, got_nested;
+static volatile sig_atomic_t got, got_code;
 static volatile unsigned long got_addr;
 static sigjmp_buf jump;
 static void on_signal(int s)
