@@ -23,6 +23,7 @@ struct flock_held {
 struct record {
 	struct fs_list link;
 	u64 owner; /* pid, or handle id with the top bit set */
+	const struct handle *via; /* by which it was taken: when that goes, its process has closed it */
 	u32 pid;
 	bool write;
 	u64 start, end; /* inclusive */
@@ -247,7 +248,8 @@ i64 lock_record(struct fsreq *r, u32 cmd, bool ofd)
 		end = start + (u64)l.len - 1;
 	}
 	struct record want = {.owner = ofd ? r->h->id | 1ull << 63 : r->sqe->pid,
-		.pid = ofd ? (u32)-1 : r->sqe->pid, .write = l.type == F_WRLCK, .start = start, .end = end};
+		.pid = ofd ? (u32)-1 : r->sqe->pid, .via = r->h, .write = l.type == F_WRLCK, .start = start,
+		.end = end};
 	if (cmd == F_GETLK) {
 		struct record *c = l.type == F_UNLCK ? NULL : conflict(n, &want);
 		l.type = F_UNLCK;
@@ -264,6 +266,13 @@ i64 lock_record(struct fsreq *r, u32 cmd, bool ofd)
 	u32 acc = r->h->flags & O_ACCMODE;
 	if ((l.type == F_RDLCK && acc == O_WRONLY) || (l.type == F_WRLCK && acc == O_RDONLY))
 		return -EBADF;
+	if (!ofd && l.type != F_UNLCK && !r->h->owned && !n->nops) {
+		e = fs_mem_trap(r->fs, r->h, r->h->trapped, true);
+		if (e)
+			return e;
+		r->h->owned = true;
+		return -WEFT_ERETRY;
+	}
 	e = record_try(n, &want, l.type == F_UNLCK);
 	if (e == 0)
 		retry_waiters(n); /* a downgrade or unlock may let others in */
@@ -272,6 +281,18 @@ i64 lock_record(struct fsreq *r, u32 cmd, bool ofd)
 	if (!ofd && would_deadlock(n, &want))
 		return -EDEADLK;
 	return wait_for(r, &(struct waiter){.want = want});
+}
+
+static bool release(struct node *n, u64 owner)
+{
+	bool changed = false;
+	fsl_for_each (l, &n->locks, struct record, link)
+		if (l->owner == owner) {
+			fsl_remove(&l->link);
+			free(l);
+			changed = true;
+		}
+	return changed;
 }
 
 void lock_handle_closed(struct handle *h)
@@ -283,25 +304,22 @@ void lock_handle_closed(struct handle *h)
 		fsl_remove(&f->link);
 		free(f);
 	}
-	fsl_for_each (l, &n->locks, struct record, link)
-		if (l->owner == (h->id | 1ull << 63)) {
-			fsl_remove(&l->link);
-			free(l);
-			changed = true;
-		}
+	/* Taken one by one: a process's release frees any number of them. */
+	for (bool again = true; again;) {
+		again = false;
+		fsl_for_each (l, &n->locks, struct record, link)
+			if (l->via == h) {
+				again = changed = true;
+				release(n, l->owner);
+				break;
+			}
+	}
 	if (changed)
 		retry_waiters(n);
 }
 
 void lock_release_pid(struct node *n, u32 pid)
 {
-	bool changed = false;
-	fsl_for_each (l, &n->locks, struct record, link)
-		if (l->owner == pid) {
-			fsl_remove(&l->link);
-			free(l);
-			changed = true;
-		}
-	if (changed)
+	if (release(n, pid))
 		retry_waiters(n);
 }

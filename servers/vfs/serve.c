@@ -154,10 +154,10 @@ i64 fs_mem_write_from(struct fsreq *r, i32 mem, u64 off, u64 len)
 	return (i64)done;
 }
 
-int fs_mem_trap(struct fs *fs, struct handle *h, bool trap)
+int fs_mem_trap(struct fs *fs, struct handle *h, bool trap, bool owned)
 {
 	return (int)weft_scheme_ctl((u64)fs->server, WEFT_SCHEME_ATTACH_MEM, h->id, (u64)h->node->mem,
-		trap ? WEFT_HANDLE_TRAP_WRITE : 0);
+		(trap ? WEFT_HANDLE_TRAP_WRITE : 0u) | (owned ? WEFT_HANDLE_WATCH_OWNER : 0u));
 }
 
 int fs_memory(u64 *total, u64 *free_bytes)

@@ -171,6 +171,7 @@ struct handle {
 	struct fs_list by_id;
 	struct fs_list by_node; /* in node.handles */
 	bool trapped;
+	bool owned; /* the kernel tells when processes that used it exit: record locks */
 };
 
 /* A request being served. rq is the server loop's (NULL in host tests). */
@@ -209,7 +210,7 @@ int fs_mem_info(i32 mem, struct weft_mem_info *out);
 int fs_mem_set_times(i32 mem, i64 mtime, i64 ctime);
 int fs_mem_punch(i32 mem, u64 off, u64 len);
 int fs_mem_write(i32 mem, u64 off, const void *data, u64 len);
-int fs_mem_trap(struct fs *fs, struct handle *h, bool trap); /* watched files send their writes here */
+int fs_mem_trap(struct fs *fs, struct handle *h, bool trap, bool owned); /* watched files send their writes here */
 
 /* node.c */
 struct node *node_new(struct fs *fs, u64 ino, u32 mode, u32 uid, u32 gid);

@@ -27,7 +27,7 @@ u32 fs_watch_count;
 static void trap_handles(struct node *n, bool trap)
 {
 	fsl_for_each (h, &n->handles, struct handle, by_node)
-		if (S_ISREG(n->mode) && h->trapped != trap && fs_mem_trap(n->fs, h, trap) == 0)
+		if (S_ISREG(n->mode) && h->trapped != trap && fs_mem_trap(n->fs, h, trap, h->owned) == 0)
 			h->trapped = trap;
 }
 

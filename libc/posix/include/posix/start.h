@@ -23,17 +23,20 @@
 #define POSIX_START_MAX	 0x00c00000ul /* bytes of a start block */
 #define POSIX_TIME_ADDR	 (WEFT_RT_MIN + 0x00800000ul)
 
-/* Thread n's pages. pp and state only where a process begins (slot 0, and the slot of a child that shares our address space). */
+/*
+ * Thread n's pages: state, a hole as guard, stack, thread page, process page. pp and state only where a process begins (slot 0, and the
+ * slot of a child that shares our address space). What the runtime itself maps lies below the kernel's pages, so that one range frees it.
+ */
 #define POSIX_SLOT_BASE	 (WEFT_RT_MIN + 0x10000000ul)
 #define POSIX_SLOT_SIZE	 0x10000ul
 #define POSIX_SLOTS	 16384u
 #define POSIX_SLOT(n)	 (POSIX_SLOT_BASE + (n) * POSIX_SLOT_SIZE)
-#define POSIX_SLOT_STACK 0x1000ul
-#define POSIX_STACK_SIZE 0x8000ul
-#define POSIX_SLOT_TP	 0x9000ul
-#define POSIX_SLOT_PP	 0xa000ul
-#define POSIX_SLOT_STATE 0xb000ul
+#define POSIX_SLOT_STATE 0x0ul
 #define POSIX_STATE_SIZE 0x4000ul
+#define POSIX_SLOT_STACK 0x5000ul
+#define POSIX_STACK_SIZE 0x8000ul
+#define POSIX_SLOT_TP	 0xd000ul
+#define POSIX_SLOT_PP	 0xe000ul
 
 /* First bytes of the blob. Addresses are absolute: it is linked for WEFT_RT_MIN. */
 #define POSIX_BLOB_MAGIC 0x3130747274666557ul /* "Weftrt01" */
@@ -59,6 +62,7 @@ struct posix_mount {
 
 #define POSIX_START_SECURE 0x1u /* AT_SECURE: set-id */
 #define POSIX_START_STRACE 0x2u /* traced from the first call (else WEFT_STRACE=1 in envp decides) */
+#define POSIX_START_LOCKS  0x4u /* the process may hold record locks */
 
 struct posix_rlimit {
 	u64 cur, max;

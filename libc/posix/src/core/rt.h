@@ -106,6 +106,7 @@ struct rt_inotify {
 	u32 next;
 };
 #define RT_INOTIFIES 16
+#define RT_LOCKED 8
 #define RT_PASSCREDS 32
 #define RT_INETS 64
 
@@ -137,6 +138,11 @@ struct rt_proc {
 	i32 itimer_fd[3];
 	struct rt_timer timers[RT_TIMERS];
 	struct rt_inotify inotify[RT_INOTIFIES];
+
+	u32 nlocked; /* files with record locks of ours; over RT_LOCKED: any */
+	struct {
+		u64 scheme, node;
+	} locked[RT_LOCKED];
 
 	u64 uid_cache; /* (identity number + 1) << 32 | uid, for siginfo */
 	u64 passcred[RT_PASSCREDS]; /* channel ends with SO_PASSCRED */

@@ -2,12 +2,6 @@
 /* dup and fcntl. */
 #include "fd.h"
 #include "../core/calls.h"
-#include <native/fsproto.h>
-
-enum { F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG,
-	F_SETOWN_EX = 15, F_GETOWN_EX, F_GETOWNER_UIDS, F_OFD_GETLK = 36, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE = 1024, F_GETLEASE, F_NOTIFY,
-	F_DUPFD_QUERY, F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS, F_GET_RW_HINT, F_SET_RW_HINT, F_GET_FILE_RW_HINT,
-	F_SET_FILE_RW_HINT };
 
 i64 rt_sys_dup(u64 fd)
 {
@@ -19,6 +13,7 @@ static i64 dup_to(u64 fd, u64 to, u32 flags)
 {
 	PROGRAM_FD(fd);
 	PROGRAM_FD(to);
+	rt_lock_closing(to);
 	return NC(FD_DUP, (i32)fd, (i32)to, WEFT_DUP_EXACT | flags, WEFT_RIGHT_ALL);
 }
 
@@ -37,91 +32,6 @@ i64 rt_sys_dup3(u64 fd, u64 to, u64 flags)
 	if ((flags & ~(u64)O_CLOEXEC) || (i32)fd == (i32)to)
 		return -EINVAL;
 	return dup_to(fd, to, flags ? WEFT_DUP_CLOEXEC : 0);
-}
-
-struct linux_flock {
-	i16 type, whence;
-	i32 pad0;
-	i64 start, len;
-	i32 pid, pad1;
-};
-_Static_assert(sizeof(struct linux_flock) == 32, "struct flock");
-
-static i64 record_lock(u64 fd, u32 cmd, u64 arg)
-{
-	bool ofd = cmd >= F_OFD_GETLK;
-	struct weft_fd_info info;
-	struct linux_flock l;
-	i64 base = 0;
-
-	if (copy_in(&l, arg, sizeof(l)))
-		return -EFAULT;
-	if (ofd)
-		cmd -= F_OFD_GETLK - F_GETLK;
-	i64 r = rt_fd_info(fd, &info);
-	if (r < 0)
-		return r;
-	if (info.status & O_PATH)
-		return -EBADF;
-	if ((ofd && l.pid) || (u16)l.type > 2 || (u16)l.whence > 2)
-		return -EINVAL;
-	if (info.type != WEFT_OBJ_HANDLE)
-		return -EINVAL;
-	u32 acc = info.status & O_ACCMODE;
-	if (cmd != F_GETLK && ((l.type == 0 && acc == O_WRONLY) || (l.type == 1 && acc == O_RDONLY)))
-		return -EBADF;
-	if (l.whence == 1)
-		base = NC(FD_CTL, (i32)fd, WEFT_FD_SEEK, 0, 1);
-	else if (l.whence == 2) {
-		i64 at = NC(FD_CTL, (i32)fd, WEFT_FD_SEEK, 0, 1);
-		base = NC(FD_CTL, (i32)fd, WEFT_FD_SEEK, 0, 2);
-		NC(FD_CTL, (i32)fd, WEFT_FD_SEEK, at, 0);
-	}
-	if (base < 0)
-		return base;
-	struct fsp_lock k = {.type = l.type, .pid = rt_tp()->pid, .start = base + l.start, .len = l.len};
-	if (k.len < 0) {
-		k.start += k.len;
-		k.len = -k.len;
-	}
-	if (k.start < 0)
-		return -EINVAL;
-	struct weft_buf buf = {.addr = (u64)&k, .len = sizeof(k), .flags = WEFT_BUF_IN | WEFT_BUF_OUT};
-	struct weft_req q = {.op = FSP_LOCK, .nbufs = 1, .args = {cmd, ofd}, .bufs = (u64)&buf};
-	r = UNLESS_IGNORED(NC(FD_CALL, (i32)fd, &q));
-	if (r < 0)
-		return rt_intr(r, ERESTARTSYS);
-	if (cmd == F_GETLK) {
-		l.type = k.type;
-		if (k.type != 2) {
-			l.whence = 0;
-			l.start = k.start;
-			l.len = k.len;
-			l.pid = ofd ? -1 : (i32)k.pid;
-		}
-		return copy_out(arg, &l, sizeof(l));
-	}
-	return 0;
-}
-
-i64 rt_sys_flock(u64 fd, u64 op)
-{
-	PROGRAM_FD(fd);
-	struct weft_req q = {.op = FSP_FLOCK, .args = {op}};
-	u32 what = op & ~4u;
-
-	if (what != 1 && what != 2 && what != 8)
-		return -EINVAL;
-	struct weft_fd_info info;
-	i64 r = rt_fd_info(fd, &info);
-	if (r < 0)
-		return r;
-	if (info.status & O_PATH)
-		return -EBADF;
-	if (info.type != WEFT_OBJ_HANDLE)
-		return info.type == WEFT_OBJ_MEM ? 0 : -EINVAL;
-	r = UNLESS_IGNORED(NC(FD_CALL, (i32)fd, &q));
-	return rt_intr(r, ERESTARTSYS);
 }
 
 static i64 set_status(u64 fd, u64 arg)
@@ -173,7 +83,7 @@ i64 rt_sys_fcntl(u64 fd, u64 cmd, u64 arg)
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
-		return record_lock(fd, cmd, arg);
+		return rt_record_lock(fd, cmd, arg);
 	case F_SETPIPE_SZ:
 		r = rt_fd_type(fd);
 		if (r < 0)

@@ -20,6 +20,22 @@
 		r_;                                                                                \
 	})
 
+enum { F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG,
+	F_SETOWN_EX = 15, F_GETOWN_EX, F_GETOWNER_UIDS, F_OFD_GETLK = 36, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE = 1024, F_GETLEASE, F_NOTIFY,
+	F_DUPFD_QUERY, F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS, F_GET_RW_HINT, F_SET_RW_HINT, F_GET_FILE_RW_HINT,
+	F_SET_FILE_RW_HINT };
+
+/* lock.c. Closing any fd of a file ends the process's record locks on it: told before an fd closes. */
+i64 rt_record_lock(u64 fd, u32 cmd, u64 arg);
+void rt_lock_closing_any(struct rt_proc *p, i32 fd);
+static inline void rt_lock_closing(i32 fd)
+{
+	struct rt_proc *p = rt_proc();
+
+	if (unlikely(p->nlocked))
+		rt_lock_closing_any(p, fd);
+}
+void rt_lock_closing_range(u32 lo, u32 hi, bool cloexec_only);
 /* enum weft_obj of a program's fd, or -EBADF */
 i64 rt_fd_type(u64 fd);
 i64 rt_raise(int signo); /* to the calling thread, as the kernel's own doing */

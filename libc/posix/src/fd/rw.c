@@ -159,6 +159,7 @@ i64 rt_sys_pwritev(u64 fd, u64 iov, u64 n, u64 lo, u64 hi)
 i64 rt_sys_close(u64 fd)
 {
 	PROGRAM_FD(fd);
+	rt_lock_closing(fd);
 	return NC(FD_CLOSE, (i32)fd);
 }
 
@@ -170,6 +171,8 @@ i64 rt_sys_close_range(u64 lo, u64 hi, u64 flags)
 		return -EINVAL;
 	if ((u32)lo >= WEFT_FD_PRIVATE)
 		return 0;
+	if (!(flags & CLOSE_RANGE_CLOEXEC))
+		rt_lock_closing_range(lo, hi, false);
 	return NC(FD_CLOSE_RANGE, (u32)lo, MIN((u32)hi, (u32)WEFT_FD_PRIVATE - 1), flags & CLOSE_RANGE_CLOEXEC ? WEFT_CLOSE_CLOEXEC : 0);
 }
 

@@ -106,6 +106,7 @@ static void child_state(struct rt_proc *ps)
 		ps->itimer_fd[i] = -1;
 	for (u32 i = 0; i < RT_TIMERS; i++)
 		ps->timers[i].fd = -1;
+	ps->nlocked = 0;
 }
 
 void rt_child_begin(struct rt_proc *ps, struct rt_frame *f)
@@ -233,8 +234,8 @@ static i64 clone_process(const struct clone_args *a)
 		memcpy(copy, ps, sizeof(*copy));
 		write_frame(slot, a);
 		n.thread.regs.rdi = (u64)copy;
-		n.thread.free_addr = POSIX_SLOT(slot) + POSIX_SLOT_STACK;
-		n.thread.free_len = POSIX_SLOT_SIZE - POSIX_SLOT_STACK - WEFT_PAGE_SIZE;
+		n.thread.free_addr = POSIX_SLOT(slot);
+		n.thread.free_len = POSIX_SLOT_TP;
 		if (a->flags & CLONE_CLEAR_SIGHAND)
 			rt_signals_reset_for_exec(copy);
 		/* We sleep until its exec: nobody else may find our locks held so long. */

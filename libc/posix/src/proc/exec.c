@@ -324,7 +324,7 @@ static void fill_rest(struct exec *e, const char *name)
 
 	s->magic = POSIX_START_MAGIC;
 	s->version = POSIX_START_VERSION;
-	s->flags = p->trace >= 0 ? POSIX_START_STRACE : 0;
+	s->flags = (p->trace >= 0 ? POSIX_START_STRACE : 0) | (p->nlocked ? POSIX_START_LOCKS : 0);
 	s->runtime = p->runtime;
 	s->time_page = p->time_page;
 	s->exe = e->file;
@@ -448,6 +448,7 @@ static i64 swap(struct exec *e, bool *gone)
 	i32 fds[] = {e->file, e->interp, e->block};
 	NC(MEM_UNMAP, -1, e->s, e->room);
 	NC(MEM_UNMAP, -1, e, ALIGN_UP(sizeof(*e), WEFT_PAGE_SIZE));
+	rt_lock_closing_range(0, WEFT_FD_PRIVATE - 1, true);
 	r = NC(PROC_EXEC, &x, sizeof(x));
 	for (u32 i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)

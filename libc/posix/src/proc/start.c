@@ -116,6 +116,7 @@ static struct rt_proc *state_make(const struct posix_start *s)
 	p->umask = s->umask & 0777;
 	p->flags = s->flags;
 	p->dumpable = !(s->flags & POSIX_START_SECURE);
+	p->nlocked = s->flags & POSIX_START_LOCKS ? RT_LOCKED + 1 : 0;
 	p->timerslack = 50000;
 	for (u32 i = 0; i < 3; i++)
 		p->itimer_fd[i] = s->reserved_fds[i] >= WEFT_FD_PRIVATE ? s->reserved_fds[i] : -1;
