@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 
-from .base import ROOT, Options, WeftError
+from .base import Options, WeftError
 
-# Without a driver for the disk, the root file system is in memory.
-ROOT_PLACE = "disk" if (ROOT / "drivers" / "block").is_dir() else "memory"
+# Until servers/fs has the root file system on the disk, it is in memory.
+ROOT_PLACE = "memory"
 
 
 def cmd_sysroot(args):
@@ -142,6 +142,9 @@ def parser():
     p.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     p.add_argument("--append", default="", metavar="WORDS", help="options for the kernel")
     p.add_argument("--devices", default="none", choices=["none", "desktop"])
+    p.add_argument("--disk", action="append", default=[], metavar="FILE",
+                   help="one more disk, which keeps changes; \"image\": the configuration's, "
+                        "which does not")
     p.add_argument("--timeout", type=float, default=300, metavar="S")
     p.add_argument("--log", default="", metavar="FILE", help="keep the kernel's log")
     p.add_argument("--times", action="store_true", help="say how long the boot took")

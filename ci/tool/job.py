@@ -46,6 +46,7 @@ class Job:
     desktop: bool = False
     modules: list = field(default_factory=list)
     log: str = ""               # keep the kernel's log here
+    disks: list = field(default_factory=list)   # files, or "image"
 
 
 @dataclass
@@ -113,6 +114,10 @@ def command_line(job, nonce, folder):
         extra = overlay(job, nonce)
     else:
         raise WeftError(f"--kernel {job.kernel}: weft or linux")
+    for path in job.disks:
+        of_image = path == "image"
+        devices += qemu.disk(disk.image(job.config, job.packages) if of_image else path,
+                             snapshot=of_image, number=devices.count("-drive"))
     initrd = folder / "initrd"
     join(initrd, parts, extra)
     size = initrd.stat().st_size >> 20
@@ -293,7 +298,7 @@ def exec_command(args):
     """./weft exec"""
     job = Job(args.argv, kernel=args.kernel, config=args.config, root=args.root, smp=args.smp,
               mem=args.mem, timeout=args.timeout, packages=args.package, add=args.add,
-              append=args.append, log=args.log, desktop=args.devices == "desktop",
+              append=args.append, log=args.log, disks=args.disk, desktop=args.devices == "desktop",
               env=dict(e.split("=", 1) for e in args.env))
     if job.packages and job.config == "none":
         raise WeftError("--package needs a --config to add it to")

@@ -67,9 +67,11 @@ def machine(smp=2, mem=2048, log=None):
     return argv
 
 
-def disk(path, snapshot=True):
-    return ["-drive", f"file={path},format=raw,if=none,id=disk0,discard=unmap,"
-            f"snapshot={'on' if snapshot else 'off'}", "-device", "virtio-blk-pci,drive=disk0"]
+def disk(path, snapshot=True, number=0):
+    kind = "qcow2" if str(path).endswith(".qcow2") else "raw"
+    return ["-drive", f"file={path},format={kind},if=none,id=disk{number},discard=unmap,"
+            f"snapshot={'on' if snapshot else 'off'}",
+            "-device", f"virtio-blk-pci,drive=disk{number},serial=weft{number}"]
 
 
 def desktop(gl=False):

@@ -6,6 +6,7 @@
 
 #define DESC_NEXT 1u
 #define DESC_WRITE 2u
+#define DESC_INDIRECT 4u
 #define AVAIL_IDX 1
 #define AVAIL_RING 2
 #define USED_IDX 1
@@ -45,6 +46,18 @@ u16 vq_room(const struct virtqueue *q)
 	return q->nfree;
 }
 
+/* A chain is the device's from here on. */
+static void offer(struct virtqueue *q, u16 head, u16 n, void *cookie)
+{
+	q->cookie[head] = cookie;
+	q->chain[head] = n;
+	u16 idx = q->avail[AVAIL_IDX];
+	q->avail[AVAIL_RING + idx % q->size] = head;
+	dma_wmb();
+	*(volatile u16 *)&q->avail[AVAIL_IDX] = (u16)(idx + 1);
+	q->pending++;
+}
+
 int vq_add(struct virtqueue *q, const struct vq_part *parts, u32 n, void *cookie)
 {
 	if (q->broken)
@@ -63,13 +76,30 @@ int vq_add(struct virtqueue *q, const struct vq_part *parts, u32 n, void *cookie
 	}
 	q->free_head = at;
 	q->nfree = (u16)(q->nfree - n);
-	q->cookie[head] = cookie;
-	q->chain[head] = (u16)n;
-	u16 idx = q->avail[AVAIL_IDX];
-	q->avail[AVAIL_RING + idx % q->size] = head;
-	dma_wmb();
-	*(volatile u16 *)&q->avail[AVAIL_IDX] = (u16)(idx + 1);
-	q->pending++;
+	offer(q, head, (u16)n, cookie);
+	return 0;
+}
+
+int vq_add_indirect(struct virtqueue *q, struct vq_desc *table, u64 bus, const struct vq_part *parts, u32 n, void *cookie)
+{
+	if (q->broken)
+		return -EIO;
+	if (n == 0 || n > q->size)
+		return -EINVAL;
+	if (!q->nfree)
+		return -EAGAIN;
+	for (u32 i = 0; i < n; i++)
+		table[i] = (struct vq_desc){.addr = parts[i].bus, .len = parts[i].len,
+			.flags = (u16)((parts[i].device_writes ? DESC_WRITE : 0) | (i + 1 < n ? DESC_NEXT : 0)), .next = (u16)(i + 1)};
+	u16 head = q->free_head;
+	struct vq_desc *d = &q->desc[head];
+	q->free_head = d->next;
+	q->nfree--;
+	/* next stays: it links the free list */
+	d->addr = bus;
+	d->len = n * (u32)sizeof(*table);
+	d->flags = DESC_INDIRECT;
+	offer(q, head, 1, cookie);
 	return 0;
 }
 

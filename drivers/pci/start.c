@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BACKOFF_MIN 50000000l
-#define BACKOFF_MAX 5000000000l
-#define HEALTHY 10000000000l /* ran so long: the next end is not one of a series */
+/* A driver that served is started again at once. One that fails at its start waits, never so long that users take the device for dead. */
+#define BACKOFF_MIN 25000000l
+#define BACKOFF_MAX 800000000l
+#define HEALTHY 1000000000l
 
 static i32 device_handle(u32 index)
 {
@@ -40,17 +41,26 @@ static void give(struct gift *g, const char *name, i32 fd)
 	g->fds[g->n++] = fd;
 }
 
-static i64 init_call(u16 op, const char *a, const char *b, struct gift *g)
+static i64 init_call(u16 op, const char *a, const char *b, u32 number, struct gift *g)
 {
 	struct weft_buf bufs[3] = {{PTR(a), (u32)strlen(a), WEFT_BUF_IN}, {PTR(b), b ? (u32)strlen(b) : 0, WEFT_BUF_IN},
 		{PTR(g ? g->names : NULL), g ? g->names_len : 0, WEFT_BUF_IN}};
-	struct weft_req r = {.op = op, .nbufs = g ? 3 : 1, .bufs = PTR(bufs), .nfds = (u8)(g ? g->n : 0), .fds = PTR(g ? g->fds : NULL)};
+	struct weft_req r = {.op = op, .args = {number}, .nbufs = g ? 3 : 1, .bufs = PTR(bufs), .nfds = (u8)(g ? g->n : 0), .fds = PTR(g ? g->fds : NULL)};
 	return weft_fd_call((u64)native_fd("open:init"), PTR(&r));
 }
 
 static void instance_name(const struct device *d, char *name, u64 size)
 {
 	snprintf(name, size, "%s.%02x:%02x.%x", d->info.driver, d->info.bus, d->info.dev, d->info.fn);
+}
+
+/* Among the devices with the same driver, in the order in which they were found. */
+static u32 number_of(const struct device *d)
+{
+	u32 n = 0;
+	for (const struct device *o = devices; o < d; o++)
+		n += strcmp(o->info.driver, d->info.driver) == 0;
+	return n;
 }
 
 static i64 start(struct device *d)
@@ -69,7 +79,7 @@ static i64 start(struct device *d)
 		d->dma = derive(res_dma, WEFT_RES_DMA, 0, 0);
 	give(&g, "dma", (i32)weft_fd_dup((u64)d->dma, 0, WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC, WEFT_RIGHT_ALL));
 	instance_name(d, name, sizeof(name));
-	i64 e = init_call(INIT_START, d->info.driver, name, &g);
+	i64 e = init_call(INIT_START, d->info.driver, name, number_of(d), &g);
 	for (u32 i = 0; i < g.n; i++)
 		weft_fd_close((u64)g.fds[i]);
 	return e;
@@ -90,13 +100,15 @@ static void keep(void *arg)
 			return;
 		}
 		if (e >= 0)
-			e = init_call(INIT_WAIT, name, NULL, NULL);
+			e = init_call(INIT_WAIT, name, NULL, 0, NULL);
 		d->starts++;
 		device_quiet(d);
 		weft_sys_ctl((u64)res_dma, WEFT_SYS_RES_RESET, (u64)d->dma, 0, 0);
 		native_log("pci: %s ended (%d), start %u", name, (int)e, d->starts);
-		if (time_monotonic() - began > HEALTHY)
+		if (time_monotonic() - began > HEALTHY) {
 			backoff = BACKOFF_MIN;
+			continue;
+		}
 		weft_sleep(WEFT_CLOCK_MONOTONIC, (u64)(time_monotonic() + backoff));
 		backoff = backoff * 2 < BACKOFF_MAX ? backoff * 2 : BACKOFF_MAX;
 	}

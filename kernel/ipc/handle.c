@@ -198,7 +198,7 @@ static i64 remote_io(struct handle *h, struct uio *u, i64 off, u32 flags, bool w
 	if (u->kernel)
 		return -EINVAL;
 	r->op = write ? WEFT_OP_WRITE : WEFT_OP_READ;
-	r->flags = 0;
+	r->flags = h->flags & WEFT_HANDLE_RANDOM ? WEFT_REQ_IDEMPOTENT : 0;
 	r->nfds = r->max_fds = r->nbufs = 0;
 	/* What does not fit into one request is a short count. */
 	for (u32 i = u->idx; i < u->niov && r->nbufs < WEFT_REQ_BUFS && total < IO_MAX;
@@ -224,10 +224,10 @@ static i64 remote_io(struct handle *h, struct uio *u, i64 off, u32 flags, bool w
 static i64 local_io(struct handle *h, struct memobj *m, struct uio *u, i64 off, u32 flags,
 	bool write)
 {
+	if (!m || (write && h->flags & WEFT_HANDLE_TRAP_WRITE))
+		return remote_io(h, u, off, flags, write);
 	if (!write)
 		return memobj_read(m, u, (u64)off, flags);
-	if (h->flags & WEFT_HANDLE_TRAP_WRITE)
-		return remote_io(h, u, off, flags, true);
 	return memobj_write(m, u, (u64)off, flags);
 }
 
@@ -239,13 +239,14 @@ static i64 handle_io(struct object *o, struct uio *u, i64 off, u32 flags, bool w
 
 	if (h->abandoned)
 		return -EIO;
-	if (!m)
+	if (!m && (off != -1 || !(h->flags & WEFT_HANDLE_RANDOM)))
 		return remote_io(h, u, off, flags, write);
 	if (off < -1)
 		return -EINVAL;
-	if (write && o->status & K_O_APPEND)
+	if (m && write && o->status & K_O_APPEND)
 		flags |= WEFT_IO_APPEND;
-	object_get(memobj_object(m));
+	if (m)
+		object_get(memobj_object(m));
 	if (off >= 0) {
 		n = local_io(h, m, u, off, flags, write);
 	} else {
@@ -258,7 +259,8 @@ static i64 handle_io(struct object *o, struct uio *u, i64 off, u32 flags, bool w
 			offset_unlock(h);
 		}
 	}
-	object_put(memobj_object(m));
+	if (m)
+		object_put(memobj_object(m));
 	return n;
 }
 
@@ -297,8 +299,12 @@ static i64 handle_seek(struct handle *h, i64 off, u64 whence)
 		return -ESPIPE;
 	if (h->abandoned)
 		return -EIO;
-	if (!h->mem)
-		return whence > SEEK_HOLE_ ? -EINVAL : seek_remote(h, (u64)off, whence);
+	if (!h->mem && (whence == SEEK_END_ || !(h->flags & WEFT_HANDLE_RANDOM))) {
+		off = whence > SEEK_HOLE_ ? -EINVAL : seek_remote(h, (u64)off, whence);
+		if (off < 0 || !(h->flags & WEFT_HANDLE_RANDOM))
+			return off;
+		whence = SEEK_SET_;
+	}
 	err = offset_lock(h);
 	if (err)
 		return err;
@@ -480,7 +486,9 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 	return 0;
 }
 
-#define HANDLE_FLAGS (WEFT_HANDLE_TRAP_WRITE | WEFT_HANDLE_WATCH_OWNER | WEFT_HANDLE_NO_OFFSET)
+#define HANDLE_FLAGS                                                                               \
+	(WEFT_HANDLE_TRAP_WRITE | WEFT_HANDLE_WATCH_OWNER | WEFT_HANDLE_NO_OFFSET |                \
+		WEFT_HANDLE_RANDOM)
 
 int handle_attach_mem(struct handle *h, i32 fd, u32 flags)
 {

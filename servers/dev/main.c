@@ -31,6 +31,26 @@ static int path_of(struct fsreq *r, char *path)
 	return 0;
 }
 
+/* A device node whose driver gave a handle: opens go there. */
+static i32 device_handle(struct node *n)
+{
+	return (i32)(intptr_t)n->priv;
+}
+
+static const struct node_ops device_ops = {.redirect = device_handle};
+
+static int set_handle(struct fsreq *r, struct node *n)
+{
+	i32 fd = fs_take_fd(r);
+	if (fd < 0)
+		return fd;
+	if (n->nops == &device_ops)
+		fs_close_fd(device_handle(n));
+	n->nops = &device_ops;
+	n->priv = (void *)(intptr_t)fd;
+	return 0;
+}
+
 static i64 put(struct fsreq *r)
 {
 	static char data[PUT_MAX + 1];
@@ -54,6 +74,11 @@ static i64 put(struct fsreq *r)
 			e = fs_mem_write(old->mem, 0, data, len);
 		return e;
 	}
+	if (old && old->nops == &device_ops && ((old->mode ^ mode) & S_IFMT) == 0 && r->sqe->nfds) {
+		r->out[0] = old->ino;
+		e = set_handle(r, old);
+		return e ? e : 1;
+	}
 	if (old && !S_ISDIR(mode))
 		return -EEXIST;
 	struct node *n;
@@ -66,7 +91,9 @@ static i64 put(struct fsreq *r)
 			if (!e)
 				e = fs_mem_write(n->mem, 0, data, len);
 		}
-		if (n && (S_ISCHR(mode) || S_ISBLK(mode)))
+		if (n && (S_ISCHR(mode) || S_ISBLK(mode)) && r->sqe->nfds)
+			e = set_handle(r, n);
+		else if (n && (S_ISCHR(mode) || S_ISBLK(mode)))
 			n->marked = 1;
 	}
 	if (!n)

@@ -29,11 +29,19 @@ struct handle *handle_find(struct fs *fs, u64 id)
 
 struct handle *handle_new(struct fs *fs, struct dentry *d, u32 flags)
 {
+	return handle_restore(fs, d, flags, last_id + 1);
+}
+
+/* Predecessors' handles are told of before anything else is asked: new numbers begin after them. */
+struct handle *handle_restore(struct fs *fs, struct dentry *d, u32 flags, u64 id)
+{
 	(void)fs;
 	struct handle *h = calloc(1, sizeof(*h));
 	if (!h)
 		return NULL;
-	h->id = ++last_id;
+	h->id = id;
+	if (id > last_id)
+		last_id = id;
 	h->dentry = dentry_get(d);
 	h->node = node_get(d->node);
 	h->flags = flags;

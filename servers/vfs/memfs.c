@@ -211,6 +211,25 @@ struct node *vfs_find(struct fs *fs, const char *path)
 	return n;
 }
 
+static struct dentry *search(struct dentry *d, const struct weft_attr *attr)
+{
+	const struct node *n = d->node;
+	if (n && ((n->mode ^ attr->mode) & S_IFMT) == 0 &&
+		(S_ISCHR(n->mode) || S_ISBLK(n->mode) ? n->rdev == attr->rdev : n->ino == attr->ino))
+		return dentry_get(d);
+	fsl_for_each (c, &d->children, struct dentry, siblings) {
+		struct dentry *found = search(c, attr);
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+struct dentry *memfs_reattach(struct fs *fs, const struct weft_attr *attr)
+{
+	return search(fs->root, attr);
+}
+
 static void drop_tree(struct dentry *d)
 {
 	fsl_for_each (c, &d->children, struct dentry, siblings) {

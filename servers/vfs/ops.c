@@ -177,6 +177,8 @@ i64 vfs_give_handle(struct fsreq *r, struct dentry *d, u32 flags)
 		r->fd.flags |= WEFT_HANDLE_TRAP_WRITE;
 		h->trapped = true;
 	}
+	if (S_ISBLK(n->mode))
+		r->fd.flags |= WEFT_HANDLE_RANDOM;
 	handle_attr(h, &r->fd.attr);
 	if (n->nops && n->nops->open && !path_only) {
 		struct handle *before = r->h;
@@ -264,6 +266,14 @@ static i64 op_open(struct fsreq *r)
 		e = (flags & O_DIRECTORY) && !S_ISDIR(n->mode) ? -ENOTDIR : 0;
 	else
 		e = may_open(r, n, flags, created);
+	if (!e && n->nops && n->nops->redirect && !(flags & O_PATH)) {
+		r->fd = (struct weft_reply_fd){.kind = WEFT_REPLY_FD, .fd = n->nops->redirect(n), .rights = WEFT_RIGHT_ALL};
+		r->has_fd = r->fd.fd >= 0;
+		r->out[0] = n->ino;
+		r->out[1] = 0;
+		e = r->has_fd ? FSP_STOP_MAGIC : -ENXIO;
+		goto out;
+	}
 	if (!e)
 		e = vfs_give_handle(r, p.w.at, flags);
 	if (!e && (flags & O_TRUNC) && S_ISREG(n->mode) && !created && !n->nops) {
@@ -767,6 +777,8 @@ static i64 op_seek(struct fsreq *r)
 		return -ESPIPE;
 	if (r->sqe->args[1] == SEEK_CUR)
 		off = __builtin_add_overflow(off, (i64)r->h->pos, &off) ? -1 : off;
+	else if (r->sqe->args[1] == SEEK_END && S_ISBLK(r->h->node->mode))
+		off = __builtin_add_overflow(off, (i64)r->h->node->size, &off) ? -1 : off;
 	else if (r->sqe->args[1] != SEEK_SET)
 		return -EINVAL;
 	if (off < 0)
@@ -777,6 +789,9 @@ static i64 op_seek(struct fsreq *r)
 
 static i64 op_fsync(struct fsreq *r)
 {
+	const struct node_ops *o = r->h->node->nops;
+	if (o && o->fsync)
+		return o->fsync(r);
 	return r->fs->ops->fsync(r->h->node, r->sqe->args[0] & 1);
 }
 

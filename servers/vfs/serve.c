@@ -6,6 +6,7 @@
 #include <native/server.h>
 #include <native/start.h>
 #include <native/time.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -186,7 +187,8 @@ static i64 serve(struct request *rq)
 			r.fd.kind == WEFT_REPLY_FD ? request_give_fd(rq, r.fd.fd, r.fd.rights, r.fd.flags) :
 						     request_give_handle(rq, &r.fd);
 		if (e && r.fd.kind == WEFT_REPLY_FD) {
-			fs_close_fd(r.fd.fd);
+			if (r.fd.flags & WEFT_REPLY_MOVE)
+				fs_close_fd(r.fd.fd);
 			return e;
 		}
 		if (e) {
@@ -228,8 +230,32 @@ static void owner_gone(struct server *s, u32 pid, u64 handle)
 		lock_release_pid(h->node, pid);
 }
 
+static int reattach(struct server *s, u64 id, u64 cookie, u64 status)
+{
+	struct weft_fd_info info;
+	(void)cookie;
+	if (!tree->reattach || weft_scheme_ctl((u64)s->fd, WEFT_SCHEME_HANDLE_INFO, id, PTR(&info), 0) < 0)
+		return -EIO;
+	struct dentry *d = tree->reattach(tree, &info.attr);
+	struct handle *h = d ? handle_restore(tree, d, (u32)status, id) : NULL;
+	dentry_put(d);
+	if (!h)
+		return -EIO;
+	if (h->node->nops && h->node->nops->open && !(h->flags & O_PATH)) {
+		struct fsreq r = {.fs = tree, .h = h};
+		if (h->node->nops->open(&r, h) < 0) {
+			h->flags |= O_PATH;
+			handle_close(tree, h);
+			return -EIO;
+		}
+		server_ready(s, id, r.fd.ready, false);
+	}
+	return 0;
+}
+
 static const struct server_ops server_ops = {
 	.other = serve,
+	.reattach = reattach,
 	.close = closed,
 	.cancel = cancel,
 	.owner_gone = owner_gone,

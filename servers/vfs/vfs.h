@@ -108,6 +108,8 @@ struct node_ops {
 	i64 (*write)(struct fsreq *r);
 	i64 (*ioctl)(struct fsreq *r); /* args[0] command, args[1] number */
 	i64 (*other)(struct fsreq *r); /* private operations on an open handle */
+	i64 (*fsync)(struct fsreq *r); /* instead of the tree's */
+	i32 (*redirect)(struct node *n); /* an open goes on at this handle, our own fd: a device of another server */
 	void (*cancel)(struct fsreq *r, void *kept); /* of a kept request */
 	/* A directory whose entries are not kept: the node, referenced; -ENOENT. */
 	int (*lookup)(struct node *dir, const char *name, u32 len, const struct fsreq *r, struct node **out);
@@ -149,6 +151,8 @@ struct fs_ops {
 
 struct fs {
 	const struct fs_ops *ops;
+	/* A successor is told of a node that its predecessor had open: its dentry, referenced, or NULL (the handle is abandoned). NULL: all are. */
+	struct dentry *(*reattach)(struct fs *fs, const struct weft_attr *attr);
 	struct dentry *root;
 	i32 server; /* server end */
 	u64 dev, mount;
@@ -270,6 +274,7 @@ int node_readlink(struct node *n, const struct fsreq *r); /* makes sure that n->
 i64 fs_serve(struct fsreq *r); /* one request with a live handle; the result unless deferred or dropped */
 struct handle *handle_find(struct fs *fs, u64 id);
 struct handle *handle_new(struct fs *fs, struct dentry *d, u32 flags);
+struct handle *handle_restore(struct fs *fs, struct dentry *d, u32 flags, u64 id);
 void handle_close(struct fs *fs, struct handle *h);
 void handle_attr(const struct handle *h, struct weft_attr *a);
 void fs_stat(struct node *n, struct fsp_stat *st);
@@ -298,6 +303,8 @@ struct node *vfs_add_link(struct fs *fs, const char *path, const char *target);
 struct node *vfs_add_text(struct fs *fs, const char *path, u32 mode, const char *text);
 struct node *vfs_find(struct fs *fs, const char *path); /* not referenced, or NULL */
 int vfs_remove(struct fs *fs, const char *path); /* with all below it; open handles stay */
+/* For fs.reattach: a device by its number, another node by its inode number (the same in each life, if the tree is). */
+struct dentry *memfs_reattach(struct fs *fs, const struct weft_attr *attr);
 
 /* ops.c. Serves a read of text that is generated at offset 0: make returns malloc'ed text and its length. */
 i64 vfs_read_text(struct fsreq *r, char *(*make)(struct node *n, const struct fsreq *r, u64 *len));

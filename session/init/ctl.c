@@ -167,8 +167,11 @@ static i64 handle_start(struct request *r)
 		return -EBUSY;
 	drop_extra(s);
 	e = take_extra(r, s, names, len);
+	s->number = (u32)r->sqe->args[0];
+	if (s->number == 0)
+		service_take_endpoints(s, d);
 	if (e == 0)
-		e = service_create_endpoints(s);
+		e = service_create_endpoints(s, s->number);
 	if (e < 0) {
 		drop_extra(s);
 		return e;

@@ -48,6 +48,7 @@ struct service {
 	bool start_again; /* after STOPPING */
 	struct service_output output;
 	/* An instance of a driver. */
+	u32 number;
 	struct service *starter;
 	struct spawn_fd *extra;
 	u32 nextra;
@@ -70,8 +71,12 @@ void archive_each(const char *prefix, void (*fn)(const struct cpio_entry *e));
 struct service *service_find(const char *name);
 void service_add(const struct cpio_entry *e);
 struct service *service_instance(struct service *driver, const char *name);
-/** Gives every offered scheme its endpoint, published in init's namespace. */
-int service_create_endpoints(struct service *s);
+/**
+ * Gives every offered scheme its endpoint, published in init's namespace. A driver's are made at the start, so that who needs them can wait
+ * for them; its first instance takes them over, and those of instance n are NAME.n.
+ */
+int service_create_endpoints(struct service *s, u32 number);
+void service_take_endpoints(struct service *s, struct service *driver);
 void service_want(struct service *s);	 /* DOWN -> WAITING */
 void service_stop(struct service *s, bool again);
 void service_kill(struct service *s);

@@ -14,8 +14,7 @@ static void start_services(void)
 		manifest_folder = folder;
 	archive_each(manifest_folder, service_add);
 	for (struct service *s = services; s; s = s->next) {
-		if (s->m.type != SERVICE_DRIVER)
-			service_create_endpoints(s);
+		service_create_endpoints(s, 0);
 	}
 	for (struct service *s = services; s; s = s->next) {
 		if (s->m.type != SERVICE_DRIVER)

@@ -78,7 +78,17 @@ struct service *service_instance(struct service *driver, const char *name)
 	return s;
 }
 
-int service_create_endpoints(struct service *s)
+void service_take_endpoints(struct service *s, struct service *driver)
+{
+	for (u32 i = 0; i < s->m.noffers; i++) {
+		if (s->offers[i].endpoint > 0 || driver->offers[i].endpoint <= 0)
+			continue;
+		s->offers[i] = driver->offers[i];
+		driver->offers[i].server = -1;
+	}
+}
+
+int service_create_endpoints(struct service *s, u32 number)
 {
 	for (u32 i = 0; i < s->m.noffers; i++) {
 		const struct manifest_scheme *o = &s->m.offers[i];
@@ -88,7 +98,10 @@ int service_create_endpoints(struct service *s)
 		struct weft_scheme_limits limits = {.orphan_ns = o->orphan_ms * (u64)NSEC_PER_MSEC, .max_requests = o->limit,
 			.rank = s->m.rank, .authority = native_boot()->resource};
 		i32 fds[2] = {-1, -1};
-		strcpy(e->name, o->name);
+		if (number)
+			snprintf(e->name, sizeof e->name, "%.24s.%u", o->name, number);
+		else
+			strcpy(e->name, o->name);
 		i64 r = weft_scheme_create(0, PTR(fds), PTR(&limits));
 		if (r >= 0)
 			r = weft_ns_ctl(native_boot()->ns, WEFT_NS_PUBLISH, PTR(e->name), strlen(e->name), fds[1]);
@@ -133,7 +146,8 @@ static bool schemes_ready(const struct service *s, const struct manifest_list *l
 {
 	for (u32 i = 0; i < l->n; i++) {
 		const struct service *o = offerer(l->word[i]);
-		if (o && o != s && !ready(o))
+		/* A driver's scheme can be called at once: whether its device is there shows later. */
+		if (o && o != s && o->m.type != SERVICE_DRIVER && !ready(o))
 			return false;
 	}
 	return true;

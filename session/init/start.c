@@ -17,6 +17,8 @@ struct plan {
 	bool close[FDS_MAX]; /* ours only for this */
 	struct spawn_posix posix;
 	i32 ns;
+	const char *env[MANIFEST_LIST + 2];
+	char number[24];
 };
 
 static int add(struct plan *p, const char *name, i32 fd, i32 to, u32 rights, bool close)
@@ -104,7 +106,7 @@ static int add_offers(struct plan *p, struct service *s)
 			e->server = (i32)fd;
 		}
 		char name[NATIVE_FD_NAME];
-		if (snprintf(name, sizeof name, "scheme:%s", e->name) >= (int)sizeof name)
+		if (snprintf(name, sizeof name, "scheme:%s", s->m.offers[i].name) >= (int)sizeof name)
 			return -ENAMETOOLONG;
 		int r = add(p, name, e->server, -1, 0, false);
 		if (r < 0)
@@ -244,6 +246,17 @@ static int set_runtime(struct plan *p)
 	return p->a.runtime < 0 ? p->a.runtime : 0;
 }
 
+static void set_environment(struct plan *p, const struct service *s)
+{
+	u32 n = s->m.env.n;
+	memcpy(p->env, s->m.env.word, n * sizeof p->env[0]);
+	if (s->instance) {
+		snprintf(p->number, sizeof p->number, "INSTANCE=%u", s->number);
+		p->env[n] = p->number;
+	}
+	p->a.envp = p->env;
+}
+
 int service_spawn(struct service *s)
 {
 	struct plan *p = malloc(sizeof *p);
@@ -252,7 +265,7 @@ int service_spawn(struct service *s)
 	plan_init(p);
 	p->a.name = s->m.name;
 	p->a.argv = (const char *const *)s->m.argv.word;
-	p->a.envp = (const char *const *)s->m.env.word;
+	set_environment(p, s);
 	p->a.prio = s->m.prio;
 	p->a.image = archive_image(s->m.argv.word[0], &p->a.image_size);
 	int r = p->a.image < 0 ? p->a.image : 0;

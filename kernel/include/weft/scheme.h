@@ -119,6 +119,8 @@ struct weft_reply_fd {
 	0x1u /* writes go to the server though it has memory (watched or set-id file) */
 #define WEFT_HANDLE_WATCH_OWNER 0x2u /* OWNER_GONE is wanted */
 #define WEFT_HANDLE_NO_OFFSET	0x4u /* a stream: seeking is ESPIPE */
+/* Without memory: the shared offset is the kernel's, and what is read and written may be so twice (a disk): all its READs and WRITEs outlive the server. */
+#define WEFT_HANDLE_RANDOM 0x8u
 
 struct weft_cqe {
 	u64 tag;

@@ -58,6 +58,8 @@ u64 vq_bytes(u16 size);
 void vq_layout(struct virtqueue *q, u16 size, void *va, void **cookie, u16 *chain);
 /** Adds a request of n parts. 0; -EAGAIN: no room; -EIO: broken. cookie must not be NULL. */
 int vq_add(struct virtqueue *q, const struct vq_part *parts, u32 n, void *cookie);
+/** The same with one entry of the ring, for a table of n descriptors that the device reaches at `bus` (2.7.5.3). */
+int vq_add_indirect(struct virtqueue *q, struct vq_desc *table, u64 bus, const struct vq_part *parts, u32 n, void *cookie);
 /** The next finished request, or NULL. *len: bytes the device wrote. */
 void *vq_take(struct virtqueue *q, u32 *len);
 void vq_kick(struct virtqueue *q);

@@ -12,8 +12,9 @@
 
 enum devp_op {
 	/* args: mode with S_IFMT, uid, gid, rdev. Buffer 0 IN: path below the scheme's root; buffer 1 IN: contents of a regular file (up to
-	 * 64 KiB), target of a symbolic link. Directories on the way are made. Character devices are nodes that another scheme serves: they are
-	 * marked as mount points, so the runtime's mount table must know them. out[0] = the node's number */
+	 * 64 KiB), target of a symbolic link. Directories on the way are made. Devices are nodes that another scheme serves: with
+	 * fds[0], an O_PATH handle of the node there, opens go to it (put again: to the new one); without, the node is marked as a mount
+	 * point, and the runtime's mount table must know it. out[0] = the node's number */
 	DEVP_PUT = FSP_PRIVATE,
 	/* Buffer 0 IN: path; with everything below it */
 	DEVP_REMOVE,

@@ -19,7 +19,8 @@ enum init_op {
 	INIT_IMAGE,
 	/*
 	 * Starts an instance of a driver's manifest with fds of its own (device resources). Buffer 0 IN: manifest's name; buffer 1 IN: instance's name;
-	 * buffer 2 IN: the names of the fds sent, each ended by NUL. -> pid. When an instance has ended it is not started again: its starter,
+	 * buffer 2 IN: the names of the fds sent, each ended by NUL; args[0]: 0 for the manifest's first instance, its schemes have their own names
+	 * then, else they end in .NUMBER; the number is INSTANCE in the environment. -> pid. When an instance has ended it is not started again: its starter,
 	 * which must reset the device first, is told by INIT_WAIT. Needs `may start-drivers` in the caller's manifest.
 	 */
 	INIT_START,

@@ -56,7 +56,8 @@ i64 rt_sys_fallocate(u64 fd, u64 mode, u64 off, u64 len)
 static i64 sync_fd(u64 fd, u32 op, u64 arg)
 {
 	struct weft_fd_info info;
-	struct weft_req q = {.op = op, .flags = WEFT_REQ_NOINTR, .args = {arg}};
+	/* Twice is as good as once, should the server die meanwhile. */
+	struct weft_req q = {.op = op, .flags = WEFT_REQ_NOINTR | WEFT_REQ_IDEMPOTENT, .args = {arg}};
 
 	PROGRAM_FD(fd);
 	i64 r = rt_fd_info(fd, &info);
