@@ -9,59 +9,14 @@
  * channel closes and when fds are sent, but only after so many of these as make its cost small for
  * each; and always before the objects are counted.
  */
-#include "chan_impl.h"
+#include "queue.h"
 
 static struct list inflight_list = {&inflight_list, &inflight_list};
 u64 inflight_total;
 
-void rxq_init(struct rxq *q, struct object *owner)
-{
-	q->owner = owner;
-	list_init(&q->msgs);
-	waitq_init(&q->readers);
-	waitq_init(&q->writers);
-	list_init(&q->inflight_link);
-	list_init(&q->gc_link);
-}
-
-u32 rxq_room(const struct rxq *q)
-{
-	return q->bytes < q->limit ? q->limit - q->bytes : 0;
-}
-
-void rxq_append(struct rxq *q, struct msg *m)
-{
-	list_add_tail(&q->msgs, &m->link);
-	q->bytes += m->cost;
-	q->used = true;
-	for (u32 i = 0; i < m->nfds; i++)
-		inflight_add(m->fds[i].o);
-}
-
-void rxq_unlink(struct rxq *q, struct msg *m)
-{
-	list_del(&m->link);
-	q->bytes -= m->cost;
-	msg_fds_left(m);
-}
-
-void rxq_kill(struct rxq *q)
-{
-	struct msg *m;
-
-	q->dead = true;
-	if (q->rbusy)
-		return;
-	while (!list_empty(&q->msgs)) {
-		m = list_first(&q->msgs, struct msg, link);
-		rxq_unlink(q, m);
-		msg_free(m);
-	}
-}
-
 void inflight_add(struct object *o)
 {
-	struct rxq *q = rxq_of(o);
+	struct queue *q = queue_of(o);
 
 	if (!q)
 		return;
@@ -72,7 +27,7 @@ void inflight_add(struct object *o)
 
 void inflight_del(struct object *o)
 {
-	struct rxq *q = rxq_of(o);
+	struct queue *q = queue_of(o);
 
 	if (!q)
 		return;
@@ -81,29 +36,27 @@ void inflight_del(struct object *o)
 	inflight_total--;
 }
 
-static void each_passed(struct rxq *q, void (*fn)(struct rxq *to, struct list *work),
+static void each_passed(struct queue *q, void (*fn)(struct queue *to, struct list *work),
 	struct list *work)
 {
 	struct msg *m;
-	struct rxq *to;
+	struct queue *to;
 
-	list_for_each(m, &q->msgs, link)
-	{
+	list_for_each(m, &q->msgs, link) {
 		for (u32 i = 0; i < m->nfds; i++) {
-			to = rxq_of(m->fds[i].o);
+			to = queue_of(m->fds[i].o);
 			if (to && to->gc_candidate)
 				fn(to, work);
 		}
 	}
 }
 
-static void found_inside(struct rxq *to, struct list *work)
+static void found_inside(struct queue *to, struct list *work)
 {
-	(void)work;
 	to->gc_out--;
 }
 
-static void found_alive(struct rxq *to, struct list *work)
+static void found_alive(struct queue *to, struct list *work)
 {
 	to->gc_candidate = false;
 	list_add_tail(work, &to->gc_link);
@@ -124,29 +77,29 @@ void chan_collect(void)
 {
 	static bool running;
 	struct list work, garbage;
-	struct rxq *q;
+	struct queue *q;
 
 	if (running || !inflight_total)
 		return;
 	running = true;
 	list_init(&work);
 	list_init(&garbage);
-	list_for_each(q, &inflight_list, inflight_link)
-	{
+	list_for_each(q, &inflight_list, inflight_link) {
 		q->gc_candidate = q->owner->fds == q->inflight && !q->rbusy;
 		q->gc_out = q->inflight;
 	}
-	list_for_each(q, &inflight_list, inflight_link) if (q->gc_candidate)
-		each_passed(q, found_inside, NULL);
-	list_for_each(q, &inflight_list, inflight_link) if (q->gc_candidate && q->gc_out)
-		found_alive(q, &work);
+	list_for_each(q, &inflight_list, inflight_link)
+		if (q->gc_candidate)
+			each_passed(q, found_inside, NULL);
+	list_for_each(q, &inflight_list, inflight_link)
+		if (q->gc_candidate && q->gc_out)
+			found_alive(q, &work);
 	while (!list_empty(&work)) {
-		q = list_first(&work, struct rxq, gc_link);
+		q = list_first(&work, struct queue, gc_link);
 		list_del(&q->gc_link);
 		each_passed(q, found_alive, &work);
 	}
-	list_for_each(q, &inflight_list, inflight_link)
-	{
+	list_for_each(q, &inflight_list, inflight_link) {
 		if (!q->gc_candidate)
 			continue;
 		q->gc_candidate = false;
@@ -154,9 +107,9 @@ void chan_collect(void)
 		list_add_tail(&garbage, &q->gc_link);
 	}
 	while (!list_empty(&garbage)) {
-		q = list_first(&garbage, struct rxq, gc_link);
+		q = list_first(&garbage, struct queue, gc_link);
 		list_del(&q->gc_link);
-		rxq_kill(q);
+		queue_kill(q);
 		object_put(q->owner);
 	}
 	running = false;

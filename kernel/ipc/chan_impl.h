@@ -1,74 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside channels: messages, receive queues, collection of what only queues reach. */
+/* Inside channels and pipes. */
 #ifndef KERNEL_IPC_CHAN_IMPL_H
 #define KERNEL_IPC_CHAN_IMPL_H
 
-#include "scheme_impl.h"
+#include "queue.h"
 
-struct passed {
-	struct object *o; /* with a capability */
-	u32 rights;
+#define ATOMIC                                                                                     \
+	4096u	    /* bytes of a write that goes whole or not at all; any queue can hold as many */
+#define CHAN_PIPE 0 /* beside enum weft_chan_type */
+
+/* What only receives: a pipe's read end, an unconnected datagram endpoint. Its peer, a pipe's write
+ * end, the endpoint's capability, only sends. */
+enum chan_role { ROLE_END, ROLE_RECEIVER, ROLE_SENDER };
+
+struct chan_end {
+	struct object obj;     /* WEFT_OBJ_CHANNEL, DGRAM, PIPE */
+	struct queue rx;       /* rx.ended: shut down for receiving (RDHUP) */
+	struct chan_end *peer; /* NULL: none yet, or destroyed */
+	u8 type, role;
+	bool half;	/* made alone: connected by OPEN_PEER */
+	bool connected; /* the peer is open, or something was sent while it was */
+	bool shut_snd;	/* nothing more may be sent (EPIPE) */
+	bool closed;
+	u32 peer_pid;
+	struct identity *peer_ident;
 };
 
-struct seg {
-	struct seg *next;
-	u32 len;
-	char data[];
-};
-#define SEG_DATA (PAGE_SIZE - sizeof(struct seg))
+static inline struct chan_end *chan_of(struct object *o)
+{
+	return container_of(o, struct chan_end, obj);
+}
+static inline bool chan_has_borders(const struct chan_end *e)
+{
+	return e->type == WEFT_CHAN_DGRAM || e->type == WEFT_CHAN_SEQPACKET;
+}
 
-struct msg {
-	struct list link;
-	u32 len, off; /* off: bytes already taken (stream) */
-	u32 nfds, cost;
-	struct passed *fds;
-	struct identity *ident; /* the sender's, referenced */
-	u32 pid;
-	u32 name_len;
-	char *name;
-	struct seg *segs;
-	u32 first; /* bytes in data[] */
-	char data[];
-};
-
-/* What receives. Guarded by the BKL; while rbusy the message at the head is being copied from, and
- * stays. */
-struct rxq {
-	struct object *owner;
-	struct list msgs;
-	u32 bytes, limit;
-	bool rbusy, used; /* used: something was ever in it */
-	bool dead; /* the owner's last fd is gone, or it is garbage: the queue is emptied as soon as
-		      no one copies */
-	struct waitq readers, writers;
-	/* Collection (chan_gc.c). */
-	u32 inflight; /* how many queued messages' fds name the owner */
-	u32 gc_out;
-	bool gc_candidate;
-	struct list inflight_link, gc_link;
-};
-
-void rxq_init(struct rxq *q, struct object *owner);
-void rxq_append(struct rxq *q, struct msg *m);
-void rxq_unlink(struct rxq *q, struct msg *m);
-void rxq_kill(struct rxq *q); /* empties it now or when its reader is done */
-u32 rxq_room(const struct rxq *q);
-struct rxq *rxq_of(struct object *o); /* NULL: receives nothing */
-
-/* msg.c */
-int msg_create(struct uio *u, u64 len, struct msg **out); /* may block */
-int msg_create_kernel(const void *data, u32 len, struct msg **out);
-i64 msg_copy_out(const struct msg *m, u32 off, struct uio *u, u64 n); /* may block */
-int msg_take_fds(struct msg *m, u64 ufds, u32 n);
-void msg_fds_left(
-	struct msg *m);	      /* its fds are no longer in flight: nfds and fds stay the caller's */
-void msg_free(struct msg *m); /* and closes its fds */
-
-/* chan_gc.c */
-void inflight_add(struct object *o);
-void inflight_del(struct object *o);
-extern u64 inflight_total;
-void chan_collect(void);
-void chan_maybe_collect(void);
+/* chan_io.c */
+i64 chan_read(struct object *o, struct uio *u, i64 off, u32 flags);
+i64 chan_write(struct object *o, struct uio *u, i64 off, u32 flags);
 
 #endif

@@ -66,7 +66,6 @@ static i64 irq_ctl(struct object *o, u32 op, u64 a, u64 b)
 	struct irq *q = container_of(o, struct irq, obj);
 	struct weft_irq_info i;
 
-	(void)b;
 	if (op != WEFT_IRQ_GET_INFO)
 		return -EINVAL;
 	memset(&i, 0, sizeof(i));

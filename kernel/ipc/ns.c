@@ -25,7 +25,9 @@ static struct ns_entry *ns_find(struct namespace *n, const char *name)
 {
 	struct ns_entry *e;
 
-	list_for_each(e, &n->entries, link) if (!strcmp(e->name, name)) return e;
+	list_for_each(e, &n->entries, link)
+		if (!strcmp(e->name, name))
+			return e;
 	return NULL;
 }
 
@@ -128,7 +130,9 @@ int ns_copy(struct namespace *from, const char *list, size_t len, struct namespa
 	if (!n)
 		return -ENOMEM;
 	if (!len)
-		list_for_each(e, &from->entries, link) if (!err) err = ns_publish(n, e->name, e->o);
+		list_for_each(e, &from->entries, link)
+			if (!err)
+				err = ns_publish(n, e->name, e->o);
 	for (size_t at = 0, end; at < len && !err; at = end + 1) {
 		for (end = at; end < len && list[end] != '\n'; end++)
 			;
@@ -156,8 +160,7 @@ bool ns_subset(struct namespace *small, struct namespace *big)
 {
 	struct ns_entry *e, *f;
 
-	list_for_each(e, &small->entries, link)
-	{
+	list_for_each(e, &small->entries, link) {
 		f = ns_find(big, e->name);
 		if (!f || f->o != e->o)
 			return false;
@@ -199,8 +202,7 @@ static i64 ns_list(struct namespace *n, u64 to, u64 len)
 
 	if (!buf)
 		return -ENOMEM;
-	list_for_each(e, &n->entries, link)
-	{
+	list_for_each(e, &n->entries, link) {
 		k = strlen(e->name);
 		memcpy(buf + at, e->name, k);
 		at += k;

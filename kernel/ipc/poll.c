@@ -62,8 +62,7 @@ void object_notify(struct object *o, u32 bits)
 	struct watch *w;
 	bool exclusive_done = false;
 
-	list_for_each(w, &o->watchers, link)
-	{
+	list_for_each(w, &o->watchers, link) {
 		if (w->exclusive) {
 			if (exclusive_done)
 				continue;
@@ -80,7 +79,8 @@ void watch_closed(struct object *o)
 {
 	struct watch *w;
 
-	list_for_each(w, &o->watchers, link) w->fire(w, WATCH_CLOSED);
+	list_for_each(w, &o->watchers, link)
+		w->fire(w, WATCH_CLOSED);
 }
 
 static u32 item_bits(struct item *i)
@@ -150,8 +150,7 @@ static int check_down(struct pollset *ps, struct pollset *target, u32 depth, u32
 
 	if (ps == target || depth > NEST || ++*visits > NEST_VISITS)
 		return -ELOOP;
-	list_for_each(i, &ps->nested, nested_link)
-	{
+	list_for_each(i, &ps->nested, nested_link) {
 		err = check_down(container_of(i->w.o, struct pollset, obj), target, depth + 1,
 			visits);
 		if (err)
@@ -168,8 +167,7 @@ static u32 depth_up(struct pollset *ps, u32 *visits)
 
 	if (++*visits > NEST_VISITS)
 		return NEST + 1;
-	list_for_each(w, &ps->obj.watchers, link)
-	{
+	list_for_each(w, &ps->obj.watchers, link) {
 		if (w->fire != item_fire)
 			continue;
 		d = 1 + depth_up(container_of(w, struct item, w)->ps, visits);

@@ -88,7 +88,8 @@ static void scheme_gone(struct scheme *s)
 	ktimer_cancel(&s->orphan_timer);
 	scheme_get(s);
 	fail_queued(s);
-	list_for_each(h, &s->handles, link) handle_abandon(h);
+	list_for_each(h, &s->handles, link)
+		handle_abandon(h);
 	pager_scheme_died(s, true);
 	scheme_put(s);
 }
@@ -131,8 +132,7 @@ static void server_closed(struct object *o)
 		list_add_tail(&todo, &q->link);
 	}
 	/* Notices were for the dead one: a successor learns of live handles by REATTACH. */
-	list_for_each(q, &s->queue, link)
-	{
+	list_for_each(q, &s->queue, link) {
 		struct oneway *w = container_of(q, struct oneway, q);
 
 		if (q->kind != Q_ONEWAY || w->op == WEFT_OP_PAGE_IDLE)
@@ -141,7 +141,8 @@ static void server_closed(struct object *o)
 		if (w->done)
 			w->done(w);
 	}
-	list_for_each(h, &s->handles, link) h->reattaching = false;
+	list_for_each(h, &s->handles, link)
+		h->reattaching = false;
 	/* Last received, first queued again: their order stays. */
 	while (!list_empty(&todo)) {
 		q = list_entry(todo.prev, struct qnode, link);
@@ -367,8 +368,9 @@ void scheme_wake_server(struct scheme *s, u32 prio, bool direct)
 	if (prio <= s->boost)
 		return;
 	s->boost = prio;
-	list_for_each(r, &s->threads, serve_link) if (r->thread->prio < prio)
-		sched_set_prio(r->thread, prio);
+	list_for_each(r, &s->threads, serve_link)
+		if (r->thread->prio < prio)
+			sched_set_prio(r->thread, prio);
 }
 
 void scheme_unserve(struct request *r)
@@ -450,6 +452,7 @@ void ipc_process_exited(struct process *p)
 	struct scheme *s;
 	struct handle *h;
 
-	list_for_each(s, &schemes, all_link) list_for_each(h, &s->watched, watch_link)
-		handle_owner_exited(h, p->pid);
+	list_for_each(s, &schemes, all_link)
+		list_for_each(h, &s->watched, watch_link)
+			handle_owner_exited(h, p->pid);
 }

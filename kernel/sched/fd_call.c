@@ -151,7 +151,7 @@ static i64 ctl(struct fd_entry *e, u64 op, u64 a, u64 b)
 		other = fd_peek((i32)a);
 		return other ? other->o == e->o : -EBADF;
 	case WEFT_FD_SEEK:
-		if (!e->o->ops->ctl)
+		if (e->o->ops->stream || !e->o->ops->ctl)
 			return -ESPIPE;
 		return e->o->ops->ctl(e->o, WEFT_FD_SEEK, a, b);
 	case WEFT_FD_AVAIL:
@@ -215,17 +215,23 @@ static i64 transfer(i32 fd, u64 buf, u64 len, i64 off, u64 flags, bool write)
 	o = e->o;
 	if (!(write ? o->ops->write : o->ops->read))
 		return -EINVAL;
+	if (o->ops->stream && off != -1)
+		return -ESPIPE;
 	if (!(flags & WEFT_IO_VEC))
 		len = MIN(len, IO_MAX);
 	object_get(o);
 	r = uio_init(&u, iov, ARRAY_SIZE(iov), buf, len, flags & WEFT_IO_VEC);
 	if (r)
 		goto out;
+	r = -EINVAL;
+	if (u.left < o->ops->record)
+		goto free;
 	if (o->status & STATUS_NONBLOCK)
 		flags |= WEFT_IO_NONBLOCK;
 	if (o->status & STATUS_APPEND)
 		flags |= WEFT_IO_APPEND;
 	r = write ? o->ops->write(o, &u, off, (u32)flags) : o->ops->read(o, &u, off, (u32)flags);
+free:
 	uio_free(&u, iov);
 out:
 	object_put(o);

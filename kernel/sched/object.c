@@ -26,6 +26,25 @@ void object_init(struct object *o, u32 type, const struct obj_ops *ops)
 	object_count[type]++;
 }
 
+void *object_new(size_t size, u32 type, const struct obj_ops *ops)
+{
+	struct object *o = kzalloc(size);
+
+	if (o)
+		object_init(o, type, ops);
+	return o;
+}
+
+void object_free(struct object *o)
+{
+	kfree(o);
+}
+
+void object_release(void *pointer)
+{
+	object_put(*(struct object **)pointer);
+}
+
 static void object_destroy(struct object *o)
 {
 	object_count[o->type]--;

@@ -69,8 +69,7 @@ static void show_proc(struct text *t)
 	struct process *p;
 
 	text_add(t, "pid ppid threads resident minor major user_ns system_ns fds name\n");
-	list_for_each(p, &process_list, all_link)
-	{
+	list_for_each(p, &process_list, all_link) {
 		u64 user = 0, system = 0;
 
 		process_cpu_ns(p, &user, &system);
@@ -156,12 +155,13 @@ static void show_schemes(struct text *t)
 
 	text_add(t,
 		"endpoint server_pid rank requests max served dead_replies bad_replies handles\n");
-	list_for_each(s, &schemes, all_link) text_add(t, "%lu %u %u %u %u %lu %lu %lu %u%s\n",
-		s->obj.id, s->server ? s->server_pid : 0, s->rank, s->nreq, s->max, s->served,
-		s->dead_replies, s->bad_replies, s->nhandles,
-		s->gone		    ? " gone"
-			: s->server ? ""
-				    : " orphan");
+	list_for_each(s, &schemes, all_link)
+		text_add(t, "%lu %u %u %u %u %lu %lu %lu %u%s\n", s->obj.id,
+			s->server ? s->server_pid : 0, s->rank, s->nreq, s->max, s->served,
+			s->dead_replies, s->bad_replies, s->nhandles,
+			s->gone		    ? " gone"
+				: s->server ? ""
+					    : " orphan");
 }
 
 static const struct {
@@ -196,7 +196,6 @@ static i64 node_read(struct object *o, struct uio *u, i64 off, u32 flags)
 
 static u32 node_ready(struct object *o)
 {
-	(void)o;
 	return WEFT_POLLIN;
 }
 
@@ -237,8 +236,6 @@ static i64 root_read(struct object *o, struct uio *u, i64 off, u32 flags)
 	char list[256];
 	size_t len = 0;
 
-	(void)o;
-	(void)flags;
 	for (u32 i = 0; i < ARRAY_SIZE(nodes); i++)
 		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s\n", nodes[i].name);
 	if (off < 0)

@@ -31,6 +31,8 @@ struct uio {
 
 struct obj_ops {
 	const char *name;
+	bool stream; /* reads and writes at an offset are -ESPIPE */
+	u32 record;  /* those of fewer bytes are -EINVAL */
 	/* May block, unless flags has WEFT_IO_NONBLOCK. off -1: the object's shared offset or no
 	 * meaning. -> bytes or -errno. NULL: -EINVAL */
 	i64 (*read)(struct object *o, struct uio *u, i64 off, u32 flags);
@@ -65,6 +67,14 @@ void object_get(struct object *o);
 void object_put(struct object *o);    /* accepts NULL */
 void object_fd_get(struct object *o); /* one more capability (takes a ref too) */
 void object_fd_put(struct object *o); /* one less: may run closed() and destroy() */
+/* For what begins with struct object: zeroed memory with the object initialised, or NULL; and
+ * ops->destroy of what holds nothing else. */
+void *object_new(size_t size, u32 type, const struct obj_ops *ops);
+void object_free(struct object *o);
+/* A local pointer to what begins with struct object, or NULL: the reference is put where it goes
+ * out of scope. */
+#define HELD __attribute__((cleanup(object_release)))
+void object_release(void *pointer);
 
 /*
  * Readiness (ipc/poll.c). An object calls object_notify with the bits that (may) have become true;

@@ -181,6 +181,12 @@ void bkl_retake(void);
  */
 enum block_mode { BLOCK_UNKILLABLE, BLOCK_KILLABLE, BLOCK_INTERRUPTIBLE };
 int thread_block(struct waitq *q, u64 deadline, enum block_mode mode);
+/* A read or write that has to wait: 0: look again; -EAGAIN with WEFT_IO_NONBLOCK in flags; -EINTR. */
+static inline int wait_io(struct waitq *q, u32 flags)
+{
+	return flags & WEFT_IO_NONBLOCK ? -EAGAIN
+					: thread_block(q, WEFT_FOREVER, BLOCK_INTERRUPTIBLE);
+}
 void thread_wake(struct thread *t,
 	int result); /* removes it from its queue; ignores one that is not blocked */
 /* Wakes and, at the next exit or block of this CPU, prefers it: the direct switch of IPC. */

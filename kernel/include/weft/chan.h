@@ -25,15 +25,14 @@ struct weft_msg {
 #define WEFT_MSG_CTRUNC 0x2u
 #define WEFT_MSG_EOF	0x4u
 
-/* flags of chan_send and chan_recv */
-#define WEFT_CHAN_NONBLOCK 0x1u
-#define WEFT_CHAN_PEEK	   0x2u
-#define WEFT_CHAN_WAITALL  0x4u
-#define WEFT_CHAN_CLOEXEC  0x8u	 /* received fds */
-#define WEFT_CHAN_PRIVATE  0x10u /* received fds go to the private table */
-#define WEFT_CHAN_CREDS                                                                            \
-	0x20u /* send: identity of pid/identity fields is wanted (checked: must be the caller's    \
-		 own) */
+/* flags of chan_send and chan_recv; those for received fds are fd_dup's, two are fd_read's */
+#define WEFT_CHAN_CLOEXEC  WEFT_DUP_CLOEXEC
+#define WEFT_CHAN_NONBLOCK WEFT_IO_NONBLOCK
+#define WEFT_CHAN_PRIVATE  WEFT_DUP_PRIVATE
+#define WEFT_CHAN_PEEK	   WEFT_IO_PEEK
+#define WEFT_CHAN_WAITALL  0x10u
+/* send: identity of pid/identity fields is wanted (checked: must be the caller's own) */
+#define WEFT_CHAN_CREDS 0x20u
 
 /* fd_ctl operations on channels, from 0x100. */
 enum weft_chan_op {

@@ -2,7 +2,7 @@
 /* Channels: bytes and borders, fds, half-closes, ends made later; and the collection of cycles
  * against a model of reachability. */
 #include "host.h"
-#include "ipc/chan_impl.h"
+#include "ipc/queue.h"
 
 static struct process *p;
 

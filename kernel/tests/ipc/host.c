@@ -138,6 +138,11 @@ int uio_init(struct uio *u, struct weft_iov *buf, u32 nbuf, u64 base, u64 len, b
 	return 0;
 }
 
+void uio_kernel(struct uio *u, struct weft_iov *buf, void *base, u64 len)
+{
+	uio_init(u, buf, 1, U(base), len, false);
+}
+
 void uio_free(struct uio *u, struct weft_iov *buf)
 {
 }

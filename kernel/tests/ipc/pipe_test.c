@@ -36,13 +36,18 @@ static int teardown(void **state)
 	return 0;
 }
 
+static u32 io_flags(u32 i)
+{
+	return end[i]->status & 0x800 ? WEFT_IO_NONBLOCK : 0;
+}
+
 static i64 rd(void *to, u64 n)
 {
 	struct weft_iov v;
 	struct uio u;
 
 	uio_init(&u, &v, 1, U(to), n, false);
-	return end[0]->ops->read(end[0], &u, -1, 0);
+	return end[0]->ops->read(end[0], &u, -1, io_flags(0));
 }
 
 static i64 wr(const void *from, u64 n)
@@ -51,7 +56,7 @@ static i64 wr(const void *from, u64 n)
 	struct uio u;
 
 	uio_init(&u, &v, 1, U(from), n, false);
-	return end[1]->ops->write(end[1], &u, -1, 0);
+	return end[1]->ops->write(end[1], &u, -1, io_flags(1));
 }
 
 static void random_model(void **state)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Queues of bytes, and of the messages that the bytes belong to: what channels, pipes and the
+ * console receive from.
+ *
+ * The bytes lie in segments, appended at `last` and taken from `first`. One reader and one writer
+ * may be copying at a time (rbusy, wbusy), with the BKL possibly dropped under them: the reader
+ * owns the `len` bytes that are there, the writer what lies behind them, and each commits its move
+ * afterwards. So a reader frees no segment that a writer may still be behind.
+ */
+#ifndef KERNEL_IPC_QUEUE_H
+#define KERNEL_IPC_QUEUE_H
+
+#include "scheme_impl.h"
+
+struct passed {
+	struct object *o; /* with a capability */
+	u32 rights;
+};
+#define PASSED_MAX 253u
+
+/* The caller's fds: a capability of each. All or none. */
+int passed_take(struct passed *p, u64 ufds, u32 n);
+/* Installs them in the current process, to which their numbers are told: as many as it has room
+ * for, or with `all` all or none. -> how many, or -errno. The capabilities stay the caller's. */
+i64 passed_give(const struct passed *p, u32 n, u64 ufds, u32 dup_flags, bool all);
+void passed_drop(struct passed *p, u32 n);
+
+/* One message, or what one sender has put into a stream without fds between. */
+struct msg {
+	struct list link;
+	u32 len;  /* bytes that are not taken yet */
+	u32 cost; /* what it adds to its bytes */
+	u32 nfds;
+	struct passed *fds;
+	struct identity *ident; /* the sender's, referenced; NULL: the kernel */
+	u32 pid;
+	u32 name_len;
+	char name[];
+};
+
+struct segment {
+	struct segment *next;
+	u32 size;
+	char data[];
+};
+
+struct queue {
+	struct object *owner;
+	struct segment *first, *last; /* last NULL: nothing was written since it was empty */
+	u32 at, end;		      /* of the first byte in first; of the next one in last */
+	u32 len, cost, limit;
+	struct segment *mark; /* last and end before the writer began */
+	u32 mark_end;
+	struct list msgs; /* not for pipes and the console */
+	bool rbusy, wbusy;
+	bool used;  /* something was ever in it */
+	bool tight; /* somebody found no room: to be told when there is some */
+	bool ended; /* nothing more will come */
+	bool dead;  /* the owner's last fd is gone, or it is garbage: emptied when nobody copies */
+	int err;    /* reported once, when there is nothing to read */
+	struct waitq readers, writers;
+	void (*room)(struct queue *q); /* tells those who poll for room; or NULL */
+	/* Collection (chan_gc.c). */
+	u32 inflight; /* how many queued messages' fds name the owner */
+	u32 gc_out;
+	bool gc_candidate;
+	struct list inflight_link, gc_link;
+};
+
+void queue_init(struct queue *q, struct object *owner, u32 limit);
+void queue_kill(struct queue *q);
+
+static inline u32 queue_room(const struct queue *q)
+{
+	return q->len + q->cost < q->limit ? q->limit - q->len - q->cost : 0;
+}
+static inline bool queue_has(const struct queue *q)
+{
+	return q->len || !list_empty(&q->msgs);
+}
+/* Where a poll finds no room it is told later. */
+bool queue_writable(struct queue *q, u32 need);
+
+/*
+ * Reading: begin waits for something (flags: WEFT_IO_NONBLOCK) and takes the reader's side: 0; 1:
+ * there is nothing and never will be; -EAGAIN, -EINTR or what is to be reported. end gives it back.
+ */
+int queue_read_begin(struct queue *q, u32 flags);
+i64 queue_copy_out(const struct queue *q, u32 off, struct uio *u, u64 n);
+void queue_consume(struct queue *q, u32 n);
+void queue_unlink(struct queue *q, struct msg *m); /* takes m's rest with it */
+void queue_read_end(struct queue *q);
+i64 queue_read(struct queue *q, struct uio *u,
+	u32 flags); /* all of it, where there are no messages */
+
+/*
+ * Writing, with the writer's side held: fill copies n bytes in (less at a fault), commit makes
+ * them readable as message m (NULL: as bytes) or, with n negative, drops them and m; and gives the
+ * writer's side back.
+ */
+i64 queue_fill(struct queue *q, struct uio *u, u64 n);
+void queue_commit(struct queue *q, i64 n, struct msg *m, bool join);
+/* The kernel's own bytes, in a queue that nobody else writes to. */
+int queue_put(struct queue *q, const void *data, u32 len, struct msg *m);
+
+struct msg *msg_new(struct thread *from, u32 name_len); /* from NULL: the kernel */
+void msg_fds_left(struct msg *m);			/* they are no longer in flight */
+void msg_free(struct msg *m);				/* and closes its fds */
+
+/* chan.c, chan_gc.c */
+struct queue *queue_of(struct object *o); /* of what can have fds in its queue, or NULL */
+void inflight_add(struct object *o);
+void inflight_del(struct object *o);
+extern u64 inflight_total;
+void chan_collect(void);
+void chan_maybe_collect(void);
+
+#endif
