@@ -32,15 +32,19 @@ int resource_create(const struct weft_res *r, struct resource **out)
 
 int resource_require(i32 fd, u32 kind, struct resource **out)
 {
-	struct object *o;
+	HELD struct object *o = NULL;
+	struct resource *r;
 
 	if (fd_get(fd, WEFT_OBJ_RESOURCE, 0, &o))
 		return -EPERM;
-	*out = container_of(o, struct resource, obj);
-	if (((*out)->r.kinds & kind) == kind)
-		return 0;
-	object_put(o);
-	return -EPERM;
+	r = container_of(o, struct resource, obj);
+	if ((r->r.kinds & kind) != kind)
+		return -EPERM;
+	if (out) {
+		*out = r;
+		o = NULL;
+	}
+	return 0;
 }
 
 /* Is [base, base + len) inside r? */

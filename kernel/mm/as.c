@@ -122,8 +122,7 @@ struct as *as_copy(struct as *from)
 
 	if (IS_ERR(to))
 		return to;
-	list_for_each(v, &from->vmas, link)
-	{
+	list_for_each(v, &from->vmas, link) {
 		if (v->flags & (WEFT_MAP_NOFORK | VMA_FRAME))
 			continue;
 		r = copy_vma(to, v, &protected);

@@ -30,6 +30,10 @@ struct vma {
 	u64 off;	      /* in m, of start */
 	struct list obj_link; /* memobj.mappings */
 };
+/* Flags as they were given that stay with the mapping. */
+#define VMA_GIVEN                                                                                  \
+	(WEFT_MAP_SHARED | WEFT_MAP_STACK | WEFT_MAP_NORESERVE | WEFT_MAP_RUNTIME |                \
+		WEFT_MAP_NOFORK | WEFT_MAP_LOCKED)
 #define VMA_FRAME      0x100000u /* a kernel-owned page (as_map_frame): user mode cannot change it */
 #define VMA_WIPEONFORK 0x200000u
 #define VMA_ANON       0x400000u /* may hold FRAME_ANON pages */

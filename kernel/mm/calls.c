@@ -16,20 +16,17 @@
 #define NAME_MAX      255u
 #define PIN_PAGES_MAX 65536ul
 
-/* -EBADF, -EINVAL (no address space), -EPERM (right missing). *out is referenced. */
-static int get_as(u64 fd, u32 right, struct as **out)
+int as_get_fd(i32 fd, u32 right, struct as **out)
 {
 	struct object *o;
-	int r;
+	int r = 0;
 
-	if ((i32)fd == -1) {
+	if (fd == -1) {
 		*out = current_process()->as;
-		if (!*out)
-			return -EINVAL;
 		as_get(*out);
 		return 0;
 	}
-	r = fd_get((i32)fd, WEFT_OBJ_AS, right, &o);
+	r = fd_get(fd, WEFT_OBJ_AS, right, &o);
 	if (!r)
 		*out = container_of(o, struct as, obj);
 	return r;
@@ -41,20 +38,14 @@ static int get_as(u64 fd, u32 right, struct as **out)
  */
 static int get_mem(u64 fd, u32 right, struct object **ref, struct memobj **out, u32 *rights)
 {
-	struct fd_entry *e = fd_peek((i32)fd);
-	u32 have = e ? e->rights : 0;
-	int r = fd_get((i32)fd, 0, right, ref);
+	int r = fd_get_in(current_process(), (i32)fd, 0, right, ref, rights);
 
 	if (r)
 		return r;
+	if ((*ref)->type != WEFT_OBJ_MEM)
+		*rights &= ~WEFT_RIGHT_CONTROL;
 	*out = memobj_of(*ref);
-	if (!*out) {
-		object_put(*ref);
-		*ref = NULL;
-		return -ENODEV;
-	}
-	*rights = (*ref)->type == WEFT_OBJ_MEM ? have : have & ~WEFT_RIGHT_CONTROL;
-	return 0;
+	return *out ? 0 : -ENODEV;
 }
 
 i64 sys_as_create(u64 flags)
@@ -72,32 +63,20 @@ i64 sys_as_create(u64 flags)
 	return fd;
 }
 
-static int create_phys(i32 fd, u64 size, u64 arg, u32 flags, struct memobj **out)
+/* PHYS and DMA: by the authority of a resource. */
+static int create_device(u32 kind, i32 fd, u64 size, u64 arg, u32 flags, struct memobj **out)
 {
-	struct resource *res;
-	int r = resource_require(fd, WEFT_RES_MEM, &res);
+	HELD struct resource *res = NULL;
+	int r = resource_require(fd, kind == WEFT_MEM_PHYS ? WEFT_RES_MEM : WEFT_RES_DMA, &res);
 
 	if (r)
 		return r;
+	if (kind == WEFT_MEM_DMA)
+		return dma_create(res, size, flags, out);
 	if (!size || ((size | arg) & (PAGE_SIZE - 1)) || arg > res->r.len ||
 		size > res->r.len - arg)
-		r = -EINVAL;
-	else
-		r = memobj_create_phys(res->r.base + arg, size, flags & WEFT_MEM_CACHE_MASK, out);
-	object_put(&res->obj);
-	return r;
-}
-
-static int create_dma(i32 fd, u64 size, u32 flags, struct memobj **out)
-{
-	struct resource *res;
-	int r = resource_require(fd, WEFT_RES_DMA, &res);
-
-	if (r)
-		return r;
-	r = dma_create(res, size, flags, out);
-	object_put(&res->obj);
-	return r;
+		return -EINVAL;
+	return memobj_create_phys(res->r.base + arg, size, flags & WEFT_MEM_CACHE_MASK, out);
 }
 
 static int create_pager(i32 fd, u64 size, u64 node, u32 flags, struct memobj **out)
@@ -114,16 +93,29 @@ static int create_pager(i32 fd, u64 size, u64 node, u32 flags, struct memobj **o
 
 static int create_clone(i32 fd, struct memobj **out)
 {
-	struct object *ref;
+	HELD struct object *ref = NULL;
 	struct memobj *m;
 	u32 rights;
 	int r = get_mem((u64)fd, WEFT_RIGHT_READ | WEFT_RIGHT_MAP, &ref, &m, &rights);
 
-	if (r)
-		return r;
-	r = memobj_clone(m, out);
-	object_put(ref);
-	return r;
+	return r ? r : memobj_clone(m, out);
+}
+
+static int create(u64 kind, u64 size, i32 fd, u64 arg, u32 flags, struct memobj **out)
+{
+	switch (kind) {
+	case WEFT_MEM_ANON:
+		return memobj_create(WEFT_MEM_ANON, size, flags, out);
+	case WEFT_MEM_PHYS:
+	case WEFT_MEM_DMA:
+		return create_device(kind, fd, size, arg, flags, out);
+	case WEFT_MEM_PAGER:
+		return create_pager(fd, size, arg, flags, out);
+	case WEFT_MEM_CLONE:
+		return create_clone(fd, out);
+	default:
+		return -EINVAL;
+	}
 }
 
 /* -EINVAL: kind, flags, size or range; -EPERM: the resource does not cover it; -EFBIG; -ENOMEM;
@@ -132,40 +124,34 @@ i64 sys_mem_create(u64 kind, u64 size, u64 fd, u64 arg, u64 flags)
 {
 	u32 known = WEFT_MEM_CACHE_MASK | WEFT_MEM_LOW | WEFT_MEM_SEALABLE | WEFT_MEM_CLOEXEC |
 		WEFT_MEM_PRIVATE_FD;
-	u32 cache = flags & WEFT_MEM_CACHE_MASK;
-	struct memobj *m = NULL;
+	u32 cache = flags & WEFT_MEM_CACHE_MASK, where = 0;
+	HELD struct memobj *m = NULL;
 	i64 r;
 
 	if ((flags & ~(u64)known) || cache > WEFT_MEM_CACHE_UC)
 		return -EINVAL;
 	if (cache && kind != WEFT_MEM_PHYS && kind != WEFT_MEM_DMA)
 		return -EINVAL;
-	switch (kind) {
-	case WEFT_MEM_ANON:
-		r = memobj_create(WEFT_MEM_ANON, size, flags, &m);
-		break;
-	case WEFT_MEM_PHYS:
-		r = create_phys((i32)fd, size, arg, flags, &m);
-		break;
-	case WEFT_MEM_DMA:
-		r = create_dma((i32)fd, size, flags, &m);
-		break;
-	case WEFT_MEM_PAGER:
-		r = create_pager((i32)fd, size, arg, flags, &m);
-		break;
-	case WEFT_MEM_CLONE:
-		r = create_clone((i32)fd, &m);
-		break;
-	default:
-		return -EINVAL;
-	}
+	r = create(kind, size, (i32)fd, arg, flags, &m);
 	if (r)
 		return r;
-	r = fd_install(current_process(), &m->obj, WEFT_RIGHT_ALL,
-		(flags & WEFT_MEM_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) |
-			(flags & WEFT_MEM_PRIVATE_FD ? WEFT_DUP_PRIVATE : 0));
-	object_put(&m->obj);
-	return r;
+	if (flags & WEFT_MEM_CLOEXEC)
+		where = WEFT_DUP_CLOEXEC;
+	if (flags & WEFT_MEM_PRIVATE_FD)
+		where |= WEFT_DUP_PRIVATE;
+	return fd_install(current_process(), &m->obj, WEFT_RIGHT_ALL, where);
+}
+
+/* What a mapping by an fd with these rights may ever allow. */
+static u32 prot_of(u32 rights, bool shared)
+{
+	u32 prot = rights & WEFT_RIGHT_READ ? WEFT_PROT_READ : 0;
+
+	if (rights & WEFT_RIGHT_EXEC)
+		prot |= WEFT_PROT_EXEC;
+	if ((rights & WEFT_RIGHT_WRITE) || !shared)
+		prot |= WEFT_PROT_WRITE;
+	return prot;
 }
 
 /*
@@ -176,39 +162,31 @@ i64 sys_mem_create(u64 kind, u64 size, u64 fd, u64 arg, u64 flags)
  */
 i64 sys_mem_map(u64 as, u64 addr, u64 len, u64 flags, u64 fd, u64 off)
 {
-	const u32 known = VMA_PROT | WEFT_MAP_SHARED | WEFT_MAP_FIXED | WEFT_MAP_NOREPLACE |
-		WEFT_MAP_POPULATE | WEFT_MAP_STACK | WEFT_MAP_NORESERVE | WEFT_MAP_RUNTIME |
-		WEFT_MAP_NOFORK | WEFT_MAP_LOCKED | WEFT_MAP_32BIT;
-	struct object *ref = NULL;
+	const u32 known = VMA_PROT | VMA_GIVEN | WEFT_MAP_FIXED | WEFT_MAP_NOREPLACE |
+		WEFT_MAP_POPULATE | WEFT_MAP_32BIT;
+	bool shared = flags & WEFT_MAP_SHARED, anon = (i32)fd == -1;
+	HELD struct object *ref = NULL;
+	HELD struct as *a = NULL;
 	struct memobj *m = NULL;
 	u32 rights, max_prot = VMA_PROT;
-	struct as *a;
 	int r;
 
 	if (flags & ~(u64)known)
 		return -EINVAL;
 	if (((flags & WEFT_MAP_NOREPLACE) && !(flags & WEFT_MAP_FIXED)) ||
-		((flags & WEFT_MAP_STACK) && ((i32)fd != -1 || (flags & WEFT_MAP_SHARED))))
+		((flags & WEFT_MAP_STACK) && (!anon || shared)))
 		return -EINVAL;
-	r = get_as(as, WEFT_RIGHT_MAP, &a);
-	if (r)
-		return r;
-	if ((i32)fd != -1) {
+	r = as_get_fd((i32)as, WEFT_RIGHT_MAP, &a);
+	if (!r && !anon) {
 		r = get_mem(fd, WEFT_RIGHT_MAP, &ref, &m, &rights);
 		if (r)
-			goto out;
-		max_prot = (rights & WEFT_RIGHT_READ ? WEFT_PROT_READ : 0) |
-			(rights & WEFT_RIGHT_EXEC ? WEFT_PROT_EXEC : 0);
-		if ((rights & WEFT_RIGHT_WRITE) || !(flags & WEFT_MAP_SHARED))
-			max_prot |= WEFT_PROT_WRITE;
-		r = !(rights & WEFT_RIGHT_READ) || (flags & VMA_PROT & ~max_prot) ? -EACCES : 0;
+			return r;
+		max_prot = prot_of(rights, shared);
+		if (!(rights & WEFT_RIGHT_READ) || (flags & VMA_PROT & ~max_prot))
+			return -EACCES;
 	}
 	if (!r)
 		r = as_map_flags(a, &addr, len, flags, max_prot, m, off);
-out:
-	if (ref)
-		object_put(ref);
-	as_put(a);
 	return r ? r : (i64)addr;
 }
 
@@ -216,41 +194,31 @@ out:
  * mapping. */
 i64 sys_mem_unmap(u64 as, u64 addr, u64 len)
 {
-	struct as *a;
-	int r = get_as(as, WEFT_RIGHT_MAP, &a);
+	HELD struct as *a = NULL;
+	int r = as_get_fd((i32)as, WEFT_RIGHT_MAP, &a);
 
-	if (r)
-		return r;
-	r = as_unmap(a, addr, len);
-	as_put(a);
-	return r;
+	return r ? r : as_unmap(a, addr, len);
 }
 
 /* -EINVAL: alignment, prot; -ENOMEM: a hole in the range; -EACCES: more than the object's fd
  * allowed; -EPERM: a kernel-owned page. */
 i64 sys_mem_protect(u64 as, u64 addr, u64 len, u64 prot)
 {
-	struct as *a;
-	int r = get_as(as, WEFT_RIGHT_MAP, &a);
+	HELD struct as *a = NULL;
+	int r = as_get_fd((i32)as, WEFT_RIGHT_MAP, &a);
 
-	if (r)
-		return r;
-	r = prot > VMA_PROT ? -EINVAL : as_protect(a, addr, len, prot);
-	as_put(a);
-	return r;
+	if (!r && prot > VMA_PROT)
+		r = -EINVAL;
+	return r ? r : as_protect(a, addr, len, prot);
 }
 
 /* -EINVAL: alignment, flags, overlap; -EFAULT: not within one mapping; -ENOMEM: no room; -EPERM: a
  * kernel-owned page. */
 i64 sys_mem_remap(u64 addr, u64 old_len, u64 len, u64 flags, u64 to)
 {
-	struct as *a;
-	int r = get_as(-1, 0, &a);
+	int r = flags > ~0u ? -EINVAL
+			    : as_remap(current_process()->as, addr, old_len, len, flags, &to);
 
-	if (r)
-		return r;
-	r = flags > ~0u ? -EINVAL : as_remap(a, addr, old_len, len, flags, &to);
-	as_put(a);
 	return r ? r : (i64)to;
 }
 
@@ -258,28 +226,21 @@ i64 sys_mem_remap(u64 addr, u64 old_len, u64 len, u64 flags, u64 to)
  * apply; -ENOMEM: a hole; -EIO and the like from SYNC. */
 i64 sys_mem_advise(u64 addr, u64 len, u64 advice)
 {
-	struct as *a;
-	int r = get_as(-1, 0, &a);
-
-	if (r)
-		return r;
-	r = advice > WEFT_ADV_SYNC ? -EINVAL : as_advise(a, addr, len, advice);
-	as_put(a);
-	return r;
+	return advice > WEFT_ADV_SYNC ? -EINVAL
+				      : as_advise(current_process()->as, addr, len, advice);
 }
 
 /* -EINVAL: operation, alignment; -ENOMEM (RESIDENT): a hole; -EIO (READ, WRITE): nothing accessible
  * there; -EFAULT: the buffer. */
 i64 sys_mem_query(u64 as, u64 op, u64 addr, u64 len, u64 buf, u64 n)
 {
-	struct as *a;
-	i64 r = get_as(as, op == WEFT_QUERY_WRITE ? WEFT_RIGHT_WRITE : WEFT_RIGHT_READ, &a);
+	HELD struct as *a = NULL;
+	u32 right = op == WEFT_QUERY_WRITE ? WEFT_RIGHT_WRITE : WEFT_RIGHT_READ;
+	i64 r = as_get_fd((i32)as, right, &a);
 
-	if (r)
-		return r;
-	r = op > WEFT_QUERY_USAGE ? -EINVAL : as_query(a, op, addr, len, buf, n);
-	as_put(a);
-	return r;
+	if (!r && op > WEFT_QUERY_USAGE)
+		r = -EINVAL;
+	return r ? r : as_query(a, op, addr, len, buf, n);
 }
 
 static i64 ctl_info(struct memobj *m, u64 to)
@@ -371,9 +332,20 @@ static i64 ctl_dirty(struct memobj *m, u64 to, u64 n)
 	return r;
 }
 
-i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b, u64 c)
+i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b)
 {
-	(void)c;
+	static const u32 needs[] = {[WEFT_MEM_PUNCH] = WEFT_RIGHT_WRITE,
+		[WEFT_MEM_COMMIT] = WEFT_RIGHT_WRITE,
+		[WEFT_MEM_SET_NAME] = WEFT_RIGHT_CONTROL,
+		[WEFT_MEM_SET_ID] = WEFT_RIGHT_CONTROL,
+		[WEFT_MEM_EVICT] = WEFT_RIGHT_CONTROL,
+		[WEFT_MEM_SET_TIMES] = WEFT_RIGHT_CONTROL,
+		[WEFT_MEM_DIRTY] = WEFT_RIGHT_CONTROL,
+		[WEFT_MEM_PHYS_ADDR] = WEFT_RIGHT_CONTROL,
+		[WEFT_MEM_RELEASE] = WEFT_RIGHT_CONTROL};
+
+	if (op < ARRAY_SIZE(needs) && (needs[op] & ~rights))
+		return -EPERM;
 	switch (op) {
 	case WEFT_MEM_INFO:
 		return ctl_info(m, a);
@@ -386,25 +358,9 @@ i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b, u64 c)
 	case WEFT_MEM_SYNC:
 		return m->pager ? pager_sync(m, a, b) : 0;
 	case WEFT_MEM_PUNCH:
-		if (m->seals & F_SEAL_WRITE)
-			return -EPERM;
-		return rights & WEFT_RIGHT_WRITE ? memobj_punch(m, a, b) : -EPERM;
+		return m->seals & F_SEAL_WRITE ? -EPERM : memobj_punch(m, a, b);
 	case WEFT_MEM_COMMIT:
-		return rights & WEFT_RIGHT_WRITE ? memobj_commit(m, a, b) : -EPERM;
-	case WEFT_MEM_SET_NAME:
-	case WEFT_MEM_SET_ID:
-	case WEFT_MEM_EVICT:
-	case WEFT_MEM_SET_TIMES:
-	case WEFT_MEM_DIRTY:
-	case WEFT_MEM_PHYS_ADDR:
-	case WEFT_MEM_RELEASE:
-		break;
-	default:
-		return -EINVAL;
-	}
-	if (!(rights & WEFT_RIGHT_CONTROL))
-		return -EPERM;
-	switch (op) {
+		return memobj_commit(m, a, b);
 	case WEFT_MEM_SET_NAME:
 		return ctl_name(m, a, b);
 	case WEFT_MEM_SET_ID:
@@ -421,31 +377,28 @@ i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b, u64 c)
 		return ctl_dirty(m, a, b);
 	case WEFT_MEM_PHYS_ADDR:
 		return memobj_is_phys(m) && a < m->size ? (i64)(m->phys + a) : -EINVAL;
-	default:
+	case WEFT_MEM_RELEASE:
 		return dma_release(&m->obj);
+	default:
+		return -EINVAL;
 	}
 }
 
 /* -EBADF; -ENODEV: no memory behind it; -EPERM: right missing or sealed; -EINVAL: operation or
  * range; others as the operation's function says. */
-i64 sys_mem_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
+i64 sys_mem_ctl(u64 fd, u64 op, u64 a, u64 b, u64)
 {
-	struct object *ref;
+	HELD struct object *ref = NULL;
 	struct memobj *m;
 	u32 rights;
 	i64 r;
 
-	if (op == WEFT_MEM_RELEASE && !fd_get((i32)fd, WEFT_OBJ_PIN, WEFT_RIGHT_CONTROL, &ref)) {
-		r = dma_release(ref);
-		object_put(ref);
-		return r;
-	}
+	if (op == WEFT_MEM_RELEASE && !fd_get((i32)fd, WEFT_OBJ_PIN, WEFT_RIGHT_CONTROL, &ref))
+		return dma_release(ref);
 	r = get_mem(fd, 0, &ref, &m, &rights);
 	if (r)
 		return r;
-	r = op > ~0u ? -EINVAL : memobj_ctl(m, rights, op, a, b, c);
-	object_put(ref);
-	return r;
+	return op > ~0u ? -EINVAL : memobj_ctl(m, rights, op, a, b);
 }
 
 /*
@@ -456,8 +409,8 @@ i64 sys_mem_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
 i64 sys_mem_pin(u64 fd, u64 off, u64 len, u64 resfd, u64 bus, u64 n)
 {
 	u64 pages = (len + PAGE_SIZE - 1) >> PAGE_SHIFT, *list;
-	struct object *ref, *pin = NULL;
-	struct resource *res;
+	HELD struct object *ref = NULL, *pin = NULL;
+	HELD struct resource *res = NULL;
 	struct memobj *m;
 	u32 rights;
 	i64 r;
@@ -467,29 +420,22 @@ i64 sys_mem_pin(u64 fd, u64 off, u64 len, u64 resfd, u64 bus, u64 n)
 	if (pages > PIN_PAGES_MAX)
 		return -E2BIG;
 	r = get_mem(fd, WEFT_RIGHT_READ | WEFT_RIGHT_WRITE, &ref, &m, &rights);
+	if (!r)
+		r = resource_require((i32)resfd, WEFT_RES_DMA, &res);
+	if (!r && off + len > ALIGN_UP(m->size, PAGE_SIZE))
+		r = -EINVAL;
 	if (r)
 		return r;
-	r = resource_require((i32)resfd, WEFT_RES_DMA, &res);
-	if (r)
-		goto put_mem;
 	list = kmalloc(pages * 8);
-	r = !list ? -ENOMEM
-		: off + len > ALIGN_UP(m->size, PAGE_SIZE)
-		? -EINVAL
-		: pin_create(m, off, len, res, list, pages, &pin);
-	if (!r && copy_to_user(bus, list, pages * 8))
-		r = -EFAULT;
+	r = list ? pin_create(m, off >> PAGE_SHIFT, pages, res, list, &pin) : -ENOMEM;
+	if (!r)
+		r = copy_to_user(bus, list, pages * 8);
+	kfree(list);
 	if (!r)
 		r = fd_install(current_process(), pin, WEFT_RIGHT_ALL,
 			WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
 	if (r < 0 && pin)
 		dma_release(pin); /* nobody has the addresses */
-	if (pin)
-		object_put(pin);
-	kfree(list);
-	object_put(&res->obj);
-put_mem:
-	object_put(ref);
 	return r;
 }
 
@@ -497,14 +443,13 @@ put_mem:
  * -ENODATA (FETCH): absent; -EFAULT; -ENOMEM. */
 i64 sys_pager_copy(u64 fd, u64 op, u64 off, u64 buf, u64 len, u64 flags)
 {
-	struct object *o;
+	HELD struct object *o = NULL;
 	struct memobj *m;
 	i64 r = fd_get((i32)fd, WEFT_OBJ_MEM, WEFT_RIGHT_CONTROL, &o);
 
 	if (r)
 		return r;
 	m = memobj_of(o);
-	r = m->pager && op <= WEFT_PAGER_FETCH ? pager_copy(m, op, off, buf, len, flags) : -EINVAL;
-	object_put(o);
-	return r;
+	return m->pager && op <= WEFT_PAGER_FETCH ? pager_copy(m, op, off, buf, len, flags)
+						  : -EINVAL;
 }

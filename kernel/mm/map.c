@@ -164,9 +164,7 @@ int as_map_flags(struct as *a, u64 *addr, u64 len, u32 flags, u32 max_prot, stru
 	}
 	v->start = at;
 	v->end = at + len;
-	v->flags = flags &
-		(VMA_PROT | WEFT_MAP_SHARED | WEFT_MAP_STACK | WEFT_MAP_NORESERVE |
-			WEFT_MAP_RUNTIME | WEFT_MAP_NOFORK | WEFT_MAP_LOCKED);
+	v->flags = flags & (VMA_PROT | VMA_GIVEN);
 	v->max_prot = max_prot;
 	v->m = m;
 	v->off = m ? off : 0;

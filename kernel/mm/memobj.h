@@ -82,7 +82,7 @@ int memobj_punch(struct memobj *m, u64 off, u64 len);
 int memobj_commit(struct memobj *m, u64 off, u64 len);
 void memobj_drop_page(struct memobj *m, u64 idx); /* unmaps it everywhere and forgets it */
 void memobj_touch(struct memobj *m, bool data);	  /* mtime and ctime, or ctime alone */
-i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b, u64 c);
+i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b);
 void memobj_map_added(struct memobj *m, bool shared_write);
 void memobj_map_removed(struct memobj *m, bool shared_write);
 int memobj_io_lock(struct memobj *m); /* -EINTR when interrupted */

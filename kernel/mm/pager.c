@@ -40,13 +40,13 @@ int pager_create(struct scheme *s, u64 node, u64 size, u32 flags, struct memobj 
 	struct pager *p;
 	int r;
 
-	list_for_each(p, b, hash_link) if (p->scheme == s && p->node == node)
-	{
-		p->gone = false;
-		object_get(&p->m->obj);
-		*out = p->m;
-		return 0;
-	}
+	list_for_each(p, b, hash_link)
+		if (p->scheme == s && p->node == node) {
+			p->gone = false;
+			object_get(&p->m->obj);
+			*out = p->m;
+			return 0;
+		}
 	r = memobj_create(WEFT_MEM_PAGER, size, flags, &m);
 	if (r)
 		return r;
@@ -172,8 +172,9 @@ static struct page_req *find(struct pager *p, u16 op, u64 idx)
 {
 	struct page_req *r;
 
-	list_for_each(r, &p->requests,
-		link) if (r->op == op && idx >= r->first && idx - r->first < r->n) return r;
+	list_for_each(r, &p->requests, link)
+		if (r->op == op && idx >= r->first && idx - r->first < r->n)
+			return r;
 	return NULL;
 }
 
@@ -287,8 +288,9 @@ static void wake_waiters(struct memobj *m, u64 first, u64 n)
 {
 	struct page_req *r;
 
-	list_for_each(r, &m->pager->requests, link) if (r->op == WEFT_OP_PAGE_IN &&
-		r->first < first + n && first < r->first + r->n) waitq_wake(&r->wait, ~0u, 0);
+	list_for_each(r, &m->pager->requests, link)
+		if (r->op == WEFT_OP_PAGE_IN && r->first < first + n && first < r->first + r->n)
+			waitq_wake(&r->wait, ~0u, 0);
 }
 
 #define SUPPLY_BATCH 16u
@@ -353,9 +355,10 @@ static i64 fail(struct memobj *m, u64 off, u64 len, u64 error)
 	u64 first = off >> PAGE_SHIFT, n = (len + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	struct page_req *r;
 
-	list_for_each(r, &m->pager->requests, link) if (r->op == WEFT_OP_PAGE_IN &&
-		r->first < first + n && first < r->first + r->n && !r->error) r->error =
-		-(int)error; /* told when the server replies */
+	list_for_each(r, &m->pager->requests, link)
+		if (r->op == WEFT_OP_PAGE_IN && r->first < first + n && first < r->first + r->n &&
+			!r->error)
+			r->error = -(int)error; /* told when the server replies */
 	return 0;
 }
 
@@ -390,8 +393,7 @@ void pager_scheme_died(struct scheme *s, bool gone)
 	for (u32 i = 0; i < HASH; i++) {
 		struct pager *p;
 
-		list_for_each(p, &pagers[i], hash_link)
-		{
+		list_for_each(p, &pagers[i], hash_link) {
 			if (p->scheme != s)
 				continue;
 			p->gone = gone;

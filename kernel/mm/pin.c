@@ -68,7 +68,9 @@ void mem_pins_release(struct resource *r)
 	struct dma_hold *h;
 
 	object_get(&r->obj);
-	list_for_each(h, &r->pins, link) if (h->orphan) hold_free(h);
+	list_for_each(h, &r->pins, link)
+		if (h->orphan)
+			hold_free(h);
 	object_put(&r->obj);
 }
 
@@ -153,54 +155,52 @@ int dma_release(struct object *o)
 	return 0;
 }
 
-int pin_create(struct memobj *m, u64 off, u64 len, struct resource *res, u64 *bus, u64 n,
+static int pin_page(struct dma_hold *h, struct memobj *m, u64 idx, u64 *bus)
+{
+	struct frame *f;
+	int r = memobj_get_page(m, idx, true, &f);
+
+	if (r)
+		return r == -EFAULT ? -EINVAL : r;
+	if (f->order == 0xffff) {
+		frame_put(f);
+		return -EBUSY;
+	}
+	f->flags |= FRAME_PINNED;
+	f->order++; /* pins of this frame */
+	h->f[h->n++] = f;
+	*bus = frame_phys(f);
+	return 0;
+}
+
+int pin_create(struct memobj *m, u64 first, u64 n, struct resource *res, u64 *bus,
 	struct object **out)
 {
-	u64 first = off >> PAGE_SHIFT, pages = n;
-	struct pin *p = kzalloc(sizeof(*p));
+	HELD struct pin *p = object_new(sizeof(*p), WEFT_OBJ_PIN, &pin_ops);
+	bool phys = memobj_is_phys(m);
 	int r = 0;
 
-	if (!p)
+	if (!p || (!phys && !(p->hold = hold_new(res))))
 		return -ENOMEM;
-	(void)len;
-	object_init(&p->obj, WEFT_OBJ_PIN, &pin_ops);
-	if (memobj_is_phys(m)) {
-		for (u64 i = 0; i < pages; i++)
-			bus[i] = m->phys + ((first + i) << PAGE_SHIFT);
+	if (phys) {
 		p->m = m;
 		object_get(&m->obj);
-		*out = &p->obj;
-		return 0;
+	} else {
+		p->hold->quiet = true; /* no device has heard of it yet */
+		p->hold->f = kmalloc(n * sizeof(struct frame *));
+		r = p->hold->f ? 0 : -ENOMEM;
 	}
-	p->hold = hold_new(res);
-	if (!p->hold) {
-		object_put(&p->obj);
-		return -ENOMEM;
+	for (u64 i = 0; i < n && !r; i++) {
+		if (phys)
+			bus[i] = m->phys + ((first + i) << PAGE_SHIFT);
+		else
+			r = pin_page(p->hold, m, first + i, &bus[i]);
 	}
-	p->hold->f = kmalloc(pages * sizeof(struct frame *));
-	if (!p->hold->f)
-		r = -ENOMEM;
-	for (u64 i = 0; i < pages && !r; i++) {
-		struct frame *f;
-
-		r = memobj_get_page(m, first + i, true, &f);
-		if (r)
-			break;
-		if (f->order == 0xffff) {
-			frame_put(f);
-			r = -EBUSY;
-			break;
-		}
-		f->flags |= FRAME_PINNED;
-		f->order++; /* pins of this frame */
-		p->hold->f[p->hold->n++] = f;
-		bus[i] = frame_phys(f);
-	}
-	if (r) {
-		p->hold->quiet = true; /* no device has heard of it */
-		object_put(&p->obj);
-		return r == -EFAULT ? -EINVAL : r;
-	}
+	if (r)
+		return r;
+	if (!phys)
+		p->hold->quiet = false;
 	*out = &p->obj;
+	p = NULL;
 	return 0;
 }

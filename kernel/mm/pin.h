@@ -8,7 +8,7 @@
 int dma_create(struct resource *res, u64 size, u32 flags,
 	struct memobj **out); /* takes its own reference of res */
 void dma_object_gone(struct memobj *m);
-int pin_create(struct memobj *m, u64 off, u64 len, struct resource *res, u64 *bus, u64 n,
+int pin_create(struct memobj *m, u64 first, u64 n, struct resource *res, u64 *bus,
 	struct object **out);
 int dma_release(struct object *o); /* WEFT_MEM_RELEASE */
 

@@ -12,9 +12,7 @@ static void describe(struct vma *v, struct weft_vma *out)
 	out->start = v->start;
 	out->end = v->end;
 	out->offset = v->off;
-	out->prot_flags = v->flags &
-		(VMA_PROT | WEFT_MAP_SHARED | WEFT_MAP_STACK | WEFT_MAP_NORESERVE |
-			WEFT_MAP_RUNTIME | WEFT_MAP_NOFORK | WEFT_MAP_LOCKED);
+	out->prot_flags = v->flags & (VMA_PROT | VMA_GIVEN);
 	out->resident = n;
 	out->dirty = anon;
 	if (!v->m)

@@ -45,9 +45,10 @@ static bool locked(const struct memobj *m, u64 idx)
 {
 	struct vma *v;
 
-	list_for_each(v, &m->mappings, obj_link) if ((v->flags & WEFT_MAP_LOCKED) &&
-		idx >= v->off >> PAGE_SHIFT &&
-		idx - (v->off >> PAGE_SHIFT) < (v->end - v->start) >> PAGE_SHIFT) return true;
+	list_for_each(v, &m->mappings, obj_link)
+		if ((v->flags & WEFT_MAP_LOCKED) && idx >= v->off >> PAGE_SHIFT &&
+			idx - (v->off >> PAGE_SHIFT) < (v->end - v->start) >> PAGE_SHIFT)
+			return true;
 	return false;
 }
 
@@ -86,8 +87,7 @@ static struct process *victim(void)
 	struct process *p, *worst = NULL;
 	u64 most = 0;
 
-	list_for_each(p, &process_list, all_link)
-	{
+	list_for_each(p, &process_list, all_link) {
 		u64 n = p->as && !p->exiting ? p->as->resident - p->as->shared : 0;
 
 		if (p->pid != 1 && p->ident != identity_system && n > most) {

@@ -20,8 +20,7 @@ void memobj_unmap_range(struct memobj *m, u64 first, u64 n, bool private_too)
 	u64 start, end;
 	struct vma *v;
 
-	list_for_each(v, &m->mappings, obj_link)
-	{
+	list_for_each(v, &m->mappings, obj_link) {
 		if (!vma_range(v, first, n, &start, &end))
 			continue;
 		if (private_too)
@@ -36,6 +35,7 @@ void memobj_protect_range(struct memobj *m, u64 first, u64 n)
 	u64 start, end;
 	struct vma *v;
 
-	list_for_each(v, &m->mappings, obj_link) if ((v->flags & WEFT_MAP_SHARED) &&
-		vma_range(v, first, n, &start, &end)) as_write_protect(v->as, start, end);
+	list_for_each(v, &m->mappings, obj_link)
+		if ((v->flags & WEFT_MAP_SHARED) && vma_range(v, first, n, &start, &end))
+			as_write_protect(v->as, start, end);
 }

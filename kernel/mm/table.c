@@ -108,7 +108,8 @@ void as_zap(struct as *a, u64 start, u64 end)
 	struct gather g;
 
 	gather_init(&g, a);
-	for_each_entry(a, addr, start, end, pte) gather_drop(&g, pte, addr);
+	for_each_entry(a, addr, start, end, pte)
+		gather_drop(&g, pte, addr);
 	gather_flush(&g);
 }
 
@@ -117,8 +118,7 @@ void as_zap_object(struct as *a, struct memobj *m, u64 start, u64 end)
 	struct gather g;
 
 	gather_init(&g, a);
-	for_each_entry(a, addr, start, end, pte)
-	{
+	for_each_entry(a, addr, start, end, pte) {
 		struct frame *f = frame_of(arch_pte_phys(*pte));
 
 		if (memobj_is_phys(m) || !f || !(f->flags & FRAME_ANON))
@@ -131,14 +131,14 @@ void as_zap_all(struct as *a)
 {
 	struct vma *v;
 
-	list_for_each(v, &a->vmas, link) for_each_entry(a, addr, v->start, v->end, pte)
-	{
-		struct frame *f = frame_of(arch_pte_phys(*pte));
+	list_for_each(v, &a->vmas, link)
+		for_each_entry(a, addr, v->start, v->end, pte) {
+			struct frame *f = frame_of(arch_pte_phys(*pte));
 
-		*pte = 0;
-		if (frame_counted(f))
-			frame_put(f);
-	}
+			*pte = 0;
+			if (frame_counted(f))
+				frame_put(f);
+		}
 	a->resident = a->shared = 0;
 }
 
@@ -163,8 +163,7 @@ void as_write_protect(struct as *a, u64 start, u64 end)
 {
 	u64 lo = WEFT_USER_MAX, hi = 0;
 
-	for_each_entry(a, addr, start, end, pte)
-	{
+	for_each_entry(a, addr, start, end, pte) {
 		if (!arch_pte_writable(*pte))
 			continue;
 		*pte = arch_pte_read_only(*pte);
@@ -192,8 +191,7 @@ void as_reprotect(struct vma *v, u64 start, u64 end)
 {
 	u64 lo = WEFT_USER_MAX, hi = 0;
 
-	for_each_entry(v->as, addr, start, end, pte)
-	{
+	for_each_entry(v->as, addr, start, end, pte) {
 		u64 phys = arch_pte_phys(*pte);
 		pte_t new = arch_pte_make(phys,
 			vma_pte_flags(v, writable_now(v, addr, frame_of(phys))));
@@ -222,8 +220,7 @@ int as_copy_pages(struct as *to, struct vma *v, bool *protected)
 
 	if (skip)
 		return 0;
-	for_each_entry(from, addr, v->start, v->end, pte)
-	{
+	for_each_entry(from, addr, v->start, v->end, pte) {
 		struct frame *f = frame_of(arch_pte_phys(*pte));
 
 		if (cow && arch_pte_writable(*pte)) {
@@ -250,10 +247,10 @@ int as_copy_pages(struct as *to, struct vma *v, bool *protected)
 /* The tables of the target are made first, so that a failure moves nothing. */
 int as_move_pages(struct as *a, u64 from, u64 to, u64 len)
 {
-	for_each_entry(a, addr, from, from + len,
-		pte) if (!arch_pte(&a->arch, to + (addr - from), true)) return -ENOMEM;
 	for_each_entry(a, addr, from, from + len, pte)
-	{
+		if (!arch_pte(&a->arch, to + (addr - from), true))
+			return -ENOMEM;
+	for_each_entry(a, addr, from, from + len, pte) {
 		*arch_pte(&a->arch, to + (addr - from), false) = *pte;
 		*pte = 0;
 	}
@@ -266,8 +263,7 @@ u64 as_count(struct as *a, u64 start, u64 end, u64 *anon)
 	u64 n = 0;
 
 	*anon = 0;
-	for_each_entry(a, addr, start, end, pte)
-	{
+	for_each_entry(a, addr, start, end, pte) {
 		struct frame *f = frame_of(arch_pte_phys(*pte));
 
 		n++;

@@ -235,8 +235,7 @@ void pager_flush(void)
 	u64 now = now_ns(), next;
 	struct pager *p;
 
-	list_for_each(p, &dirty_pagers, dirty_link)
-	{
+	list_for_each(p, &dirty_pagers, dirty_link) {
 		u32 budget = 8;
 
 		if (!all && now - p->dirty_since < FLUSH_AGE)
@@ -244,11 +243,11 @@ void pager_flush(void)
 		while (budget-- && p->ndirty) {
 			struct frame *f, *found = NULL;
 
-			list_for_each(f, &p->dirty, link) if (!(f->flags & FRAME_WRITEBACK))
-			{
-				found = f;
-				break;
-			}
+			list_for_each(f, &p->dirty, link)
+				if (!(f->flags & FRAME_WRITEBACK)) {
+					found = f;
+					break;
+				}
 			if (!found)
 				break;
 			if (page_out(p, found->index, 0, &next))

@@ -17,20 +17,14 @@ static struct counter *of(struct object *o)
 	return container_of(o, struct counter, obj);
 }
 
-static i64 counter_read(struct object *o, struct uio *u, i64 off, u32 flags)
+static i64 counter_read(struct object *o, struct uio *u, i64, u32 flags)
 {
 	struct counter *c = of(o);
 	u64 v;
 	int r;
 
-	if (off != -1)
-		return -ESPIPE;
-	if (u->left < sizeof(v))
-		return -EINVAL;
 	while (!c->value) {
-		if (flags & WEFT_IO_NONBLOCK)
-			return -EAGAIN;
-		r = thread_block(&c->readers, WEFT_FOREVER, BLOCK_INTERRUPTIBLE);
+		r = wait_io(&c->readers, flags);
 		if (r)
 			return r;
 	}
@@ -41,24 +35,18 @@ static i64 counter_read(struct object *o, struct uio *u, i64 off, u32 flags)
 	return uio_copy_out(u, &v, sizeof(v)) == sizeof(v) ? (i64)sizeof(v) : -EFAULT;
 }
 
-static i64 counter_write(struct object *o, struct uio *u, i64 off, u32 flags)
+static i64 counter_write(struct object *o, struct uio *u, i64, u32 flags)
 {
 	struct counter *c = of(o);
 	u64 v;
 	int r;
 
-	if (off != -1)
-		return -ESPIPE;
-	if (u->left < sizeof(v))
-		return -EINVAL;
 	if (uio_copy_in(u, &v, sizeof(v)) != sizeof(v))
 		return -EFAULT;
 	if (v > TOP)
 		return -EINVAL;
 	while (v > TOP - c->value) {
-		if (flags & WEFT_IO_NONBLOCK)
-			return -EAGAIN;
-		r = thread_block(&c->writers, WEFT_FOREVER, BLOCK_INTERRUPTIBLE);
+		r = wait_io(&c->writers, flags);
 		if (r)
 			return r;
 	}
@@ -77,18 +65,12 @@ static u32 counter_ready(struct object *o)
 	return (c->value ? WEFT_POLLIN : 0) | (c->value < TOP ? WEFT_POLLOUT : 0);
 }
 
-static void counter_destroy(struct object *o)
-{
-	kfree(of(o));
-}
-
-static const struct obj_ops counter_ops = {
-	.name = "counter",
+static const struct obj_ops counter_ops = {.stream = true,
+	.record = sizeof(u64),
 	.read = counter_read,
 	.write = counter_write,
 	.ready = counter_ready,
-	.destroy = counter_destroy,
-};
+	.destroy = object_free};
 
 int counter_create(u64 initial, bool semaphore, struct object **out)
 {
@@ -96,10 +78,9 @@ int counter_create(u64 initial, bool semaphore, struct object **out)
 
 	if (initial > TOP)
 		return -EINVAL;
-	c = kzalloc(sizeof(*c));
+	c = object_new(sizeof(*c), WEFT_OBJ_COUNTER, &counter_ops);
 	if (!c)
 		return -ENOMEM;
-	object_init(&c->obj, WEFT_OBJ_COUNTER, &counter_ops);
 	c->obj.status = 2; /* O_RDWR */
 	c->value = initial;
 	c->semaphore = semaphore;

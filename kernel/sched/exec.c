@@ -31,8 +31,7 @@ static int only_thread(struct thread *me)
 	if (p->exec_thread || p->exiting)
 		return -EINTR;
 	p->exec_thread = me;
-	list_for_each(t, &p->threads, proc_link)
-	{
+	list_for_each(t, &p->threads, proc_link) {
 		if (t == me)
 			continue;
 		t->killed = true;
@@ -46,45 +45,36 @@ static int only_thread(struct thread *me)
 
 struct exec {
 	struct as *as;
-	struct frame *pp_frame;
+	struct frame *page;
 	struct fds *fds; /* NULL: the process's own serve */
 	struct thread *t;
 };
-
-static void exec_undo(struct exec *e, u64 pp)
-{
-	if (e->t)
-		thread_discard(e->t, e->as);
-	fds_put(e->fds);
-	page_remove(e->as, pp, e->pp_frame, true);
-	as_put(e->as);
-}
 
 static int exec_prepare(struct exec *e, const struct weft_exec *x)
 {
 	struct thread *me = current_thread();
 	struct process *p = me->proc;
-	struct object *o;
-	int r;
+	int r = as_get_fd(x->as, WEFT_RIGHT_CONTROL, &e->as);
 
-	r = fd_get(x->as, WEFT_OBJ_AS, WEFT_RIGHT_CONTROL, &o);
 	if (r)
 		return r;
-	e->as = as_of_object(o);
-	as_get(e->as);
-	object_put(o);
 	if (e->as == p->as)
 		r = -EINVAL;
 	if (!r && x->pp)
-		r = page_install(e->as, x->pp, NULL, &e->pp_frame);
+		r = page_install(e->as, x->pp, NULL, &e->page);
 	if (!r && p->fds->refs > 1)
 		r = fds_copy(p->fds, &e->fds);
 	if (!r)
 		r = thread_new(p, e->as, &x->thread, p->pid, me, false, &e->t);
 	if (!r)
 		r = only_thread(me);
-	if (r)
-		exec_undo(e, x->pp);
+	if (!r)
+		return 0;
+	if (e->t)
+		thread_discard(e->t, e->as);
+	fds_put(e->fds);
+	page_remove(e->as, x->pp, e->page, true);
+	as_put(e->as);
 	return r;
 }
 
@@ -95,7 +85,6 @@ i64 sys_proc_exec(u64 a0, u64 a1)
 	struct exec e = {0};
 	struct weft_exec x;
 	struct as *old;
-	struct weft_as_usage usage;
 	int r;
 
 	if (a1 != sizeof(x))
@@ -115,24 +104,11 @@ i64 sys_proc_exec(u64 a0, u64 a1)
 	/* From here on nothing fails, and nothing blocks after the user side of the thread is gone.
 	 */
 	thread_release_user(me, !p->shares_as);
-	old = p->as;
-	as_usage(old, &usage);
-	p->max_resident = MAX(p->max_resident, usage.resident);
-	p->faults_minor += usage.faults_minor;
-	p->faults_major += usage.faults_major;
-	page_remove(old, p->pp_addr, p->pp_frame, p->shares_as);
+	old = process_leave_as(p);
 	p->as = e.as;
 	p->shares_as = false;
 	p->rt = x.runtime;
-	p->pp_frame = e.pp_frame;
-	p->pp_addr = x.pp;
-	p->pp = e.pp_frame ? frame_virt(e.pp_frame) : NULL;
-	if (p->pp) {
-		p->pp->self = x.pp;
-		p->pp->pid = p->pid;
-		p->pp->ppid = p->parent ? p->parent->pid : 0;
-		p->pp->identity = p->ident->number;
-	}
+	process_set_page(p, e.page, x.pp);
 	if (e.t->tp)
 		e.t->tp->proc_page = x.pp;
 	if (e.fds) {
@@ -141,9 +117,9 @@ i64 sys_proc_exec(u64 a0, u64 a1)
 	}
 	fds_close_exec(p);
 	if (x.name[0]) {
+		x.name[sizeof(x.name) - 1] = 0;
 		memcpy(p->name, x.name, sizeof(p->name));
-		p->name[sizeof(p->name) - 1] = 0;
-		memcpy(e.t->name, p->name, sizeof(e.t->name));
+		memcpy(e.t->name, x.name, sizeof(e.t->name));
 	}
 	vfork_release(p);
 	proc_event(2, p, 0);

@@ -11,12 +11,14 @@
 
 static int table_reserve(struct fd_table *t, u32 n)
 {
+	u32 cap = t->cap ? t->cap : FIRST_SIZE;
+	struct fd_entry *e;
+
 	if (n <= t->cap)
 		return 0;
-	u32 cap = t->cap ? t->cap : FIRST_SIZE;
 	while (cap < n)
 		cap *= 2;
-	struct fd_entry *e = krealloc_zero(t->e, t->cap * sizeof(*e), cap * sizeof(*e));
+	e = krealloc_zero(t->e, t->cap * sizeof(*e), cap * sizeof(*e));
 	if (!e)
 		return -ENOMEM;
 	t->e = e;
@@ -24,41 +26,53 @@ static int table_reserve(struct fd_table *t, u32 n)
 	return 0;
 }
 
+/* The table that fd belongs to, and its place in that. */
+static struct fd_table *table_of(struct fds *f, i32 fd, u32 *n)
+{
+	bool private = fd >= WEFT_FD_PRIVATE;
+
+	*n = (u32)fd - (private ? WEFT_FD_PRIVATE : 0);
+	return private ? &f->priv : &f->pub;
+}
+
 static struct fd_entry *table_entry(struct fds *f, i32 fd)
 {
-	struct fd_table *t = &f->pub;
-	u32 n = (u32)fd;
+	u32 n;
+	struct fd_table *t = table_of(f, fd, &n);
 
-	if (fd < 0)
-		return NULL;
-	if (n >= WEFT_FD_PRIVATE) {
-		t = &f->priv;
-		n -= WEFT_FD_PRIVATE;
-	}
-	if (n >= t->cap || !t->e[n].o)
-		return NULL;
-	return &t->e[n];
+	return n < t->cap && t->e[n].o ? &t->e[n] : NULL;
+}
+
+static int entry_set(struct fd_table *t, u32 n, struct object *o, u32 rights, u32 flags)
+{
+	struct object *old;
+	int r = table_reserve(t, n + 1);
+
+	if (r)
+		return r;
+	old = t->e[n].o;
+	t->used += !old;
+	object_fd_get(o);
+	t->e[n] = (struct fd_entry){o, rights, !!(flags & WEFT_DUP_CLOEXEC),
+		!!(flags & WEFT_DUP_NOFORK)};
+	object_fd_put(old);
+	return 0;
 }
 
 static i32 table_install(struct fd_table *t, u32 from, u32 limit, struct object *o, u32 rights,
 	u32 flags)
 {
 	u32 n = MAX(from, t->hint);
+	int r;
 
 	while (n < t->cap && t->e[n].o)
 		n++;
 	if (n >= limit)
 		return -EMFILE;
-	int r = table_reserve(t, n + 1);
-	if (r)
-		return r;
-	if (from <= t->hint)
+	r = entry_set(t, n, o, rights, flags);
+	if (!r && from <= t->hint)
 		t->hint = n + 1;
-	t->used++;
-	t->e[n] = (struct fd_entry){o, rights, flags & WEFT_DUP_CLOEXEC ? 1 : 0,
-		flags & WEFT_DUP_NOFORK ? 1 : 0};
-	object_fd_get(o);
-	return (i32)n;
+	return r ? r : (i32)n;
 }
 
 static void entry_close(struct fd_table *t, u32 n)
@@ -103,12 +117,13 @@ int fd_get(i32 fd, u32 type, u32 rights, struct object **out)
 i32 fd_install_from(struct process *p, struct object *o, u32 rights, u32 flags, u32 from)
 {
 	struct fds *f = p->fds;
+	i32 n;
 
 	if (!f)
 		return -ESRCH;
 	if (!(flags & WEFT_DUP_PRIVATE))
 		return table_install(&f->pub, from, f->limit, o, rights, flags & ~WEFT_DUP_NOFORK);
-	i32 n = table_install(&f->priv, 0, PRIVATE_LIMIT, o, rights, flags);
+	n = table_install(&f->priv, 0, PRIVATE_LIMIT, o, rights, flags);
 	return n < 0 ? n : n + WEFT_FD_PRIVATE;
 }
 
@@ -120,39 +135,31 @@ i32 fd_install(struct process *p, struct object *o, u32 rights, u32 flags)
 i32 fd_install_at(struct process *p, struct object *o, u32 rights, u32 flags, i32 at)
 {
 	struct fds *f = p->fds;
+	struct fd_table *t;
+	u32 n;
+	int r;
 
 	if (!f)
 		return -ESRCH;
-	if (at < 0)
+	t = table_of(f, at, &n);
+	if (t == &f->pub)
+		flags &= ~WEFT_DUP_NOFORK;
+	if (n >= (t == &f->pub ? f->limit : PRIVATE_LIMIT))
 		return -EBADF;
-	bool priv = at >= WEFT_FD_PRIVATE;
-	u32 n = priv ? (u32)at - WEFT_FD_PRIVATE : (u32)at;
-	struct fd_table *t = priv ? &f->priv : &f->pub;
-	if (n >= (priv ? PRIVATE_LIMIT : f->limit))
-		return -EBADF;
-	int r = table_reserve(t, n + 1);
-	if (r)
-		return r;
-	struct object *old = t->e[n].o;
-	if (!old)
-		t->used++;
-	object_fd_get(o);
-	t->e[n] = (struct fd_entry){o, rights, flags & WEFT_DUP_CLOEXEC ? 1 : 0,
-		priv && (flags & WEFT_DUP_NOFORK) ? 1 : 0};
-	if (old)
-		object_fd_put(old);
-	return at;
+	r = entry_set(t, n, o, rights, flags);
+	return r ? r : at;
 }
 
 int fd_close(struct process *p, i32 fd)
 {
-	struct fds *f = p->fds;
-	struct fd_entry *e = f ? table_entry(f, fd) : NULL;
+	struct fd_entry *e = p->fds ? table_entry(p->fds, fd) : NULL;
+	struct fd_table *t;
+	u32 n;
 
 	if (!e)
 		return -EBADF;
-	struct fd_table *t = fd >= WEFT_FD_PRIVATE ? &f->priv : &f->pub;
-	entry_close(t, (u32)(e - t->e));
+	t = table_of(p->fds, fd, &n);
+	entry_close(t, n);
 	return 0;
 }
 
@@ -160,23 +167,20 @@ struct fds *fds_create(void)
 {
 	struct fds *f = kzalloc(sizeof(*f));
 
-	if (!f)
-		return NULL;
-	f->refs = 1;
-	f->limit = 1024;
+	if (f)
+		*f = (struct fds){.refs = 1, .limit = 1024};
 	return f;
 }
 
 static int table_copy(struct fd_table *to, const struct fd_table *from)
 {
 	u32 top = from->cap;
+	int r;
 
 	while (top && !from->e[top - 1].o)
 		top--;
-	int r = table_reserve(to, top);
-	if (r)
-		return r;
-	for (u32 n = 0; n < top; n++) {
+	r = table_reserve(to, top);
+	for (u32 n = 0; !r && n < top; n++) {
 		if (!from->e[n].o || from->e[n].nofork)
 			continue;
 		to->e[n] = from->e[n];
@@ -185,55 +189,47 @@ static int table_copy(struct fd_table *to, const struct fd_table *from)
 	}
 	while (to->hint < to->cap && to->e[to->hint].o)
 		to->hint++;
-	return 0;
+	return r;
 }
 
 int fds_copy(struct fds *from, struct fds **out)
 {
 	struct fds *f = fds_create();
+	int r;
 
 	if (!f)
 		return -ENOMEM;
 	f->limit = from->limit;
-	int r = table_copy(&f->pub, &from->pub);
+	r = table_copy(&f->pub, &from->pub);
 	if (!r)
 		r = table_copy(&f->priv, &from->priv);
-	if (r) {
+	if (r)
 		fds_put(f);
-		return r;
-	}
-	*out = f;
-	return 0;
+	else
+		*out = f;
+	return r;
 }
 
-static void table_close(struct fd_table *t)
+static void table_close(struct fd_table *t, bool all)
 {
-	for (u32 n = 0; n < t->cap && t->used; n++) {
-		if (t->e[n].o)
+	for (u32 n = 0; n < t->cap && t->used; n++)
+		if (t->e[n].o && (all || t->e[n].cloexec))
 			entry_close(t, n);
-	}
-	kfree(t->e);
 }
 
 void fds_put(struct fds *f)
 {
 	if (!f || --f->refs)
 		return;
-	table_close(&f->pub);
-	table_close(&f->priv);
+	table_close(&f->pub, true);
+	table_close(&f->priv, true);
+	kfree(f->pub.e);
+	kfree(f->priv.e);
 	kfree(f);
-}
-
-static void table_close_exec(struct fd_table *t)
-{
-	for (u32 n = 0; n < t->cap; n++) {
-		if (t->e[n].o && t->e[n].cloexec)
-			entry_close(t, n);
-	}
 }
 
 void fds_close_exec(struct process *p)
 {
-	table_close_exec(&p->fds->pub);
-	table_close_exec(&p->fds->priv);
+	table_close(&p->fds->pub, false);
+	table_close(&p->fds->priv, false);
 }

@@ -21,6 +21,8 @@ struct fence_result {
 	u64 time;
 };
 
+static const struct obj_ops wait_ops;
+
 static struct fence *of_wait(struct object *o)
 {
 	return container_of(o, struct fence, wait);
@@ -44,20 +46,14 @@ static void complete(struct fence *f, i32 status)
 	object_put(&f->wait);
 }
 
-static i64 fence_read(struct object *o, struct uio *u, i64 off, u32 flags)
+static i64 fence_read(struct object *o, struct uio *u, i64, u32 flags)
 {
 	struct fence *f = of_wait(o);
 	struct fence_result res;
 	int r;
 
-	if (off != -1)
-		return -ESPIPE;
-	if (u->left < sizeof(i32))
-		return -EINVAL;
 	while (!f->done) {
-		if (flags & WEFT_IO_NONBLOCK)
-			return -EAGAIN;
-		r = thread_block(&f->waiters, WEFT_FOREVER, BLOCK_INTERRUPTIBLE);
+		r = wait_io(&f->waiters, flags);
 		if (r)
 			return r;
 	}
@@ -65,14 +61,11 @@ static i64 fence_read(struct object *o, struct uio *u, i64 off, u32 flags)
 	return uio_copy_out(u, &res, MIN(u->left, sizeof(res)));
 }
 
-static i64 fence_write(struct object *o, struct uio *u, i64 off, u32 flags)
+static i64 fence_write(struct object *o, struct uio *u, i64, u32)
 {
 	struct fence *f = of_signal(o);
 	i32 status;
 
-	(void)flags;
-	if (off != -1)
-		return -ESPIPE;
 	if (u->left != sizeof(status))
 		return -EINVAL;
 	if (uio_copy_in(u, &status, sizeof(status)) != sizeof(status))
@@ -103,43 +96,35 @@ static void signal_closed(struct object *o)
 		complete(f, -ECANCELED);
 }
 
-static void end_gone(struct fence *f)
+static struct fence *of_end(struct object *o)
 {
-	if (!--f->ends)
-		kfree(f);
+	return o->ops == &wait_ops ? of_wait(o) : of_signal(o);
 }
 
-static void wait_destroy(struct object *o)
+static void fence_destroy(struct object *o)
 {
-	end_gone(of_wait(o));
-}
-
-static void signal_destroy(struct object *o)
-{
-	end_gone(of_signal(o));
+	if (!--of_end(o)->ends)
+		kfree(of_end(o));
 }
 
 static void fence_info(struct object *o, struct weft_fd_info *out)
 {
-	out->koid2 = of_wait(o)->signal.id;
+	out->koid2 = (o->ops == &wait_ops ? &of_end(o)->signal : &of_end(o)->wait)->id;
 }
 
-static void signal_info(struct object *o, struct weft_fd_info *out)
-{
-	out->koid2 = of_signal(o)->wait.id;
-}
-
-static const struct obj_ops wait_ops = {.name = "fence",
+static const struct obj_ops wait_ops = {.stream = true,
+	.record = sizeof(i32),
 	.read = fence_read,
 	.ready = fence_ready,
 	.info = fence_info,
-	.destroy = wait_destroy};
-static const struct obj_ops signal_ops = {.name = "fence signal",
+	.destroy = fence_destroy};
+static const struct obj_ops signal_ops = {.stream = true,
+	.record = sizeof(i32),
 	.write = fence_write,
 	.ready = signal_ready,
-	.info = signal_info,
+	.info = fence_info,
 	.closed = signal_closed,
-	.destroy = signal_destroy};
+	.destroy = fence_destroy};
 
 int fence_create(struct object *out[2])
 {

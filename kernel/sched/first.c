@@ -198,10 +198,7 @@ void first_process_start(void)
 	struct weft_thread_new n = {.prio = WEFT_PRIO_NORMAL, .proc = -1};
 	const u8 *archive = phys_to_virt(boot_info.archive_phys), *file = NULL;
 	struct thread *idle = current_thread(), *t;
-	struct namespace *ns = ns_create_root();
-	struct fds *fds = fds_create();
-	struct as *as = as_create_empty();
-	struct process *p;
+	struct process *p = process_new("init");
 	u64 len = 0;
 
 	if (boot_info.archive_size)
@@ -209,19 +206,21 @@ void first_process_start(void)
 	if (!file)
 		panic("no program bin/init in the boot archive (%lu bytes)",
 			boot_info.archive_size);
-	if (!fds || IS_ERR(as) || IS_ERR(ns))
+	if (!p || !(p->fds = fds_create()))
 		panic("first process: out of memory");
-	builtin_init(ns);
-	identity_hold(identity_system);
-	must(process_create("init", as, fds, ns, identity_system, &p), "making the process");
-	p->pid = id_alloc();
+	p->as = as_create_empty();
+	p->ns = ns_create_root();
+	if (IS_ERR(p->as) || IS_ERR(p->ns))
+		panic("first process: out of memory");
+	builtin_init(p->ns);
+	p->ident = identity_get(0);
 	p->subreaper = true;
 	give_console(p);
-	n.regs.rip = load(as, file, len);
+	n.regs.rip = load(p->as, file, len);
 	n.regs.rsp = n.regs.rdi = make_stack(p);
 	idle->base_prio = WEFT_PRIO_NORMAL;
 	idle->ceiling = WEFT_PRIO_MAX;
-	must(thread_new(p, as, &n, p->pid, idle, false, &t), "making the thread");
+	must(thread_new(p, p->as, &n, p->pid, idle, false, &t), "making the thread");
 	t->affinity = ~0ul;
 	idle->base_prio = idle->prio = 0;
 	init_process = p;

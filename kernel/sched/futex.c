@@ -64,8 +64,7 @@ static u32 wake(const u64 key[2], u32 n, u32 bits)
 	struct thread *t;
 	u32 woken = 0;
 
-	list_for_each(t, b, futex_link)
-	{
+	list_for_each(t, b, futex_link) {
 		if (woken >= n)
 			break;
 		if (t->futex_key[0] != key[0] || t->futex_key[1] != key[1] ||
@@ -76,11 +75,6 @@ static u32 wake(const u64 key[2], u32 n, u32 bits)
 		woken++;
 	}
 	return woken;
-}
-
-void futex_forget(struct thread *t)
-{
-	list_del(&t->futex_link);
 }
 
 static i64 futex_wait(u64 addr, u32 val, u64 deadline, u32 bits, bool is_private)
@@ -127,8 +121,7 @@ static i64 futex_requeue(u64 addr, u32 nwake, u32 nmove, u64 addr2, bool is_priv
 	b2 = bucket(key2);
 	if (key[0] == key2[0] && key[1] == key2[1])
 		return woken;
-	list_for_each(t, b, futex_link)
-	{
+	list_for_each(t, b, futex_link) {
 		if (moved >= nmove)
 			break;
 		if (t->futex_key[0] != key[0] || t->futex_key[1] != key[1])
@@ -234,8 +227,8 @@ i64 sys_futex(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 	case WEFT_FUTEX_WAIT:
 		if ((i64)deadline < 0)
 			return -EINVAL;
-		if ((a0 & WEFT_FUTEX_REALTIME) && deadline < (u64)WEFT_FOREVER)
-			deadline = deadline > realtime_off ? deadline - realtime_off : 0;
+		if (a0 & WEFT_FUTEX_REALTIME)
+			deadline = monotonic(deadline);
 		return futex_wait(a1, (u32)a2, deadline, (u32)a5, is_private);
 	case WEFT_FUTEX_WAKE:
 		if (!(u32)a5)

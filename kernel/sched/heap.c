@@ -1,57 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The timer heap: a pairing heap whose nodes are the timers themselves, so that arming needs no
- * memory. `prev` is the left sibling, or the parent for a first child; the root has none.
+ * The timer heap: a skew heap whose nodes are the timers themselves, so that arming needs no
+ * memory.
  */
 #include "internal.h"
 
 static struct ktimer *root;
 
-static struct ktimer *meld(struct ktimer *a, struct ktimer *b)
+/* Puts a and b, melded, to *at, which is below `parent`: down the right edges, whose nodes'
+ * children change sides, so that no edge stays long. */
+static void meld(struct ktimer **at, struct ktimer *parent, struct ktimer *a, struct ktimer *b)
 {
 	struct ktimer *t;
 
-	if (!a)
-		return b;
-	if (!b)
-		return a;
-	if (b->deadline < a->deadline) {
-		t = a;
-		a = b;
-		b = t;
+	while (a && b) {
+		if (b->deadline < a->deadline) {
+			t = a;
+			a = b;
+			b = t;
+		}
+		a->parent = parent;
+		*at = parent = a;
+		t = a->right;
+		a->right = a->left;
+		at = &a->left;
+		a = t;
 	}
-	b->prev = a;
-	b->next = a->child;
-	if (a->child)
-		a->child->prev = b;
-	a->child = b;
-	return a;
-}
-
-/* Melds a list of siblings in pairs from the left, then the pairs from the right. */
-static struct ktimer *meld_all(struct ktimer *list)
-{
-	struct ktimer *pairs = NULL, *top = NULL, *a, *b, *rest;
-
-	while (list) {
-		a = list;
-		b = a->next;
-		rest = b ? b->next : NULL;
-		a->next = a->prev = NULL;
-		if (b)
-			b->next = b->prev = NULL;
-		a = meld(a, b);
-		a->next = pairs;
-		pairs = a;
-		list = rest;
-	}
-	while (pairs) {
-		rest = pairs->next;
-		pairs->next = NULL;
-		top = meld(top, pairs);
-		pairs = rest;
-	}
-	return top;
+	*at = a ? a : b;
+	if (*at)
+		(*at)->parent = parent;
 }
 
 struct ktimer *heap_top(void)
@@ -61,27 +38,17 @@ struct ktimer *heap_top(void)
 
 void heap_insert(struct ktimer *t)
 {
-	t->child = t->next = t->prev = NULL;
+	t->left = t->right = NULL;
 	t->armed = true;
-	root = meld(root, t);
+	meld(&root, NULL, root, t);
 }
 
 void heap_remove(struct ktimer *t)
 {
-	struct ktimer *below = meld_all(t->child);
+	struct ktimer **at = &root;
 
+	if (t->parent)
+		at = t->parent->left == t ? &t->parent->left : &t->parent->right;
 	t->armed = false;
-	t->child = NULL;
-	if (t == root) {
-		root = below;
-		return;
-	}
-	if (t->prev->child == t)
-		t->prev->child = t->next;
-	else
-		t->prev->next = t->next;
-	if (t->next)
-		t->next->prev = t->prev;
-	t->next = t->prev = NULL;
-	root = meld(root, below);
+	meld(at, t->parent, t->left, t->right);
 }

@@ -38,6 +38,13 @@ void identity_hold(struct identity *i)
 	}
 }
 
+void identity_set(struct identity **at, struct identity *i)
+{
+	identity_hold(i);
+	identity_put(*at);
+	*at = i;
+}
+
 void identity_put(struct identity *i)
 {
 	if (!i || --i->refs)
@@ -56,8 +63,7 @@ struct identity *identity_get(u32 number)
 {
 	struct identity *i;
 
-	list_for_each(i, &by_number[number % BUCKETS], link)
-	{
+	list_for_each(i, &by_number[number % BUCKETS], link) {
 		if (i->number == number) {
 			identity_hold(i);
 			return i;
@@ -71,8 +77,7 @@ static struct identity *find_equal(const struct weft_identity *id)
 	struct identity *i;
 
 	for (u32 b = 0; b < BUCKETS; b++) {
-		list_for_each(i, &by_number[b], link)
-		{
+		list_for_each(i, &by_number[b], link) {
 			if (!memcmp(&i->id, id, sizeof(*id)))
 				return i;
 		}
@@ -84,6 +89,7 @@ static i64 mint(u64 user)
 {
 	struct weft_identity id;
 	struct identity *i;
+	u32 number;
 
 	if (copy_from_user(&id, user, sizeof(id)))
 		return -EFAULT;
@@ -91,50 +97,38 @@ static i64 mint(u64 user)
 		return -EINVAL;
 	memset(id.groups + id.ngroups, 0, (WEFT_IDENT_GROUPS - id.ngroups) * sizeof(id.groups[0]));
 	i = find_equal(&id);
-	if (!i) {
+	if (i) {
+		identity_hold(i); /* moves it to the young end */
+	} else {
+		if (next_number >= 0x7fffffffu)
+			return -ENOSPC;
 		i = kzalloc(sizeof(*i));
 		if (!i)
 			return -ENOMEM;
-		if (next_number >= 0x7fffffffu) {
-			kfree(i);
-			return -ENOSPC;
-		}
-		i->number = next_number++;
-		i->id = id;
-		i->refs = 1;
-		list_init(&i->idle_link);
+		*i = (struct identity){.refs = 1, .number = next_number++, .id = id};
 		list_add_tail(&by_number[i->number % BUCKETS], &i->link);
-		u32 number = i->number;
-		identity_put(i);
-		return number;
 	}
-	identity_hold(i); /* moves it to the young end */
-	u32 number = i->number;
+	number = i->number;
 	identity_put(i);
 	return number;
 }
 
 i64 sys_ident_ctl(u64 a0, u64 a1, u64 a2, u64 a3)
 {
-	struct resource *res;
 	struct identity *i;
-	int r;
+	u32 number;
+	i64 r;
 
 	switch (a1) {
 	case WEFT_IDENT_MINT:
-		r = resource_require((i32)a0, WEFT_RES_IDENT, &res);
-		if (r)
-			return r;
-		object_put(&res->obj);
-		return mint(a3);
+		r = resource_require((i32)a0, WEFT_RES_IDENT, NULL);
+		return r ? r : mint(a3);
 	case WEFT_IDENT_GET:
-		i = (u32)a2 == 0xffffffffu ? current_thread()->ident : identity_get((u32)a2);
+		number = (u32)a2 == ~0u ? current_thread()->ident->number : (u32)a2;
+		i = identity_get(number);
 		if (!i)
 			return -ENOENT;
-		if ((u32)a2 == 0xffffffffu)
-			identity_hold(i);
 		r = copy_to_user(a3, &i->id, sizeof(i->id));
-		i64 number = i->number;
 		identity_put(i);
 		return r ? r : number;
 	default:

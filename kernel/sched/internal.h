@@ -19,6 +19,7 @@
 #define CLD_DUMPED_    3
 #define CLD_STOPPED_   5
 #define CLD_CONTINUED_ 6
+#define SI_TIMER_      (-2)
 
 /* runq.c: the queues of one CPU, nothing but lists and the bit map. */
 void runq_init(struct cpu *c);
@@ -48,6 +49,7 @@ void timer_program(struct cpu *c, u64 deadline_ns); /* this CPU, only if it is e
 
 /* time.c */
 extern u64 slice_tsc, spread_tsc, grain_tsc, linger_tsc, poll_tsc, crowded_tsc;
+u64 monotonic(u64 realtime);		  /* the same moment on the monotonic clock */
 u64 tsc_to_ns(u64 tsc);			  /* of the machine's clock */
 static inline u64 tsc_delta_ns(u64 ticks) /* a difference */
 {
@@ -85,17 +87,22 @@ i32 fd_install_from(struct process *p, struct object *o, u32 rights, u32 flags, 
 int fd_describe(struct process *p, i32 fd, struct weft_fd_info *out);
 i64 fd_list(struct process *p, u64 user, u64 n);
 bool runtime_valid(const struct weft_runtime *rt);
-struct as *process_finish(
-	struct process *p); /* its last thread is dying; -> its address space, to be put later */
-void process_end(struct process *p); /* then: tells the parent; may free p */
+struct process *process_new(const char *name);
+void process_init(void);
+void thread_init(void);
+int set_name(char name[16], u64 from, u64 len);
+u32 exit_code(u32 status); /* CLD_* of a wait status */
+void process_set_page(struct process *p, struct frame *f, u64 addr);
+struct as *process_leave_as(struct process *p);
+struct as *process_finish(struct process *p); /* its last thread dies; -> what is to be put later */
+void process_end(struct process *p);	      /* then: tells the parent; may free p */
 void vfork_release(struct process *p);
 void process_reap(struct process *p);
 void process_stop(struct process *p, u32 signo);
 void process_cont(struct process *p);
 void process_check_stopped(struct process *p);
 void process_notify_parent(struct process *p, u32 code, u32 status);
-int cpu_limit_arm(struct process *p, u64 limit); /* timerfd.c */
-void cpu_limit_end(struct process *p);
+void cpu_limit_arm(struct process *p);			   /* timerfd.c: by its limits */
 int process_get(i32 fd, u32 rights, struct process **out); /* -1: the current one; referenced */
 int page_install(struct as *as, u64 addr, const void *copy, struct frame **out);
 void page_remove(struct as *as, u64 addr, struct frame *f, bool unmap);
@@ -104,15 +111,15 @@ void page_remove(struct as *as, u64 addr, struct frame *f, bool unmap);
 void futex_init(void);
 u32 futex_wake_addr(u64 addr, u32 n); /* private and shared, in the current address space */
 void robust_walk(struct thread *t);
-void futex_forget(struct thread *t);
 
 /* signal.c */
-void sigq_flush(struct list *q, u32 *n);
+void sigq_set(struct sigq *q, u64 pending);
+void sigq_drop(struct sigq *q, u64 mask);
 i64 signal_take(struct thread *t, u64 mask, struct weft_siginfo *out); /* -> signal or 0 */
 void signal_retarget(struct process *p);
 u64 signal_blocked(const struct thread *t);
-void signal_set_page(struct thread *t); /* writes the mirror */
-void signal_drop(struct process *p, u64 mask);
+/* 0: there may be one. */
+int signal_wait(struct thread *t, u64 mask, u64 deadline);
 
 /* sigobj.c, timerfd.c, counter.c, fence.c */
 int signals_create(u64 mask, struct object **out);
@@ -124,5 +131,6 @@ int fence_create(struct object *out[2]);
 /* identity.c */
 void identity_init(void);
 void identity_hold(struct identity *i);
+void identity_set(struct identity **at, struct identity *i); /* instead of the one there */
 
 #endif

@@ -11,17 +11,11 @@
 u64 object_count[WEFT_OBJ_COUNT];
 static u64 last_id;
 static u32 depth;
-static struct object *closing, *dying;
+static struct object *deferred;
 
 void object_init(struct object *o, u32 type, const struct obj_ops *ops)
 {
-	o->ops = ops;
-	o->type = type;
-	o->refs = 1;
-	o->fds = 0;
-	o->status = 0;
-	o->id = ++last_id;
-	o->defer = NULL;
+	*o = (struct object){.ops = ops, .type = type, .refs = 1, .id = ++last_id};
 	list_init(&o->watchers);
 	object_count[type]++;
 }
@@ -40,34 +34,32 @@ void object_free(struct object *o)
 	kfree(o);
 }
 
-void object_release(void *pointer)
+/* Closes o, whose last fd's reference is still there, or destroys it. */
+static void finish_now(struct object *o)
 {
-	object_put(*(struct object **)pointer);
-}
-
-static void object_destroy(struct object *o)
-{
-	object_count[o->type]--;
-	o->ops->destroy(o);
-}
-
-static void run_deferred(void)
-{
-	struct object *o;
-
-	while (closing || dying) {
-		if (closing) {
-			o = closing;
-			closing = o->defer;
-			o->defer = NULL;
-			o->ops->closed(o);
-			object_put(o);
-		} else {
-			o = dying;
-			dying = o->defer;
-			object_destroy(o);
-		}
+	if (o->refs) {
+		o->ops->closed(o);
+		object_put(o);
+	} else {
+		object_count[o->type]--;
+		o->ops->destroy(o);
 	}
+}
+
+static void finish(struct object *o)
+{
+	if (depth >= DEPTH) {
+		o->defer = deferred;
+		deferred = o;
+		return;
+	}
+	depth++;
+	finish_now(o);
+	while (depth == 1 && (o = deferred)) {
+		deferred = o->defer;
+		finish_now(o);
+	}
+	depth--;
 }
 
 void object_get(struct object *o)
@@ -84,16 +76,7 @@ void object_put(struct object *o)
 	if (--o->refs)
 		return;
 	kassert(!o->fds);
-	if (depth >= DEPTH) {
-		o->defer = dying;
-		dying = o;
-		return;
-	}
-	depth++;
-	object_destroy(o);
-	if (depth == 1)
-		run_deferred();
-	depth--;
+	finish(o);
 }
 
 void object_fd_get(struct object *o)
@@ -113,19 +96,8 @@ void object_fd_put(struct object *o)
 	}
 	if (!list_empty(&o->watchers))
 		watch_closed(o);
-	if (!o->ops->closed) {
+	if (o->ops->closed)
+		finish(o);
+	else
 		object_put(o);
-		return;
-	}
-	if (depth >= DEPTH) {
-		o->defer = closing; /* with the reference of the fd */
-		closing = o;
-		return;
-	}
-	depth++;
-	o->ops->closed(o);
-	if (depth == 1)
-		run_deferred();
-	depth--;
-	object_put(o);
 }

@@ -12,7 +12,7 @@ struct list process_list = {&process_list, &process_list};
 struct process kernel_process; /* of the idle threads */
 struct process *init_process;
 u64 fork_count;
-static struct process *by_pid[BUCKETS];
+static struct list by_pid[BUCKETS];
 
 static u32 process_ready(struct object *o)
 {
@@ -28,7 +28,7 @@ static void process_destroy(struct object *o)
 {
 	struct process *p = container_of(o, struct process, obj);
 
-	cpu_limit_end(p);
+	ktimer_cancel(&p->cpu_timer);
 	fds_put(p->fds);
 	if (p->ns)
 		ns_put(p->ns);
@@ -38,64 +38,58 @@ static void process_destroy(struct object *o)
 	kfree(p);
 }
 
-static const struct obj_ops process_ops = {.name = "process",
-	.ready = process_ready,
+static const struct obj_ops process_ops = {.ready = process_ready,
 	.info = process_info,
 	.destroy = process_destroy};
 
-/* Takes over the references to as, fds, ns and id, also when it fails. */
-int process_create(const char *name, struct as *as, struct fds *fds, struct namespace *ns,
-	struct identity *id, struct process **out)
+/* Without address space, fds, namespace and identity; NULL: no memory. */
+struct process *process_new(const char *name)
 {
-	struct process *p = kzalloc(sizeof(*p));
+	struct process *p = object_new(sizeof(*p), WEFT_OBJ_PROCESS, &process_ops);
 
-	if (!p) {
-		fds_put(fds);
-		if (ns)
-			ns_put(ns);
-		as_put(as);
-		identity_put(id);
-		return -ENOMEM;
-	}
-	object_init(&p->obj, WEFT_OBJ_PROCESS, &process_ops);
-	p->as = as;
-	p->fds = fds;
-	p->ns = ns;
-	p->ident = id;
+	if (!p)
+		return NULL;
+	p->pid = id_alloc();
 	list_init(&p->children);
 	list_init(&p->sibling);
 	list_init(&p->threads);
-	list_init(&p->all_link);
-	list_init(&p->sigq);
+	list_init(&p->sigq.entries);
 	waitq_init(&p->wait_children);
 	waitq_init(&p->vfork_done);
 	for (u32 i = 0; i < WEFT_LIMIT_COUNT; i++)
 		p->limits[i] = p->limits_max[i] = ~0ul >> 1;
 	p->start_ns = now_ns();
 	strlcpy(p->name, name, sizeof(p->name));
-	*out = p;
-	return 0;
+	return p;
+}
+
+void process_init(void)
+{
+	for (u32 i = 0; i < BUCKETS; i++)
+		list_init(&by_pid[i]);
 }
 
 void process_attach(struct process *p, struct process *parent)
 {
-	struct process **b = &by_pid[p->pid % BUCKETS];
-
-	p->hash_next = *b;
-	*b = p;
+	object_get(&p->obj);
+	list_add_tail(&by_pid[p->pid % BUCKETS], &p->hash_link);
 	list_add_tail(&process_list, &p->all_link);
 	p->parent = parent;
 	if (parent)
 		list_add_tail(&parent->children, &p->sibling);
+	if (p->pp)
+		p->pp->ppid = parent ? parent->pid : 0;
+	cpu_limit_arm(p);
 }
 
 struct process *process_find(u32 pid)
 {
-	struct process *p = by_pid[pid % BUCKETS];
+	struct process *p;
 
-	while (p && p->pid != pid)
-		p = p->hash_next;
-	return p;
+	list_for_each(p, &by_pid[pid % BUCKETS], hash_link)
+		if (p->pid == pid)
+			return p;
+	return NULL;
 }
 
 int process_get(i32 fd, u32 rights, struct process **out)
@@ -116,12 +110,7 @@ int process_get(i32 fd, u32 rights, struct process **out)
 
 void process_reap(struct process *p)
 {
-	struct process **b = &by_pid[p->pid % BUCKETS];
-
-	while (*b != p)
-		b = &(*b)->hash_next;
-	*b = p->hash_next;
-	p->reaped = true;
+	list_del(&p->hash_link);
 	p->parent = NULL;
 	list_del(&p->sibling);
 	list_del(&p->all_link);
@@ -153,8 +142,7 @@ void process_kill(struct process *p, u32 status)
 		return;
 	p->exiting = true;
 	p->exit_status = status;
-	list_for_each(t, &p->threads, proc_link)
-	{
+	list_for_each(t, &p->threads, proc_link) {
 		t->killed = true;
 		thread_poke(t);
 	}
@@ -169,8 +157,7 @@ void process_stop(struct process *p, u32 signo)
 	p->stopped = true;
 	p->stop_reported = false;
 	p->stop_signal = signo;
-	list_for_each(t, &p->threads, proc_link)
-	{
+	list_for_each(t, &p->threads, proc_link) {
 		t->stop_wanted = true;
 		thread_poke(t);
 	}
@@ -184,8 +171,7 @@ void process_check_stopped(struct process *p)
 
 	if (!p->stopped || p->stop_reported || !p->stop_signal || p->exiting)
 		return;
-	list_for_each(t, &p->threads, proc_link)
-	{
+	list_for_each(t, &p->threads, proc_link) {
 		if (t->state != T_STOPPED)
 			return;
 	}
@@ -201,8 +187,7 @@ void process_cont(struct process *p)
 	if (!p->stopped || p->exiting)
 		return;
 	p->stopped = false;
-	list_for_each(t, &p->threads, proc_link)
-	{
+	list_for_each(t, &p->threads, proc_link) {
 		t->stop_wanted = t->stop_own;
 		thread_poke(t);
 	}
@@ -230,22 +215,18 @@ static struct process *reaper_of(struct process *p)
 	return init_process != p ? init_process : NULL;
 }
 
-static u32 exit_code_of(u32 status, u32 *value)
+u32 exit_code(u32 status)
 {
-	*value = status & 0x7f;
-	if (!*value) {
-		*value = status >> 8 & 0xff;
-		return CLD_EXITED_;
-	}
-	return status & 0x80 ? CLD_DUMPED_ : CLD_KILLED_;
+	return !(status & 0x7f) ? CLD_EXITED_ : status & 0x80 ? CLD_DUMPED_ : CLD_KILLED_;
 }
 
 /* A dead child is left for its parent's wait, or reaped where nobody will. */
 static void tell_of_death(struct process *p)
 {
-	u32 value, code = exit_code_of(p->exit_status, &value);
+	u32 signo = p->exit_status & 0x7f;
 
-	process_notify_parent(p, code, value);
+	process_notify_parent(p, exit_code(p->exit_status),
+		signo ? signo : p->exit_status >> 8 & 0xff);
 	if (!p->parent || p->parent->autoreap)
 		process_reap(p);
 }
@@ -254,8 +235,7 @@ static void orphan_children(struct process *p)
 {
 	struct process *to = reaper_of(p), *c;
 
-	list_for_each(c, &p->children, sibling)
-	{
+	list_for_each(c, &p->children, sibling) {
 		list_del(&c->sibling);
 		c->parent = to;
 		/* The new parent did not choose what the old one wanted to be told. */
@@ -276,33 +256,55 @@ static void orphan_children(struct process *p)
 	}
 }
 
-struct as *process_finish(struct process *p)
+void process_set_page(struct process *p, struct frame *f, u64 addr)
+{
+	p->pp_frame = f;
+	p->pp_addr = addr;
+	p->pp = f ? frame_virt(f) : NULL;
+	p->sigq.mirror = f ? &p->pp->pending : NULL;
+	if (!f)
+		return;
+	p->pp->self = addr;
+	p->pp->pid = p->pid;
+	p->pp->ppid = p->parent ? p->parent->pid : 0;
+	p->pp->identity = p->ident->number;
+	p->pp->threads = p->nthreads;
+	p->pp->pending = p->sigq.pending;
+}
+
+struct as *process_leave_as(struct process *p)
 {
 	struct as *as = p->as;
-	struct fds *fds = p->fds;
 	struct weft_as_usage usage;
 
-	if (p == init_process)
-		panic("the first process has ended with status %x", p->exit_status);
-	p->exiting = true;
 	as_usage(as, &usage);
 	p->max_resident = MAX(p->max_resident, usage.resident);
 	p->faults_minor += usage.faults_minor;
 	p->faults_major += usage.faults_major;
-	cpu_limit_end(p);
+	page_remove(as, p->pp_addr, p->pp_frame, p->shares_as);
+	process_set_page(p, NULL, 0);
+	p->as = NULL;
+	return as;
+}
+
+struct as *process_finish(struct process *p)
+{
+	struct fds *fds = p->fds;
+	struct as *as;
+
+	if (p == init_process)
+		panic("the first process has ended with status %x", p->exit_status);
+	p->exiting = true;
+	ktimer_cancel(&p->cpu_timer);
 	p->fds = NULL;
 	fds_put(fds);
 	ns_put(p->ns);
 	p->ns = NULL;
-	page_remove(as, p->pp_addr, p->pp_frame, p->shares_as);
-	p->pp = NULL;
-	p->pp_frame = NULL;
-	sigq_flush(&p->sigq, &p->nsigq);
-	p->sig_pending = 0;
+	sigq_drop(&p->sigq, ~0ul);
 	kfree(p->io_bitmap);
 	p->io_bitmap = NULL;
 	ipc_process_exited(p);
-	p->as = NULL;
+	as = process_leave_as(p);
 	vfork_release(p);
 	orphan_children(p);
 	p->exited = true;
@@ -319,47 +321,33 @@ void process_end(struct process *p)
 static int give_fds(struct process *p, const struct weft_proc_new *n)
 {
 	struct weft_fd_give g;
-	struct object *o;
 	u32 rights;
-	int r;
+	int r = n->nfds > 1024 ? -EINVAL : 0;
 
-	if (n->nfds > 1024)
-		return -EINVAL;
-	for (u32 i = 0; i < n->nfds; i++) {
+	for (u32 i = 0; r >= 0 && i < n->nfds; i++) {
+		HELD struct object *o = NULL;
+
 		if (copy_from_user(&g, n->fds + i * sizeof(g), sizeof(g)))
 			return -EFAULT;
 		r = fd_get_in(current_process(), g.fd, 0, WEFT_RIGHT_DUP, &o, &rights);
-		if (r)
-			return r;
-		r = fd_install_at(p, o, rights & g.rights, g.flags, g.to);
-		object_put(o);
-		if (r < 0)
-			return r;
+		if (!r)
+			r = fd_install_at(p, o, rights & g.rights, g.flags, g.to);
 	}
-	return 0;
+	return MIN(r, 0);
 }
 
-static struct as *new_as(struct process *me, const struct weft_proc_new *n)
+static int new_as(struct process *me, const struct weft_proc_new *n, struct as **out)
 {
-	struct object *o;
 	struct as *as;
-	int r;
 
-	if (n->flags & WEFT_PROC_COPY_AS)
-		return as_copy(me->as);
-	if (n->flags & WEFT_PROC_SHARE_AS) {
-		as_get(me->as);
-		return me->as;
-	}
-	if (n->as == -1)
-		return as_create_empty();
-	r = fd_get(n->as, WEFT_OBJ_AS, WEFT_RIGHT_CONTROL, &o);
-	if (r)
-		return ERR_PTR(r);
-	as = as_of_object(o);
-	as_get(as);
-	object_put(o);
-	return as;
+	if (!(n->flags & WEFT_PROC_COPY_AS) && (n->flags & WEFT_PROC_SHARE_AS || n->as != -1))
+		return as_get_fd(n->flags & WEFT_PROC_SHARE_AS ? -1 : n->as, WEFT_RIGHT_CONTROL,
+			out);
+	as = n->flags & WEFT_PROC_COPY_AS ? as_copy(me->as) : as_create_empty();
+	if (IS_ERR(as))
+		return (int)PTR_ERR(as);
+	*out = as;
+	return 0;
 }
 
 static int new_fds(struct process *me, const struct weft_proc_new *n, struct fds **out)
@@ -377,45 +365,30 @@ static int new_fds(struct process *me, const struct weft_proc_new *n, struct fds
 
 static int new_ns(struct process *me, const struct weft_proc_new *n, struct namespace **out)
 {
-	struct object *o;
-	int r;
+	HELD struct object *o = NULL;
+	int r = n->ns == -1 ? 0 : fd_get(n->ns, WEFT_OBJ_NS, 0, &o);
 
-	*out = me->ns;
-	if (n->ns == -1) {
-		ns_get(me->ns);
-		return 0;
-	}
-	r = fd_get(n->ns, WEFT_OBJ_NS, 0, &o);
 	if (r)
 		return r;
-	*out = ns_of_object(o);
+	*out = o ? ns_of_object(o) : me->ns;
 	ns_get(*out);
-	object_put(o);
 	return 0;
 }
 
 static int new_identity(const struct weft_proc_new *n, struct identity **out)
 {
-	struct resource *res;
-	int r;
+	int r = n->ident_auth == -1 ? 0 : resource_require(n->ident_auth, WEFT_RES_IDENT, NULL);
 
-	if (n->ident_auth == -1) {
-		*out = current_thread()->ident;
-		identity_hold(*out);
-		return 0;
-	}
-	r = resource_require(n->ident_auth, WEFT_RES_IDENT, &res);
 	if (r)
 		return r;
-	object_put(&res->obj);
-	*out = identity_get(n->identity);
+	*out = identity_get(n->ident_auth == -1 ? current_thread()->ident->number : n->identity);
 	return *out ? 0 : -ENOENT;
 }
 
 static int check_new(const struct weft_proc_new *n)
 {
-	const u32 as_flags = WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS,
-		  fd_flags = WEFT_PROC_COPY_FDS | WEFT_PROC_SHARE_FDS;
+	const u32 as_flags = WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS;
+	const u32 fd_flags = WEFT_PROC_COPY_FDS | WEFT_PROC_SHARE_FDS;
 
 	if ((n->flags & ~0x7f7u) || (n->flags & as_flags) == as_flags ||
 		(n->flags & fd_flags) == fd_flags)
@@ -427,90 +400,65 @@ static int check_new(const struct weft_proc_new *n)
 	return thread_check(&n->thread);
 }
 
-/* The parts of a new process, all referenced; on failure nothing is. */
-static int make(const struct weft_proc_new *n, struct process **out)
+/* Gives p, which is empty, all its parts. */
+static int furnish(struct process *p, const struct weft_proc_new *n)
 {
-	struct thread *t = current_thread();
-	struct process *me = t->proc, *p;
-	struct as *as;
-	struct fds *fds = NULL;
-	struct namespace *ns = NULL;
-	struct identity *id = NULL;
-	char name[sizeof(p->name)];
-	int r;
+	struct process *me = current_process();
+	bool same = n->flags & (WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS);
+	struct frame *page = NULL;
+	int r = new_identity(n, &p->ident);
 
-	r = new_identity(n, &id);
+	if (!r)
+		r = new_ns(me, n, &p->ns);
+	if (!r)
+		r = new_fds(me, n, &p->fds);
+	if (!r)
+		r = new_as(me, n, &p->as);
+	if (!r && n->pp)
+		r = page_install(p->as, n->pp, same ? me->pp : NULL, &page);
 	if (r)
 		return r;
-	r = new_ns(me, n, &ns);
-	if (r)
-		goto no_ns;
-	r = new_fds(me, n, &fds);
-	if (r)
-		goto no_fds;
-	as = new_as(me, n);
-	if (IS_ERR(as)) {
-		r = (int)PTR_ERR(as);
-		goto no_as;
-	}
-	memcpy(name, n->name, sizeof(name));
-	name[sizeof(name) - 1] = 0;
-	r = process_create(name[0] ? name : me->name, as, fds, ns, id, &p);
-	if (r)
-		return r;
+	p->shares_as = n->flags & WEFT_PROC_SHARE_AS;
+	process_set_page(p, page, n->pp);
 	memcpy(p->limits, me->limits, sizeof(p->limits));
 	memcpy(p->limits_max, me->limits_max, sizeof(p->limits_max));
-	if (cpu_limit_arm(p, p->limits[WEFT_LIMIT_CPU_NS])) {
-		object_put(&p->obj);
-		return -ENOMEM;
-	}
-	p->shares_as = n->flags & WEFT_PROC_SHARE_AS;
-	if (n->flags & (WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS))
+	if (same)
 		p->rt = me->rt;
 	/* A sibling's end is told to a process that did not choose the signal. */
-	p->exit_signal =
-		n->flags & WEFT_PROC_SIBLING ? current_process()->exit_signal : n->exit_signal;
+	p->exit_signal = n->flags & WEFT_PROC_SIBLING ? me->exit_signal : n->exit_signal;
 	p->stopped = n->flags & WEFT_PROC_STOPPED;
-	*out = p;
-	return 0;
-no_as:
-	fds_put(fds);
-no_fds:
-	ns_put(ns);
-no_ns:
-	identity_put(id);
-	return r;
+	return n->nfds ? give_fds(p, n) : 0;
 }
 
-static int make_pp(struct process *p, const struct weft_proc_new *n, struct process *parent)
+/* The process fd and the pid, to where the maker wants them. */
+static int tell_maker(struct process *p, const struct weft_proc_new *n, u64 user)
 {
-	bool copy = n->flags & (WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS);
-	int r;
+	u32 where = n->flags & WEFT_PROC_FD_PUBLIC ? 0 : WEFT_DUP_PRIVATE;
+	struct process *me = current_process();
+	i32 fd = -1;
+	int r = 0;
 
-	if (!n->pp)
-		return 0;
-	r = page_install(p->as, n->pp, copy ? current_process()->pp : NULL, &p->pp_frame);
-	if (r)
-		return r;
-	p->pp = frame_virt(p->pp_frame);
-	p->pp_addr = n->pp;
-	p->pp->self = n->pp;
-	p->pp->pending = 0;
-	p->pp->pid = p->pid;
-	p->pp->ppid = parent ? parent->pid : 0;
-	p->pp->identity = p->ident->number;
-	p->pp->threads = 0;
-	return 0;
+	if (n->flags & (WEFT_PROC_FD | WEFT_PROC_FD_PUBLIC)) {
+		fd = fd_install(me, &p->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | where);
+		if (fd < 0)
+			return fd;
+		r = copy_to_user(user + offsetof(struct weft_proc_new, proc_fd), &fd, sizeof(fd));
+	}
+	if (!r && n->thread.set_tid)
+		r = copy_to_user(n->thread.set_tid, &p->pid, sizeof(p->pid));
+	if (r && fd >= 0)
+		fd_close(me, fd);
+	return r;
 }
 
 i64 sys_proc_create(u64 a0, u64 a1)
 {
 	struct thread *me = current_thread(), *t;
-	struct process *parent = me->proc, *p = NULL;
+	struct process *parent = me->proc;
+	HELD struct process *p = NULL;
 	struct weft_proc_new n;
-	bool copy_tp, vfork;
+	bool copy_tp;
 	int r;
-	u32 pid;
 
 	if (a1 != sizeof(n))
 		return -EINVAL;
@@ -523,66 +471,33 @@ i64 sys_proc_create(u64 a0, u64 a1)
 		parent = NULL;
 	else if (n.flags & WEFT_PROC_SIBLING)
 		parent = parent->parent;
-	r = make(&n, &p);
+	n.name[sizeof(n.name) - 1] = 0;
+	p = process_new(n.name[0] ? n.name : me->proc->name);
+	r = p ? furnish(p, &n) : -ENOMEM;
 	if (r)
 		return r;
-	p->pid = id_alloc();
-	r = make_pp(p, &n, parent);
-	if (!r && !(n.flags & (WEFT_PROC_COPY_FDS | WEFT_PROC_SHARE_FDS)))
-		r = give_fds(p, &n);
-	if (r)
-		goto fail;
 	copy_tp = (n.flags & WEFT_PROC_COPY_AS) && me->tp && n.thread.tp == me->tp_addr;
 	r = thread_new(p, p->as, &n.thread, p->pid, me, copy_tp, &t);
 	if (r)
-		goto fail;
-	identity_hold(p->ident);
-	identity_put(t->ident);
-	t->ident = p->ident;
+		return r;
 	t->ceiling = (u8)MIN(me->ceiling, MAX((u32)WEFT_PRIO_INTERACTIVE, (u32)t->prio));
 	if (n.flags & (WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS))
 		arch_thread_copy_fpu(t, me);
-	n.proc_fd = -1;
-	if (n.flags & (WEFT_PROC_FD | WEFT_PROC_FD_PUBLIC)) {
-		u32 where = n.flags & WEFT_PROC_FD_PUBLIC ? 0 : WEFT_DUP_PRIVATE;
-		r = n.proc_fd =
-			fd_install(me->proc, &p->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | where);
-		if (r < 0)
-			goto fail_thread;
-		r = copy_to_user(a0 + offsetof(struct weft_proc_new, proc_fd), &n.proc_fd,
-			sizeof(n.proc_fd));
-		if (r)
-			goto fail_fd;
+	r = tell_maker(p, &n, a0);
+	if (r) {
+		thread_discard(t, p->as);
+		return r;
 	}
-	pid = p->pid;
-	if (n.thread.set_tid) {
-		r = copy_to_user(n.thread.set_tid, &pid, sizeof(pid));
-		if (r)
-			goto fail_fd;
-	}
-	vfork = p->vfork_pending = n.flags & WEFT_PROC_VFORK;
-	if (vfork)
-		object_get(&p->obj);
+	p->vfork_pending = n.flags & WEFT_PROC_VFORK;
 	if (parent && parent->exited) /* CLONE_PARENT of one that has gone meanwhile */
 		parent = init_process;
 	process_attach(p, parent);
 	fork_count++;
 	proc_event(1, p, 0);
 	thread_start(t);
-	if (vfork) {
-		while (p->vfork_pending && !me->killed)
-			thread_block(&p->vfork_done, WEFT_FOREVER, BLOCK_KILLABLE);
-		object_put(&p->obj);
-	}
-	return pid;
-fail_fd:
-	if (n.proc_fd >= 0)
-		fd_close(me->proc, n.proc_fd);
-fail_thread:
-	thread_discard(t, p->as);
-fail:
-	object_put(&p->obj);
-	return r;
+	while (p->vfork_pending && !me->killed)
+		thread_block(&p->vfork_done, WEFT_FOREVER, BLOCK_KILLABLE);
+	return p->pid;
 }
 
 i64 sys_proc_exit(u64 a0)

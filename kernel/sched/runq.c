@@ -50,8 +50,7 @@ struct thread *runq_steal(struct cpu *c, u32 cpu, u64 before)
 	struct thread *t;
 
 	for (u32 bits = c->run_bits; bits; bits &= ~(1u << (31 - __builtin_clz(bits)))) {
-		list_for_each(t, &c->runq[31 - __builtin_clz(bits)], run_link)
-		{
+		list_for_each(t, &c->runq[31 - __builtin_clz(bits)], run_link) {
 			if ((t->affinity >> cpu & 1) && (i64)(before - t->ready_since) >= 0)
 				return t;
 		}

@@ -515,7 +515,7 @@ static void cpu_init(struct cpu *c)
 	t->cpu = c->id;
 	list_init(&t->run_link);
 	list_init(&t->wait_link);
-	list_init(&t->sigq);
+	list_init(&t->sigq.entries);
 	list_init(&t->obj.watchers);
 	t->ident = identity_system;
 	strlcpy(t->name, "idle", sizeof(t->name));
@@ -530,10 +530,12 @@ static void cpu_init(struct cpu *c)
 void sched_init(void)
 {
 	identity_init();
+	process_init();
+	thread_init();
 	kernel_process.ident = identity_system;
 	list_init(&kernel_process.threads);
 	list_init(&kernel_process.children);
-	list_init(&kernel_process.sigq);
+	list_init(&kernel_process.sigq.entries);
 	list_init(&kernel_process.obj.watchers);
 	strlcpy(kernel_process.name, "kernel", sizeof(kernel_process.name));
 	cpu_init(this_cpu());
@@ -610,8 +612,8 @@ i64 sys_sleep(u64 a0, u64 a1)
 		    a0 != WEFT_CLOCK_BOOTTIME) ||
 		(i64)deadline < 0)
 		return -EINVAL;
-	if (a0 == WEFT_CLOCK_REALTIME && deadline != (u64)WEFT_FOREVER)
-		deadline = deadline > realtime_off ? deadline - realtime_off : 0;
+	if (a0 == WEFT_CLOCK_REALTIME)
+		deadline = monotonic(deadline);
 	int r = thread_block(NULL, deadline, BLOCK_INTERRUPTIBLE);
 	return r == -ETIMEDOUT ? 0 : r;
 }

@@ -21,72 +21,40 @@ u64 signal_blocked(const struct thread *t)
 
 bool signal_deliverable(struct thread *t)
 {
-	u64 pending = t->sig_pending | t->proc->sig_pending;
-
-	return pending && (pending & ~signal_blocked(t));
+	return signal_pending(t) & ~signal_blocked(t);
 }
 
-void signal_set_page(struct thread *t)
+void sigq_set(struct sigq *q, u64 pending)
 {
-	if (t->tp)
-		__atomic_exchange_n(&t->tp->pending, t->sig_pending, __ATOMIC_SEQ_CST);
-	if (t->proc->pp)
-		__atomic_exchange_n(&t->proc->pp->pending, t->proc->sig_pending, __ATOMIC_SEQ_CST);
+	q->pending = pending;
+	if (q->mirror)
+		__atomic_exchange_n(q->mirror, pending, __ATOMIC_SEQ_CST);
 }
 
-static void set_pending(struct process *p, struct thread *t, u64 pending)
-{
-	if (t) {
-		t->sig_pending = pending;
-		if (t->tp)
-			__atomic_exchange_n(&t->tp->pending, pending, __ATOMIC_SEQ_CST);
-	} else {
-		p->sig_pending = pending;
-		if (p->pp)
-			__atomic_exchange_n(&p->pp->pending, pending, __ATOMIC_SEQ_CST);
-	}
-}
-
-void sigq_flush(struct list *q, u32 *n)
+void sigq_drop(struct sigq *q, u64 mask)
 {
 	struct sigentry *e;
 
-	list_for_each(e, q, link)
-	{
-		list_del(&e->link);
-		kfree(e);
-	}
-	*n = 0;
-}
-
-static void drop_from(struct process *p, struct thread *t, u64 mask)
-{
-	struct list *q = t ? &t->sigq : &p->sigq;
-	u32 *n = t ? &t->nsigq : &p->nsigq;
-	u64 pending = t ? t->sig_pending : p->sig_pending;
-	struct sigentry *e;
-
-	if (!(pending & mask))
+	if (!(q->pending & mask))
 		return;
-	list_for_each(e, q, link)
-	{
+	list_for_each(e, &q->entries, link)
 		if (SIG_BIT(e->si.signo) & mask) {
 			list_del(&e->link);
 			kfree(e);
-			--*n;
+			q->n--;
 		}
-	}
-	set_pending(p, t, pending & ~mask);
+	sigq_set(q, q->pending & ~mask);
 }
 
 /* Discards pending signals everywhere in the process: stop signals at CONT, CONT at a stop signal.
  */
-void signal_drop(struct process *p, u64 mask)
+static void drop_all(struct process *p, u64 mask)
 {
 	struct thread *t;
 
-	drop_from(p, NULL, mask);
-	list_for_each(t, &p->threads, proc_link) drop_from(p, t, mask);
+	sigq_drop(&p->sigq, mask);
+	list_for_each(t, &p->threads, proc_link)
+		sigq_drop(&t->sigq, mask);
 }
 
 /* Tells t that something is pending. True if it will take it. */
@@ -106,15 +74,13 @@ static void tell_process(struct process *p, u64 bit)
 {
 	struct thread *t;
 
-	list_for_each(t, &p->threads, proc_link)
-	{
+	list_for_each(t, &p->threads, proc_link) {
 		if (t->sig_waiting & bit) {
 			thread_wake(t, 0);
 			return;
 		}
 	}
-	list_for_each(t, &p->threads, proc_link)
-	{
+	list_for_each(t, &p->threads, proc_link) {
 		if (tell(t, bit))
 			return;
 	}
@@ -123,48 +89,34 @@ static void tell_process(struct process *p, u64 bit)
 /* After a thread has blocked signals: what is pending for the process goes to one that has not. */
 void signal_retarget(struct process *p)
 {
-	for (u64 bits = p->sig_pending; bits; bits &= bits - 1)
+	for (u64 bits = p->sigq.pending; bits; bits &= bits - 1)
 		tell_process(p, bits & -bits);
 }
 
-static struct sigentry *find_timer(struct list *q, const struct weft_siginfo *si)
+/* limit: of the queue's length, for signals that need their details. */
+static int enqueue(struct sigq *q, u64 limit, const struct weft_siginfo *si)
 {
+	u64 bit = SIG_BIT(si->signo);
 	struct sigentry *e;
 
-	list_for_each(e, q, link)
-	{
-		if (e->si.signo == si->signo && e->si.code == si->code &&
-			e->si.status == si->status)
-			return e;
-	}
-	return NULL;
-}
-
-static int enqueue(struct process *p, struct thread *t, const struct weft_siginfo *si)
-{
-	struct list *q = t ? &t->sigq : &p->sigq;
-	u32 *n = t ? &t->nsigq : &p->nsigq;
-	u64 pending = t ? t->sig_pending : p->sig_pending, bit = SIG_BIT(si->signo);
-	struct sigentry *e;
-
-	if (si->code == -2 &&
-		(e = find_timer(q, si))) { /* SI_TIMER: the same timer again is an overrun */
-		e->si.overrun++;
+	if (si->code == SI_TIMER_) /* the same timer again is an overrun */
+		list_for_each(e, &q->entries, link)
+			if (e->si.signo == si->signo && e->si.code == si->code &&
+				e->si.status == si->status) {
+				e->si.overrun++;
+				return 0;
+			}
+	if (si->signo < FIRST_RT && (q->pending & bit))
 		return 0;
-	}
-	if (si->signo < FIRST_RT && (pending & bit))
-		return 0;
-	e = *n < MIN(p->limits[WEFT_LIMIT_SIGNALS], MAX_QUEUED) ? kmalloc(sizeof(*e)) : NULL;
-	if (!e) {
-		/* A standard signal is never lost, only its details are. */
-		if (si->signo >= FIRST_RT)
-			return -EAGAIN;
-	} else {
+	e = q->n < MIN(limit, MAX_QUEUED) ? kmalloc(sizeof(*e)) : NULL;
+	if (e) {
 		e->si = *si;
-		list_add_tail(q, &e->link);
-		++*n;
+		list_add_tail(&q->entries, &e->link);
+		q->n++;
+	} else if (si->signo >= FIRST_RT) {
+		return -EAGAIN; /* a standard signal is never lost, only its details are */
 	}
-	set_pending(p, t, pending | bit);
+	sigq_set(q, q->pending | bit);
 	return 0;
 }
 
@@ -184,18 +136,18 @@ int signal_post(struct process *p, struct thread *t, const struct weft_siginfo *
 		if (si->signo == SIGNO_KILL) {
 			process_kill(p, SIGNO_KILL);
 		} else {
-			signal_drop(p, SIG_BIT(SIGNO_CONT));
+			drop_all(p, SIG_BIT(SIGNO_CONT));
 			process_stop(p, SIGNO_STOP);
 		}
 		return 0;
 	}
 	if (si->signo == SIGNO_CONT) {
-		signal_drop(p, STOP_SIGNALS);
+		drop_all(p, STOP_SIGNALS);
 		process_cont(p);
 	} else if (bit & STOP_SIGNALS) {
-		signal_drop(p, SIG_BIT(SIGNO_CONT));
+		drop_all(p, SIG_BIT(SIGNO_CONT));
 	}
-	r = enqueue(p, t, si);
+	r = enqueue(t ? &t->sigq : &p->sigq, p->limits[WEFT_LIMIT_SIGNALS], si);
 	if (r)
 		return r;
 	if (t)
@@ -206,37 +158,25 @@ int signal_post(struct process *p, struct thread *t, const struct weft_siginfo *
 	return 0;
 }
 
-static bool take_from(struct process *p, struct thread *t, u32 signo, struct weft_siginfo *out)
+static bool take_from(struct sigq *q, u32 signo, struct weft_siginfo *out)
 {
-	struct list *q = t ? &t->sigq : &p->sigq;
-	u64 pending = t ? t->sig_pending : p->sig_pending;
 	struct sigentry *e, *found = NULL;
-	bool more = false;
+	u32 n = 0;
 
-	if (!(pending & SIG_BIT(signo)))
+	if (!(q->pending & SIG_BIT(signo)))
 		return false;
-	list_for_each(e, q, link)
-	{
-		if (e->si.signo != signo)
-			continue;
-		if (found) {
-			more = true;
-			break;
-		}
-		found = e;
-	}
+	list_for_each(e, &q->entries, link)
+		if (e->si.signo == signo && !n++)
+			found = e;
 	*out = (struct weft_siginfo){.signo = signo};
 	if (found) {
 		*out = found->si;
 		list_del(&found->link);
 		kfree(found);
-		if (t)
-			t->nsigq--;
-		else
-			p->nsigq--;
+		q->n--;
 	}
-	if (!more)
-		set_pending(p, t, pending & ~SIG_BIT(signo));
+	if (n < 2)
+		sigq_set(q, q->pending & ~SIG_BIT(signo));
 	return true;
 }
 
@@ -246,17 +186,25 @@ i64 signal_take(struct thread *t, u64 mask, struct weft_siginfo *out)
 	 * SYS. */
 	const u64 sync =
 		SIG_BIT(11) | SIG_BIT(7) | SIG_BIT(4) | SIG_BIT(5) | SIG_BIT(8) | SIG_BIT(31);
-	u64 own = t->sig_pending & mask, all = own | (t->proc->sig_pending & mask);
+	u64 all = signal_pending(t) & mask, first = t->sigq.pending & mask & sync;
 	u32 signo;
 
 	if (!all)
 		return 0;
-	if (own & sync)
-		all = own & sync;
-	signo = (u32)__builtin_ctzl(all) + 1;
-	if (!take_from(t->proc, t, signo, out))
-		take_from(t->proc, NULL, signo, out);
+	signo = (u32)__builtin_ctzl(first ? first : all) + 1;
+	if (!take_from(&t->sigq, signo, out))
+		take_from(&t->proc->sigq, signo, out);
 	return signo;
+}
+
+int signal_wait(struct thread *t, u64 mask, u64 deadline)
+{
+	int r;
+
+	t->sig_waiting = mask;
+	r = thread_block(NULL, deadline, BLOCK_INTERRUPTIBLE);
+	t->sig_waiting = 0;
+	return signal_pending(t) & mask ? 0 : r;
 }
 
 i64 sys_sig_take(u64 a0, u64 a1, u64 a2)
@@ -264,20 +212,14 @@ i64 sys_sig_take(u64 a0, u64 a1, u64 a2)
 	struct thread *t = current_thread();
 	struct weft_siginfo si;
 	i64 signo;
-	int r;
+	int r = 0;
 
 	if ((i64)a2 < 0)
 		return -EINVAL;
 	while (!(signo = signal_take(t, a0, &si))) {
-		if (a2 == (u64)WEFT_NOW)
-			return -EAGAIN;
-		t->sig_waiting = a0;
-		r = thread_block(NULL, a2, BLOCK_INTERRUPTIBLE);
-		t->sig_waiting = 0;
-		if (r == -ETIMEDOUT)
-			r = -EAGAIN;
-		if (r && !((t->sig_pending | t->proc->sig_pending) & a0))
-			return r;
+		r = a2 == (u64)WEFT_NOW ? -EAGAIN : signal_wait(t, a0, a2);
+		if (r)
+			return r == -ETIMEDOUT ? -EAGAIN : r;
 	}
 	if (a1 && copy_to_user(a1, &si, sizeof(si)))
 		return -EFAULT;
@@ -289,9 +231,9 @@ i64 sys_sig_post(u64 a0, u64 a1, u64 a2, u64 a3)
 {
 	struct thread *me = current_thread(), *t = NULL;
 	struct weft_siginfo si = {.signo = (u32)a2};
-	struct process *p;
+	HELD struct process *p = NULL;
 	struct fd_entry *e;
-	bool trusted = true;
+	bool trusted = a3;
 	int r;
 
 	if (a2 > 64)
@@ -301,31 +243,18 @@ i64 sys_sig_post(u64 a0, u64 a1, u64 a2, u64 a3)
 		return r;
 	if ((i32)a0 != -1) {
 		e = fd_peek((i32)a0);
-		trusted = e && (e->rights & WEFT_RIGHT_CONTROL);
+		trusted &= e && (e->rights & WEFT_RIGHT_CONTROL);
 	}
-	if (a3 && copy_from_user(&si, a3, sizeof(si))) {
-		r = -EFAULT;
-		goto out;
-	}
+	if (a3 && copy_from_user(&si, a3, sizeof(si)))
+		return -EFAULT;
 	si.signo = (u32)a2;
-	if (!a3 || !trusted) {
+	if (!trusted) {
 		si.pid = me->proc->pid;
 		si.uid = me->ident->id.uid;
 	}
-	if (p->exited) {
-		r = -ESRCH;
-		goto out;
-	}
-	if (a1) {
+	if (a1)
 		t = thread_find(p, (u32)a1);
-		if (!t) {
-			r = -ESRCH;
-			goto out;
-		}
-	}
-	if (a2)
-		r = signal_post(p, t, &si);
-out:
-	object_put(&p->obj);
-	return r;
+	if (p->exited || (a1 && !t))
+		return -ESRCH;
+	return a2 ? signal_post(p, t, &si) : 0;
 }

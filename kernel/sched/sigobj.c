@@ -17,9 +17,7 @@ static struct signals *of(struct object *o)
 
 static u32 signals_ready(struct object *o)
 {
-	struct thread *t = current_thread();
-
-	return (t->sig_pending | t->proc->sig_pending) & of(o)->mask ? WEFT_POLLIN : 0;
+	return signal_pending(current_thread()) & of(o)->mask ? WEFT_POLLIN : 0;
 }
 
 /* What a read yields: the layout is Linux's, so that a program's read needs nobody's help. */
@@ -55,19 +53,15 @@ static void convert(struct signalfd_info *o, const struct weft_siginfo *si)
 		o->status = si->status;
 }
 
-static i64 signals_read(struct object *o, struct uio *u, i64 off, u32 flags)
+static i64 signals_read(struct object *o, struct uio *u, i64, u32 flags)
 {
-	struct signals *s = of(o);
 	struct thread *t = current_thread();
+	struct signals *s = of(o);
 	struct signalfd_info out;
 	struct weft_siginfo si;
 	i64 done = 0;
 	int r;
 
-	if (off != -1)
-		return -ESPIPE;
-	if (u->left < sizeof(out))
-		return -EINVAL;
 	while (u->left >= sizeof(out)) {
 		if (signal_take(t, s->mask, &si)) {
 			convert(&out, &si);
@@ -78,20 +72,15 @@ static i64 signals_read(struct object *o, struct uio *u, i64 off, u32 flags)
 		}
 		if (done)
 			break;
-		if (flags & WEFT_IO_NONBLOCK)
-			return -EAGAIN;
-		t->sig_waiting = s->mask;
-		r = thread_block(NULL, WEFT_FOREVER, BLOCK_INTERRUPTIBLE);
-		t->sig_waiting = 0;
-		if (r && !((t->sig_pending | t->proc->sig_pending) & s->mask))
+		r = flags & WEFT_IO_NONBLOCK ? -EAGAIN : signal_wait(t, s->mask, WEFT_FOREVER);
+		if (r)
 			return r;
 	}
 	return done;
 }
 
-static i64 signals_ctl(struct object *o, u32 op, u64 a, u64 b)
+static i64 signals_ctl(struct object *o, u32 op, u64 a, u64)
 {
-	(void)b;
 	if (op != WEFT_SIGNALS_SET_MASK)
 		return -EINVAL;
 	of(o)->mask = a & ~(SIG_BIT(SIGNO_KILL) | SIG_BIT(SIGNO_STOP));
@@ -107,7 +96,8 @@ static void signals_destroy(struct object *o)
 	kfree(s);
 }
 
-static const struct obj_ops signals_ops = {.name = "signals",
+static const struct obj_ops signals_ops = {.stream = true,
+	.record = sizeof(struct signalfd_info),
 	.read = signals_read,
 	.ready = signals_ready,
 	.ctl = signals_ctl,
@@ -118,8 +108,7 @@ void signals_notify(u64 bit)
 {
 	struct signals *s;
 
-	list_for_each(s, &all, link)
-	{
+	list_for_each(s, &all, link) {
 		if ((s->mask & bit) && !list_empty(&s->obj.watchers))
 			object_notify(&s->obj, WEFT_POLLIN);
 	}
@@ -127,14 +116,12 @@ void signals_notify(u64 bit)
 
 int signals_create(u64 mask, struct object **out)
 {
-	struct signals *s = kzalloc(sizeof(*s));
+	struct signals *s = object_new(sizeof(*s), WEFT_OBJ_SIGNALS, &signals_ops);
 
 	if (!s)
 		return -ENOMEM;
-	object_init(&s->obj, WEFT_OBJ_SIGNALS, &signals_ops);
 	s->obj.status = 2;
-	s->mask = mask & ~(SIG_BIT(SIGNO_KILL) | SIG_BIT(SIGNO_STOP));
 	list_add_tail(&all, &s->link);
 	*out = &s->obj;
-	return 0;
+	return (int)signals_ctl(&s->obj, WEFT_SIGNALS_SET_MASK, mask, 0);
 }

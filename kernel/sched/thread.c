@@ -13,7 +13,7 @@
 #define SPARE_MAX 32u
 
 u64 thread_count;
-static struct thread *by_tid[BUCKETS];
+static struct list by_tid[BUCKETS];
 static u32 last_id;
 struct list sched_dead = {&sched_dead, &sched_dead}; /* thread.run_link */
 static struct thread *spare[SPARE_MAX];
@@ -29,15 +29,22 @@ static void thread_destroy(struct object *o)
 		kfree(t);
 }
 
-static const struct obj_ops thread_ops = {.name = "thread", .destroy = thread_destroy};
+static const struct obj_ops thread_ops = {.destroy = thread_destroy};
+
+void thread_init(void)
+{
+	for (u32 i = 0; i < BUCKETS; i++)
+		list_init(&by_tid[i]);
+}
 
 struct thread *thread_find(struct process *p, u32 tid)
 {
-	struct thread *t = by_tid[tid % BUCKETS];
+	struct thread *t;
 
-	while (t && t->tid != tid)
-		t = t->hash_next;
-	return t && (!p || t->proc == p) ? t : NULL;
+	list_for_each(t, &by_tid[tid % BUCKETS], hash_link)
+		if (t->tid == tid)
+			return !p || t->proc == p ? t : NULL;
+	return NULL;
 }
 
 u32 id_alloc(void)
@@ -48,23 +55,6 @@ u32 id_alloc(void)
 					  the system */
 	} while (thread_find(NULL, last_id) || process_find(last_id));
 	return last_id;
-}
-
-static void hash_add(struct thread *t)
-{
-	struct thread **b = &by_tid[t->tid % BUCKETS];
-
-	t->hash_next = *b;
-	*b = t;
-}
-
-static void hash_del(struct thread *t)
-{
-	struct thread **b = &by_tid[t->tid % BUCKETS];
-
-	while (*b != t)
-		b = &(*b)->hash_next;
-	*b = t->hash_next;
 }
 
 int page_install(struct as *as, u64 addr, const void *copy, struct frame **out)
@@ -126,6 +116,7 @@ static int tp_install(struct thread *t, struct as *as, const struct weft_thread_
 	if (r)
 		return r;
 	tp = t->tp = frame_virt(t->tp_frame);
+	t->sigq.mirror = &tp->pending;
 	t->tp_addr = n->tp;
 	tp->self = n->tp;
 	tp->pending = 0;
@@ -172,7 +163,7 @@ int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n
 	list_init(&t->wait_link);
 	list_init(&t->proc_link);
 	list_init(&t->futex_link);
-	list_init(&t->sigq);
+	list_init(&t->sigq.entries);
 	r = arch_thread_init(t, &n->regs, n->fs_base);
 	if (r) {
 		kfree(t);
@@ -185,7 +176,7 @@ int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n
 		return r;
 	}
 	object_init(&t->obj, WEFT_OBJ_NONE, &thread_ops);
-	t->ident = from->ident;
+	t->ident = p == from->proc ? from->ident : p->ident;
 	identity_hold(t->ident);
 	strlcpy(t->name, p->name, sizeof(t->name));
 	*out = t;
@@ -207,7 +198,7 @@ void thread_start(struct thread *t)
 	list_add_tail(&p->threads, &t->proc_link);
 	p->nthreads++;
 	thread_count++;
-	hash_add(t);
+	list_add_tail(&by_tid[t->tid % BUCKETS], &t->hash_link);
 	if (p->pp)
 		p->pp->threads = p->nthreads;
 	t->stop_wanted = t->stop_own || p->stopped;
@@ -232,12 +223,9 @@ int thread_create(struct process *p, const struct weft_thread_new *n, struct thr
 		return r;
 	if (p == me->proc) {
 		arch_thread_copy_fpu(t, me);
-	} else { /* it is the other process's: no more than its own threads are */
-		identity_hold(p->ident);
-		identity_put(t->ident);
-		t->ident = p->ident;
-		if (!list_empty(&p->threads))
-			t->ceiling = list_first(&p->threads, struct thread, proc_link)->ceiling;
+	} else if (!list_empty(&p->threads)) {
+		/* it is the other process's: no more than its own threads are */
+		t->ceiling = list_first(&p->threads, struct thread, proc_link)->ceiling;
 	}
 	thread_start(t);
 	*out = t;
@@ -246,10 +234,10 @@ int thread_create(struct process *p, const struct weft_thread_new *n, struct thr
 
 i64 sys_thread_create(u64 a0, u64 a1)
 {
+	HELD struct process *p = NULL;
 	struct weft_thread_new n;
-	struct process *p;
 	struct thread *t;
-	u32 tid;
+	u32 tid = 0;
 	int r;
 
 	if (a1 != sizeof(n))
@@ -260,20 +248,17 @@ i64 sys_thread_create(u64 a0, u64 a1)
 	if (r)
 		return r;
 	/* The word is touched before, so that nothing can fail or block once the thread exists. */
-	if (n.set_tid && copy_to_user(n.set_tid, &(u32){0}, sizeof(u32)))
+	if (n.set_tid && copy_to_user(n.set_tid, &tid, sizeof(tid)))
 		return -EFAULT;
 	r = process_get(n.proc, WEFT_RIGHT_CONTROL, &p);
+	if (!r)
+		r = p->as ? thread_create(p, &n, &t) : -ESRCH;
 	if (r)
 		return r;
-	r = p->as ? thread_create(p, &n, &t) : -ESRCH;
-	if (!r) {
-		tid = t->tid;
-		r = (int)tid;
-		if (n.set_tid)
-			(void)copy_to_user_nofault(n.set_tid, &tid, sizeof(tid));
-	}
-	object_put(&p->obj);
-	return r;
+	tid = t->tid;
+	if (n.set_tid)
+		(void)copy_to_user_nofault(n.set_tid, &tid, sizeof(tid));
+	return tid;
 }
 
 /* as_dies: nobody else uses the address space, so only what others can see is done. */
@@ -288,6 +273,7 @@ void thread_release_user(struct thread *t, bool as_dies)
 	t->clear_tid = t->robust = 0;
 	if (t->tp_frame) {
 		t->tp = NULL;
+		t->sigq.mirror = NULL;
 		this_cpu()->tp = NULL;
 		page_remove(t->proc->as, t->tp_addr, t->tp_frame, !as_dies);
 		t->tp_frame = NULL;
@@ -298,7 +284,7 @@ void thread_release_user(struct thread *t, bool as_dies)
 
 void thread_bury(struct thread *t, struct as *dead_as)
 {
-	sigq_flush(&t->sigq, &t->nsigq);
+	sigq_drop(&t->sigq, ~0ul);
 	identity_put(t->ident);
 	t->ident = identity_system;
 	t->dead_as = dead_as;
@@ -313,7 +299,7 @@ static void unlink_thread(struct thread *t)
 {
 	struct process *p = t->proc;
 
-	hash_del(t);
+	list_del(&t->hash_link);
 	list_del(&t->proc_link);
 	thread_count--;
 	p->nthreads--;
@@ -357,15 +343,15 @@ void thread_replace(struct thread *new, struct as *dead_as)
 	ipc_thread_dying(t);
 	acct_system(this_cpu(), arch_tsc());
 	unlink_thread(t);
-	new->sig_pending = t->sig_pending;
-	while (!list_empty(&t->sigq)) {
-		struct list *e = t->sigq.next;
+	while (!list_empty(&t->sigq.entries)) {
+		struct list *e = t->sigq.entries.next;
+
 		list_del(e);
-		list_add_tail(&new->sigq, e);
+		list_add_tail(&new->sigq.entries, e);
 	}
-	new->nsigq = t->nsigq;
-	t->nsigq = 0;
-	signal_set_page(new);
+	new->sigq.n = t->sigq.n;
+	t->sigq.n = 0;
+	sigq_set(&new->sigq, t->sigq.pending);
 	thread_start(new);
 	thread_bury(t, dead_as);
 }

@@ -17,9 +17,14 @@ static i64 set_prio(struct thread *t, u64 prio)
 	return 0;
 }
 
+static u64 all_cpus(void)
+{
+	return ncpus >= 64 ? ~0ul : (1ul << ncpus) - 1;
+}
+
 static i64 set_affinity(struct thread *t, u64 mask)
 {
-	mask &= ncpus >= 64 ? ~0ul : (1ul << ncpus) - 1;
+	mask &= all_cpus();
 	if (!mask)
 		return -EINVAL;
 	t->affinity = mask;
@@ -36,39 +41,34 @@ static i64 set_affinity(struct thread *t, u64 mask)
 	return 0;
 }
 
+static u32 state_of(const struct thread *t)
+{
+	if (t->state == T_RUNNING || t->state == T_READY)
+		return 'R';
+	if (t->state == T_STOPPED)
+		return 'T';
+	return t->block_mode == BLOCK_INTERRUPTIBLE ? 'S' : 'D';
+}
+
 static i64 info(struct thread *t, u64 out)
 {
 	struct weft_thread_info i = {.tid = t->tid,
 		.pid = t->proc->pid,
+		.state = state_of(t),
 		.cpu = t->cpu,
 		.prio = t->prio,
-		.identity = t->ident->number};
-	struct weft_regs *regs = arch_user_regs(t);
+		.identity = t->ident->number,
+		.switches_voluntary = t->switches_voluntary,
+		.switches_forced = t->switches_forced,
+		.pending = t->sigq.pending,
+		.blocked = signal_blocked(t),
+		.affinity = t->affinity & all_cpus(),
+		.rip = arch_user_regs(t)->rip,
+		.rsp = arch_user_regs(t)->rsp};
 
-	i.state = t->state == T_RUNNING || t->state == T_READY ? 'R'
-		: t->state == T_STOPPED			       ? 'T'
-		: t->block_mode == BLOCK_INTERRUPTIBLE	       ? 'S'
-							       : 'D';
 	thread_cpu_ns(t, &i.user_ns, &i.system_ns);
-	i.switches_voluntary = t->switches_voluntary;
-	i.switches_forced = t->switches_forced;
-	i.pending = t->sig_pending;
-	i.blocked = signal_blocked(t);
-	i.affinity = t->affinity & (ncpus >= 64 ? ~0ul : (1ul << ncpus) - 1);
-	i.rip = regs->rip;
-	i.rsp = regs->rsp;
 	strlcpy(i.name, t->name, sizeof(i.name));
 	return copy_to_user(out, &i, sizeof(i));
-}
-
-static i64 set_name(struct thread *t, u64 from, u64 len)
-{
-	char name[sizeof(t->name)] = {0};
-
-	if (copy_from_user(name, from, MIN(len, sizeof(name) - 1)))
-		return -EFAULT;
-	memcpy(t->name, name, sizeof(name));
-	return 0;
 }
 
 static i64 regs(struct thread *t, u64 user, bool set)
@@ -137,11 +137,11 @@ static i64 apply(struct thread *t, u64 op, u64 a, u64 b)
 	case WEFT_THREAD_SET_AFFINITY:
 		return set_affinity(t, a);
 	case WEFT_THREAD_GET_AFFINITY:
-		return (i64)(t->affinity & (ncpus >= 64 ? ~0ul : (1ul << ncpus) - 1));
+		return (i64)(t->affinity & all_cpus());
 	case WEFT_THREAD_INFO:
 		return info(t, a);
 	case WEFT_THREAD_SET_NAME:
-		return set_name(t, a, b);
+		return set_name(t->name, a, b);
 	case WEFT_THREAD_SIGMASK_CHANGED:
 		signal_retarget(t->proc);
 		return 0;
@@ -152,26 +152,22 @@ static i64 apply(struct thread *t, u64 op, u64 a, u64 b)
 
 i64 sys_thread_ctl(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-	struct thread *t = current_thread();
-	struct process *p;
+	HELD struct process *p = NULL;
+	HELD struct thread *t = NULL;
+	struct thread *me = current_thread();
 	i64 r;
 
-	if ((i32)a0 == -1 && (!a1 || (u32)a1 == t->tid))
-		return apply(t, a2, a3, a4);
+	if ((i32)a0 == -1 && (!a1 || (u32)a1 == me->tid))
+		return apply(me, a2, a3, a4);
 	r = process_get((i32)a0, WEFT_RIGHT_CONTROL, &p);
 	if (r)
 		return r;
-	/* Without a tid: the first thread of the process. */
-	t = a1				  ? thread_find(p, (u32)a1)
-		: list_empty(&p->threads) ? NULL
-					  : list_first(&p->threads, struct thread, proc_link);
-	if (t) {
-		object_get(&t->obj);
-		r = apply(t, a2, a3, a4);
-		object_put(&t->obj);
-	} else {
-		r = -ESRCH;
-	}
-	object_put(&p->obj);
-	return r;
+	if (a1)
+		t = thread_find(p, (u32)a1);
+	else if (!list_empty(&p->threads)) /* the first thread of the process */
+		t = list_first(&p->threads, struct thread, proc_link);
+	if (!t)
+		return -ESRCH;
+	object_get(&t->obj);
+	return apply(t, a2, a3, a4);
 }

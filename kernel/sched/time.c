@@ -20,6 +20,13 @@ u64 now_ns(void)
 	return tsc_to_ns(arch_tsc());
 }
 
+u64 monotonic(u64 realtime)
+{
+	if (realtime >= (u64)WEFT_FOREVER)
+		return realtime;
+	return realtime > realtime_off ? realtime - realtime_off : 0;
+}
+
 static void page_write(void)
 {
 	if (!page)
@@ -79,46 +86,54 @@ static u64 running_ns(const struct thread *t)
 
 u64 thread_cpu_ns(struct thread *t, u64 *user, u64 *system)
 {
-	u64 u = t->user_ns, s = t->system_ns, extra = running_ns(t);
+	u64 extra = running_ns(t);
+	bool inside = t == current_thread();
 
-	if (t == current_thread())
-		s += extra;
-	else
-		u += extra;
-	if (user)
-		*user = u;
-	if (system)
-		*system = s;
-	return u + s;
+	*user = t->user_ns + (inside ? 0 : extra);
+	*system = t->system_ns + (inside ? extra : 0);
+	return *user + *system;
 }
 
-u64 process_cpu_ns(struct process *p, u64 *user, u64 *system)
+u64 process_cpu_ns(struct process *p)
 {
-	u64 u = p->user_ns, s = p->system_ns, tu, ts;
-	struct thread *t;
+	struct weft_exit e;
 
-	list_for_each(t, &p->threads, proc_link)
-	{
-		thread_cpu_ns(t, &tu, &ts);
-		u += tu;
-		s += ts;
+	process_usage(p, &e);
+	return e.user_ns + e.system_ns;
+}
+
+void process_usage(struct process *p, struct weft_exit *out)
+{
+	struct thread *t;
+	u64 user, system;
+
+	*out = (struct weft_exit){.user_ns = p->user_ns,
+		.system_ns = p->system_ns,
+		.max_resident = p->max_resident,
+		.faults_minor = p->faults_minor, /* of address spaces that it has left */
+		.faults_major = p->faults_major,
+		.switches_voluntary = p->switches_voluntary,
+		.switches_forced = p->switches_forced};
+	list_for_each(t, &p->threads, proc_link) {
+		thread_cpu_ns(t, &user, &system);
+		out->user_ns += user;
+		out->system_ns += system;
+		out->switches_voluntary += t->switches_voluntary;
+		out->switches_forced += t->switches_forced;
 	}
-	if (user)
-		*user = u;
-	if (system)
-		*system = s;
-	return u + s;
 }
 
 u64 clock_ns(u32 clock, struct thread *t)
 {
+	u64 user, system;
+
 	switch (clock) {
 	case WEFT_CLOCK_REALTIME:
 		return now_ns() + realtime_off;
 	case WEFT_CLOCK_PROCESS_CPU:
-		return process_cpu_ns(t->proc, NULL, NULL);
+		return process_cpu_ns(t->proc);
 	case WEFT_CLOCK_THREAD_CPU:
-		return thread_cpu_ns(t, NULL, NULL);
+		return thread_cpu_ns(t, &user, &system);
 	default:
 		return now_ns();
 	}

@@ -10,7 +10,7 @@
 	50000ul /* ns: a shorter period counts expirations, but does not interrupt more often */
 #define CPU_POLL_MIN  1000000ul
 #define CPU_POLL_IDLE 10000000ul
-#define SI_TIMER_     (-2)
+#define SIGNO_XCPU    24
 
 struct timer {
 	struct object obj;
@@ -39,27 +39,27 @@ static bool cpu_clock(const struct timer *t)
 static bool clock_now(const struct timer *t, u64 *now)
 {
 	struct process *p = cpu_clock(t) ? process_find(t->pid) : NULL;
-	struct thread *th;
+	struct thread *th = p ? thread_find(p, t->tid) : NULL;
 
-	switch (t->clock) {
-	case WEFT_CLOCK_REALTIME:
-		*now = now_ns() + realtime_off;
-		return true;
-	case WEFT_CLOCK_PROCESS_CPU:
-		if (!p || p->exited)
-			return false;
-		*now = process_cpu_ns(p, NULL, NULL);
-		return true;
-	case WEFT_CLOCK_THREAD_CPU:
-		th = p ? thread_find(p, t->tid) : NULL;
-		if (!th)
-			return false;
-		*now = thread_cpu_ns(th, NULL, NULL);
-		return true;
-	default:
-		*now = now_ns();
-		return true;
-	}
+	if (!cpu_clock(t))
+		*now = clock_ns(t->clock, NULL);
+	else if (t->clock == WEFT_CLOCK_PROCESS_CPU && p && !p->exited)
+		*now = process_cpu_ns(p);
+	else if (t->clock == WEFT_CLOCK_THREAD_CPU && th)
+		*now = clock_ns(t->clock, th);
+	else
+		return false;
+	return true;
+}
+
+/* Looks again when CPU time that is `used` now could have come to `at` on all CPUs. */
+static void arm_by_usage(struct ktimer *kt, u64 at, u64 used, u64 min)
+{
+	u64 wait = at > used ? (at - used) / ncpus : 0;
+
+	ktimer_arm(kt,
+		MIN(now_ns() + MAX(wait, wait < CPU_POLL_IDLE ? min : CPU_POLL_IDLE),
+			(u64)WEFT_FOREVER - 1));
 }
 
 static void arm(struct timer *t, u64 floor)
@@ -68,34 +68,35 @@ static void arm(struct timer *t, u64 floor)
 
 	if (!at) {
 		ktimer_cancel(&t->kt);
-		return;
+	} else if (cpu_clock(t)) {
+		if (clock_now(t, &now))
+			arm_by_usage(&t->kt, at, now, CPU_POLL_MIN);
+	} else {
+		if (t->clock == WEFT_CLOCK_REALTIME)
+			at = monotonic(at);
+		ktimer_arm(&t->kt, MIN(MAX(at, floor), (u64)WEFT_FOREVER - 1));
 	}
-	if (cpu_clock(t)) {
-		if (!clock_now(t, &now))
-			return;
-		at = at > now ? (at - now) / ncpus : 0;
-		at = now_ns() + MAX(at, at < CPU_POLL_IDLE ? CPU_POLL_MIN : CPU_POLL_IDLE);
-	} else if (t->clock == WEFT_CLOCK_REALTIME) {
-		at = at > realtime_off ? at - realtime_off : 0;
-	}
-	ktimer_arm(&t->kt, MIN(MAX(at, floor), (u64)WEFT_FOREVER - 1));
 }
 
 static void post(struct timer *t, u64 overrun)
 {
 	struct process *p = process_find(t->pid);
-	struct thread *th = NULL;
+	struct thread *th = p && t->spec.tid ? thread_find(p, t->spec.tid) : NULL;
 	struct weft_siginfo si = {.signo = (u32)t->spec.signo,
 		.code = SI_TIMER_,
 		.status = t->spec.id,
 		.overrun = (i32)MIN(overrun, 0x7ffffffful),
 		.value = t->spec.sigval};
 
-	if (!p || p->exited)
-		return;
-	if (t->spec.tid && !(th = thread_find(p, t->spec.tid)))
-		return;
-	signal_post(p, th, &si);
+	if (p && !p->exited && (th || !t->spec.tid))
+		signal_post(p, th, &si);
+}
+
+/* It has something to tell. */
+static void ring(struct timer *t)
+{
+	waitq_wake(&t->readers, ~0u, 0);
+	object_notify(&t->obj, WEFT_POLLIN);
 }
 
 static void expire(struct ktimer *kt)
@@ -119,34 +120,25 @@ static void expire(struct ktimer *kt)
 	if (t->spec.flags & WEFT_TIMER_SIGNAL)
 		post(t, n - 1);
 	arm(t, now_ns() + REARM_MIN);
-	waitq_wake(&t->readers, ~0u, 0);
-	object_notify(&t->obj, WEFT_POLLIN);
+	ring(t);
 }
 
-static i64 timer_read(struct object *o, struct uio *u, i64 off, u32 flags)
+static i64 timer_read(struct object *o, struct uio *u, i64, u32 flags)
 {
 	struct timer *t = of(o);
 	u64 n;
 	int r;
 
-	if (off != -1)
-		return -ESPIPE;
-	if (u->left < sizeof(n))
-		return -EINVAL;
 	while (!t->expired && !t->cancelled) {
-		if (flags & WEFT_IO_NONBLOCK)
-			return -EAGAIN;
-		r = thread_block(&t->readers, WEFT_FOREVER, BLOCK_INTERRUPTIBLE);
+		r = wait_io(&t->readers, flags);
 		if (r)
 			return r;
 	}
-	if (t->cancelled) {
-		t->cancelled = false;
-		t->expired = 0;
-		return -ECANCELED;
-	}
-	n = t->expired;
+	n = t->cancelled ? 0 : t->expired;
+	t->cancelled = false;
 	t->expired = 0;
+	if (!n)
+		return -ECANCELED;
 	return uio_copy_out(u, &n, sizeof(n)) == sizeof(n) ? (i64)sizeof(n) : -EFAULT;
 }
 
@@ -170,7 +162,8 @@ static void timer_destroy(struct object *o)
 	kfree(t);
 }
 
-static const struct obj_ops timer_ops = {.name = "timer",
+static const struct obj_ops timer_ops = {.stream = true,
+	.record = sizeof(u64),
 	.read = timer_read,
 	.ready = timer_ready,
 	.closed = timer_closed,
@@ -183,10 +176,9 @@ int timer_create_object(u32 clock, struct object **out)
 
 	if (clock > WEFT_CLOCK_THREAD_CPU && clock != WEFT_CLOCK_BOOTTIME)
 		return -EINVAL;
-	t = kzalloc(sizeof(*t));
+	t = object_new(sizeof(*t), WEFT_OBJ_TIMER, &timer_ops);
 	if (!t)
 		return -ENOMEM;
-	object_init(&t->obj, WEFT_OBJ_TIMER, &timer_ops);
 	ktimer_init(&t->kt, expire);
 	t->obj.status = 2;
 	t->clock = clock;
@@ -204,15 +196,13 @@ void timers_clock_set(void)
 {
 	struct timer *t;
 
-	list_for_each(t, &realtime_timers, link)
-	{
+	list_for_each(t, &realtime_timers, link) {
 		if (!t->spec.value)
 			continue;
 		arm(t, 0);
 		if (t->spec.flags & WEFT_TIMER_CANCEL_ON_SET) {
 			t->cancelled = true;
-			waitq_wake(&t->readers, ~0u, 0);
-			object_notify(&t->obj, WEFT_POLLIN);
+			ring(t);
 		}
 	}
 }
@@ -242,86 +232,48 @@ static int set(struct timer *t, struct weft_timer_spec *s)
 
 i64 sys_timer_set(u64 a0, u64 a1, u64 a2)
 {
+	HELD struct object *o = NULL;
 	struct weft_timer_spec s, old;
-	struct object *o;
 	struct timer *t;
 	u64 now;
-	i64 r;
+	i64 r = fd_get((i32)a0, WEFT_OBJ_TIMER, WEFT_RIGHT_CONTROL, &o);
 
-	r = fd_get((i32)a0, WEFT_OBJ_TIMER, WEFT_RIGHT_CONTROL, &o);
 	if (r)
 		return r;
 	t = of(o);
-	if (a1 && copy_from_user(&s, a1, sizeof(s))) {
-		r = -EFAULT;
-		goto out;
-	}
+	if (a1 && copy_from_user(&s, a1, sizeof(s)))
+		return -EFAULT;
 	old = t->spec;
 	if (old.value && clock_now(t, &now))
 		old.value = old.value > now ? old.value - now : 1; /* what is left */
 	if (a1)
 		r = set(t, &s);
-	if (!r && a2)
-		r = copy_to_user(a2, &old, sizeof(old));
-out:
-	object_put(o);
-	return r;
+	return r || !a2 ? r : copy_to_user(a2, &old, sizeof(old));
 }
 
 /* WEFT_LIMIT_CPU_NS: looked at when it could be reached at the earliest, as CPU-time timers are. */
-#define SIGNO_XCPU 24
-struct cpu_limit {
-	struct ktimer kt;
-	struct process *p;
-	u64 next; /* CPU time at which SIGXCPU is posted */
-};
-
-static void cpu_limit_rearm(struct cpu_limit *l, u64 used)
-{
-	u64 left = l->next > used ? (l->next - used) / ncpus : 0;
-
-	ktimer_arm(&l->kt, MIN(now_ns() + MAX(left, CPU_POLL_IDLE), (u64)WEFT_FOREVER - 1));
-}
-
 static void cpu_limit_check(struct ktimer *kt)
 {
-	struct cpu_limit *l = container_of(kt, struct cpu_limit, kt);
+	struct process *p = container_of(kt, struct process, cpu_timer);
 	struct weft_siginfo si = {.signo = SIGNO_XCPU, .code = 0x80};
-	u64 used = process_cpu_ns(l->p, NULL, NULL);
+	u64 used = process_cpu_ns(p);
 
-	if (used >= l->next) {
-		l->next = used + 1000000000ul;
-		if (l->p->rt.upcall)
-			signal_post(l->p, NULL, &si);
+	if (used >= p->cpu_next) {
+		p->cpu_next = used + 1000000000ul;
+		if (p->rt.upcall)
+			signal_post(p, NULL, &si);
 		else
-			process_kill(l->p, SIGNO_XCPU);
+			process_kill(p, SIGNO_XCPU);
 	}
-	cpu_limit_rearm(l, used);
+	arm_by_usage(kt, p->cpu_next, used, CPU_POLL_IDLE);
 }
 
-void cpu_limit_end(struct process *p)
+void cpu_limit_arm(struct process *p)
 {
-	if (!p->cpu_timer)
+	ktimer_cancel(&p->cpu_timer);
+	p->cpu_next = p->limits[WEFT_LIMIT_CPU_NS];
+	if (p->cpu_next >= ~0ul >> 1 || p->exited)
 		return;
-	ktimer_cancel(p->cpu_timer);
-	kfree(container_of(p->cpu_timer, struct cpu_limit, kt));
-	p->cpu_timer = NULL;
-}
-
-int cpu_limit_arm(struct process *p, u64 limit)
-{
-	struct cpu_limit *l;
-
-	cpu_limit_end(p);
-	if (limit >= ~0ul >> 1 || p->exited)
-		return 0;
-	l = kzalloc(sizeof(*l));
-	if (!l)
-		return -ENOMEM;
-	ktimer_init(&l->kt, cpu_limit_check);
-	l->p = p;
-	l->next = limit;
-	p->cpu_timer = &l->kt;
-	cpu_limit_rearm(l, process_cpu_ns(p, NULL, NULL));
-	return 0;
+	ktimer_init(&p->cpu_timer, cpu_limit_check);
+	arm_by_usage(&p->cpu_timer, p->cpu_next, process_cpu_ns(p), CPU_POLL_IDLE);
 }

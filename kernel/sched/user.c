@@ -60,7 +60,7 @@ void user_return_work(struct weft_regs *frame)
 		break;
 	}
 	sched_reap();
-	if (unlikely(t->sig_pending | t->proc->sig_pending) && signal_deliverable(t))
+	if (unlikely(signal_pending(t)) && signal_deliverable(t))
 		deliver(t, frame);
 }
 

@@ -35,25 +35,13 @@ static bool matches(const struct wait *w, const struct process *c)
 
 static void fill(struct process *c, u32 code, u32 status, struct weft_exit *out)
 {
-	struct thread *t;
-
-	*out = (struct weft_exit){.pid = c->pid,
-		.status = status,
-		.uid = c->ident->id.uid,
-		.code = code};
-	process_cpu_ns(c, &out->user_ns, &out->system_ns);
+	process_usage(c, out);
+	out->pid = c->pid;
+	out->status = status;
+	out->uid = c->ident->id.uid;
+	out->code = code;
 	out->user_ns += c->child_user_ns;
 	out->system_ns += c->child_system_ns;
-	out->max_resident = c->max_resident;
-	out->faults_minor = c->faults_minor; /* of address spaces that it has left */
-	out->faults_major = c->faults_major;
-	out->switches_voluntary = c->switches_voluntary;
-	out->switches_forced = c->switches_forced;
-	list_for_each(t, &c->threads, proc_link)
-	{
-		out->switches_voluntary += t->switches_voluntary;
-		out->switches_forced += t->switches_forced;
-	}
 }
 
 /* True if this child has something to report; takes it unless WNOWAIT. */
@@ -63,7 +51,7 @@ static bool report(const struct wait *w, struct process *c, struct weft_exit *ou
 	u32 s = c->exit_status;
 
 	if (c->exited && (w->options & W_EXITED)) {
-		fill(c, !(s & 0x7f) ? CLD_EXITED_ : s & 0x80 ? CLD_DUMPED_ : CLD_KILLED_, s, out);
+		fill(c, exit_code(s), s, out);
 		if (take) {
 			c->parent->child_user_ns += out->user_ns;
 			c->parent->child_system_ns += out->system_ns;
@@ -93,8 +81,7 @@ static i64 wait_for(const struct wait *w, struct weft_exit *out)
 
 	for (;;) {
 		any = false;
-		list_for_each(c, &me->children, sibling)
-		{
+		list_for_each(c, &me->children, sibling) {
 			if (!matches(w, c))
 				continue;
 			any = true;
@@ -113,26 +100,23 @@ static i64 wait_for(const struct wait *w, struct weft_exit *out)
 
 i64 sys_proc_wait(u64 a0, u64 a1, u64 a2, u64 a3)
 {
+	const u64 what = W_STOPPED | W_EXITED | W_CONTINUED;
 	struct wait w = {.which = (u32)a0, .options = (u32)a2, .id = (u32)a1};
+	HELD struct process *target = NULL;
 	struct weft_exit e = {0};
 	i64 r;
 
-	if (a0 > P_PIDFD ||
-		(a2 & ~(u64)(W_NOHANG | W_STOPPED | W_EXITED | W_CONTINUED | W_NOWAIT)) ||
-		!(a2 & (W_STOPPED | W_EXITED | W_CONTINUED)))
+	if (a0 > P_PIDFD || (a2 & ~(what | W_NOHANG | W_NOWAIT)) || !(a2 & what))
 		return -EINVAL;
 	if (w.which == P_PIDFD) {
-		r = process_get((i32)a1, 0, &w.target);
+		r = process_get((i32)a1, 0, &target);
 		if (r)
 			return r;
-		if (w.target == current_process()) {
-			object_put(&w.target->obj);
+		if (target == current_process())
 			return (i32)a1 == -1 ? -EBADF : -ECHILD;
-		}
+		w.target = target;
 	}
 	r = wait_for(&w, &e);
-	if (w.target)
-		object_put(&w.target->obj);
 	if (r > 0)
 		sched_reap();
 	if (r >= 0 && a3 && copy_to_user(a3, &e, sizeof(e)))

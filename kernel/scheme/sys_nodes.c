@@ -70,13 +70,13 @@ static void show_proc(struct text *t)
 
 	text_add(t, "pid ppid threads resident minor major user_ns system_ns fds name\n");
 	list_for_each(p, &process_list, all_link) {
-		u64 user = 0, system = 0;
+		struct weft_exit use;
 
-		process_cpu_ns(p, &user, &system);
+		process_usage(p, &use);
 		text_add(t, "%u %u %u %lu %lu %lu %lu %lu %u %s\n", p->pid,
 			p->parent ? p->parent->pid : 0, p->nthreads,
 			p->as ? as_resident(p->as) * PAGE_SIZE : 0, p->faults_minor,
-			p->faults_major, user, system,
+			p->faults_major, use.user_ns, use.system_ns,
 			p->fds ? p->fds->pub.used + p->fds->priv.used : 0, p->name);
 	}
 }

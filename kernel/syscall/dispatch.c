@@ -34,10 +34,8 @@ bool native_call(struct weft_regs *r)
 	c = this_cpu();
 	t = c->current;
 	c->syscalls++;
-	t->in_kernel_call = true;
 	ktrace("call", r->rax, r->rdi);
 	r->rax = calls[r->rax - WEFT_CALL_BASE](r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9);
-	t->in_kernel_call = false;
 	ktrace("result", r->rax, 0);
 	c = this_cpu();
 	if (unlikely(user_work_wanted(c, t))) {

@@ -98,6 +98,10 @@ struct resource;
 void mem_pins_release(struct resource *r);
 
 /* Address spaces (mm/as.c, mm/vma.c, mm/fault.c). */
+struct as;
+/* The address space of an fd with this right, or the caller's own for -1: referenced. -EBADF,
+ * -EINVAL (no address space), -EPERM. */
+int as_get_fd(i32 fd, u32 right, struct as **out);
 struct as *as_create_empty(void);    /* refs 1, ERR_PTR on failure */
 struct as *as_copy(struct as *from); /* fork: copy-on-write; kernel-owned frames (as_map_frame) are
 					left out; ERR_PTR */

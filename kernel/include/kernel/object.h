@@ -57,7 +57,7 @@ struct object {
 	u32 status;	      /* O_* bits of the open description (APPEND, NONBLOCK ...) */
 	u64 id;		      /* unique, never reused */
 	struct list watchers; /* struct watch: poll sets and blocked pollers */
-	struct object *defer; /* next on the list of objects to be closed or destroyed (object.c) */
+	struct object *defer; /* next on the list of those to be closed or destroyed (object.c) */
 };
 
 /* sched/object.c. object_init: refs 1, fds 0, counted by type (object_count[]). */
@@ -74,7 +74,10 @@ void object_free(struct object *o);
 /* A local pointer to what begins with struct object, or NULL: the reference is put where it goes
  * out of scope. */
 #define HELD __attribute__((cleanup(object_release)))
-void object_release(void *pointer);
+static inline void object_release(void *pointer)
+{
+	object_put(*(struct object **)pointer);
+}
 
 /*
  * Readiness (ipc/poll.c). An object calls object_notify with the bits that (may) have become true;

@@ -21,6 +21,14 @@ static inline void waitq_init(struct waitq *q)
 	list_init(&q->threads);
 }
 
+/* Signals that wait for a thread or a process: pending is the truth, *mirror its copy in the thread
+ * or process page, if there is one. */
+struct sigq {
+	struct list entries; /* struct sigentry */
+	u32 n;
+	u64 pending, *mirror;
+};
+
 struct identity {
 	u32 refs, number;
 	struct weft_identity id;
@@ -29,6 +37,15 @@ struct identity {
 };
 
 struct request; /* ipc/request.h */
+
+/* Timers (sched/timer.c): one heap under the BKL; callbacks run with the BKL held, in
+ * interrupt context, must not block. Arming cannot fail. */
+struct ktimer {
+	u64 deadline;
+	void (*fn)(struct ktimer *t);
+	struct ktimer *left, *right, *parent;
+	bool armed;
+};
 
 struct thread {
 	struct object obj; /* WEFT_OBJ_NONE type: threads are named by tid; counted as threads */
@@ -39,7 +56,6 @@ struct thread {
 	u8 prio, base_prio; /* base, and with inheritance */
 	bool killed;	    /* must die at the next chance */
 	bool stop_wanted;
-	bool in_kernel_call;
 	u32 cpu; /* where it runs or last ran */
 	u64 affinity;
 	struct list run_link;  /* run queue */
@@ -56,21 +72,19 @@ struct thread {
 	u64 clear_tid, robust;
 	u64 free_addr, free_len;
 	struct identity *ident;
-	struct list sigq; /* struct sigentry */
-	u32 nsigq;
+	struct sigq sigq;
 	struct request *req; /* its own, kept for reuse (ipc/request.c) */
-	u64 user_ns, system_ns, stamp;
+	u64 user_ns, system_ns;
 	u64 switches_voluntary, switches_forced, slice_end;
 	struct list futex_link;
 	u64 futex_key[2];
 	u32 futex_bits;
-	u32 ceiling;		  /* highest priority it may give itself */
-	u64 sig_pending;	  /* the truth; tp->pending is its mirror */
-	u64 sig_waiting;	  /* signals that sig_take or a SIGNALS object waits for */
-	u64 sig_blocked;	  /* used where there is no thread page */
-	bool stop_own;		  /* THREAD_STOP, besides the process's stop */
-	bool queued;		  /* in a run queue */
-	struct thread *hash_next; /* by tid */
+	u32 ceiling;	       /* highest priority it may give itself */
+	u64 sig_waiting;       /* signals that sig_take or a SIGNALS object waits for */
+	u64 sig_blocked;       /* used where there is no thread page */
+	bool stop_own;	       /* THREAD_STOP, besides the process's stop */
+	bool queued;	       /* in a run queue */
+	struct list hash_link; /* by tid */
 	u64 ready_since;
 	u64 run_since, usage, usage_at; /* TSC: usage of CPU in the last 25 ms or so (runq.c) */
 	bool light;			/* as it was queued: hardly uses the CPU */
@@ -91,7 +105,7 @@ struct process {
 	struct list threads;
 	u32 nthreads;
 	struct list all_link;
-	bool exiting, exited, reaped, stopped, stop_reported, cont_reported, subreaper, autoreap;
+	bool exiting, exited, stopped, stop_reported, subreaper, autoreap;
 	u32 exit_status, stop_signal, exit_signal, pdeathsig;
 	struct waitq wait_children; /* the parent's waiters in proc_wait */
 	struct waitq vfork_done;
@@ -100,19 +114,17 @@ struct process {
 	struct weft_pp *pp;
 	struct frame *pp_frame;
 	u64 pp_addr;
-	struct list sigq;
-	u32 nsigq;
+	struct sigq sigq;
 	u64 *io_bitmap; /* granted ports or NULL */
 	u64 limits[WEFT_LIMIT_COUNT],
 		limits_max[WEFT_LIMIT_COUNT]; /* max: how far it may raise its own */
-	struct ktimer *cpu_timer;	      /* of WEFT_LIMIT_CPU_NS, or NULL */
+	struct ktimer cpu_timer;	      /* of WEFT_LIMIT_CPU_NS */
+	u64 cpu_next;			      /* CPU time at which SIGXCPU is posted */
 	u64 start_ns, user_ns, system_ns, child_user_ns, child_system_ns;
 	u64 faults_minor, faults_major;
 	u64 log_tokens, log_stamp;
-	u64 sig_pending;	    /* the truth; pp->pending is its mirror */
-	struct process *hash_next;  /* by pid */
-	struct thread *exec_thread; /* it waits in exec_wait for the others to die */
-	struct waitq exec_wait;
+	struct list hash_link;	    /* by pid */
+	struct thread *exec_thread; /* it waits for the others to die */
 	u64 max_resident;
 	u64 switches_voluntary, switches_forced; /* of dead threads */
 	bool shares_as;				 /* its address space is another process's too */
@@ -181,7 +193,8 @@ void bkl_retake(void);
  */
 enum block_mode { BLOCK_UNKILLABLE, BLOCK_KILLABLE, BLOCK_INTERRUPTIBLE };
 int thread_block(struct waitq *q, u64 deadline, enum block_mode mode);
-/* A read or write that has to wait: 0: look again; -EAGAIN with WEFT_IO_NONBLOCK in flags; -EINTR. */
+/* A read or write that has to wait: 0: look again; -EAGAIN with WEFT_IO_NONBLOCK in flags; -EINTR.
+ */
 static inline int wait_io(struct waitq *q, u32 flags)
 {
 	return flags & WEFT_IO_NONBLOCK ? -EAGAIN
@@ -212,8 +225,6 @@ static inline void sched_reap(void)
 		sched_reap_all();
 }
 struct thread *thread_find(struct process *p, u32 tid); /* no ref; p NULL: any */
-int process_create(const char *name, struct as *as, struct fds *fds, struct namespace *ns,
-	struct identity *id, struct process **out);
 void process_kill(struct process *p, u32 status);
 struct process *process_find(u32 pid); /* no ref */
 extern struct list process_list;       /* all of them, by process.all_link */
@@ -234,11 +245,16 @@ int signal_post(struct process *p, struct thread *t,
 	const struct weft_siginfo *si); /* t NULL: process-wide */
 bool signal_deliverable(struct thread *t);
 
+static inline u64 signal_pending(const struct thread *t)
+{
+	return t->sigq.pending | t->proc->sigq.pending;
+}
+
 /* Whether user_return_work has anything to do for the current thread t of c. */
 static inline bool user_work_wanted(const struct cpu *c, struct thread *t)
 {
 	return t->killed | t->stop_wanted | c->need_resched ||
-		((t->sig_pending | t->proc->sig_pending) && signal_deliverable(t));
+		(signal_pending(t) && signal_deliverable(t));
 }
 
 /* Identities (sched/identity.c). */
@@ -246,14 +262,6 @@ extern struct identity *identity_system;
 struct identity *identity_get(u32 number); /* referenced, or NULL */
 void identity_put(struct identity *i);
 
-/* Timers (sched/timer.c): one pairing heap under the BKL; callbacks run with the BKL held, in
- * interrupt context, must not block. Arming cannot fail. */
-struct ktimer {
-	u64 deadline;
-	void (*fn)(struct ktimer *t);
-	struct ktimer *child, *next, *prev; /* prev: left sibling or parent */
-	bool armed;
-};
 void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *t));
 void ktimer_arm(struct ktimer *t, u64 deadline);
 void ktimer_cancel(struct ktimer *t);
@@ -265,7 +273,8 @@ void time_set_realtime(u64 ns);
 struct memobj *time_page_object(void);	   /* no reference taken */
 u64 clock_ns(u32 clock, struct thread *t); /* enum weft_clock; CPU clocks of t or its process */
 u64 thread_cpu_ns(struct thread *t, u64 *user, u64 *system);
-u64 process_cpu_ns(struct process *p, u64 *user, u64 *system);
+u64 process_cpu_ns(struct process *p);
+void process_usage(struct process *p, struct weft_exit *out); /* CPU time, faults, switches */
 
 /* Counters for sys_ctl(INFO): processes and threads are object_count[PROCESS] and thread_count. */
 extern u64 thread_count, fork_count, load_avg[3], first_user_ns;

@@ -335,7 +335,7 @@ static bool next_deadline(u64 until)
 		if (k->t.state == T_BLOCKED && k->t.deadline < at)
 			at = k->t.deadline;
 	for (struct list *p = timers.next; p != &timers; p = p->next) {
-		t = container_of((struct ktimer **)p, struct ktimer, child);
+		t = container_of((struct ktimer **)p, struct ktimer, left);
 		if (t->deadline <= at) {
 			at = t->deadline;
 			first = t;
@@ -416,9 +416,9 @@ u64 now_ns(void)
 /* A timer's `child` and `next` serve as its link here. */
 static struct list *link_of(struct ktimer *t)
 {
-	return (struct list *)&t->child;
+	return (struct list *)&t->left;
 }
-_Static_assert(offsetof(struct ktimer, next) == offsetof(struct ktimer, child) + 8,
+_Static_assert(offsetof(struct ktimer, right) == offsetof(struct ktimer, left) + 8,
 	"used as a list");
 
 void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *t))

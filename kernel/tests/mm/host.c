@@ -381,6 +381,14 @@ void object_init(struct object *o, u32 type, const struct obj_ops *ops)
 	list_init(&o->watchers);
 	object_count[type]++;
 }
+void *object_new(size_t size, u32 type, const struct obj_ops *ops)
+{
+	struct object *o = kzalloc(size);
+
+	if (o)
+		object_init(o, type, ops);
+	return o;
+}
 void object_get(struct object *o)
 {
 	o->refs++;
@@ -403,18 +411,27 @@ struct fd_entry *fd_peek(i32 fd)
 {
 	return fd >= 0 && fd < (i32)ARRAY_SIZE(fds) && fds[fd].o ? &fds[fd] : NULL;
 }
-int fd_get(i32 fd, u32 type, u32 rights, struct object **out)
+int fd_get_in(
+	struct process *p, i32 fd, u32 type, u32 rights, struct object **out, u32 *rights_out)
 {
 	struct fd_entry *e = fd_peek(fd);
 
+	(void)p;
 	if (!e)
 		return -EBADF;
 	if (type && e->o->type != type)
 		return -EINVAL;
 	if (rights & ~e->rights)
 		return -EPERM;
-	object_get(*out = e->o);
+	if (rights_out)
+		*rights_out = e->rights;
+	*out = e->o;
+	object_get(*out);
 	return 0;
+}
+int fd_get(i32 fd, u32 type, u32 rights, struct object **out)
+{
+	return fd_get_in(NULL, fd, type, rights, out, NULL);
 }
 i32 fd_install(struct process *p, struct object *o, u32 rights, u32 flags)
 {
@@ -446,9 +463,10 @@ int resource_require(i32 fd, u32 kind, struct resource **out)
 
 	if (r)
 		return r;
-	*out = container_of(o, struct resource, obj);
-	if ((*out)->r.kinds & kind)
+	if (container_of(o, struct resource, obj)->r.kinds & kind) {
+		*out = container_of(o, struct resource, obj);
 		return 0;
+	}
 	object_put(o);
 	return -EPERM;
 }

@@ -139,31 +139,29 @@ static void seals(void **state)
 	u64 addr = BASE, s;
 
 	s = map(m, BASE, 1, RW | WEFT_MAP_SHARED, 0);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_WRITE, 0, 0),
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_WRITE, 0),
 		-EBUSY);
 	assert_int_equal(as_unmap(a, s, PAGE_SIZE), 0);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_READ, WEFT_MEM_ADD_SEALS, F_SEAL_WRITE, 0, 0),
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_READ, WEFT_MEM_ADD_SEALS, F_SEAL_WRITE, 0),
 		-EPERM);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, 0x100, 0, 0), -EINVAL);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_GROW, 0, 0), 0);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_RESIZE, 2 * PAGE_SIZE, 0, 0),
-		-EPERM);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, 0x100, 0), -EINVAL);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_GROW, 0), 0);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_RESIZE, 2 * PAGE_SIZE, 0), -EPERM);
 	assert_int_equal(wr(m, PAGE_SIZE - 2, "abcd", 4, 0), 2);
 	assert_int_equal(wr(m, PAGE_SIZE, "abcd", 4, 0), -EPERM);
 	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS,
-				 F_SEAL_SHRINK | F_SEAL_WRITE, 0, 0),
+				 F_SEAL_SHRINK | F_SEAL_WRITE, 0),
 		0);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_RESIZE, 0, 0, 0), -EPERM);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_PUNCH, 0, 10, 0), -EPERM);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_RESIZE, 0, 0), -EPERM);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_PUNCH, 0, 10), -EPERM);
 	assert_int_equal(wr(m, 0, "a", 1, 0), -EPERM);
 	assert_int_equal(as_map(a, &addr, PAGE_SIZE, RW | WEFT_MAP_SHARED, m, 0), -EPERM);
 	addr = map(m, BASE, 1, WEFT_PROT_READ | WEFT_MAP_SHARED, 0);
 	assert_int_equal(as_protect(a, addr, PAGE_SIZE, RW), -EACCES);
 	map(m, 0, 1, RW, 0);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_SEAL, 0, 0), 0);
-	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_EXEC, 0, 0),
-		-EPERM);
-	assert_int_equal(memobj_ctl(m, 0, WEFT_MEM_GET_SEALS, 0, 0, 0), 0xf);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_SEAL, 0), 0);
+	assert_int_equal(memobj_ctl(m, WEFT_RIGHT_ALL, WEFT_MEM_ADD_SEALS, F_SEAL_EXEC, 0), -EPERM);
+	assert_int_equal(memobj_ctl(m, 0, WEFT_MEM_GET_SEALS, 0, 0), 0xf);
 	object_put(&m->obj);
 	as_put(a);
 }
@@ -266,7 +264,7 @@ static void dma_and_pins(void **state)
 	object_put(&d->obj);
 	assert_true(list_empty(&res.pins));
 
-	assert_int_equal(pin_create(m, 0, 4 * PAGE_SIZE, &res, bus, 4, &pin), 0);
+	assert_int_equal(pin_create(m, 0, 4, &res, bus, &pin), 0);
 	s = map(m, BASE, 4, RW | WEFT_MAP_SHARED, 0);
 	assert_int_equal(host_write(a, s, 9), 0);
 	assert_int_equal(*(u64 *)phys_to_virt(bus[0]), 9);
@@ -276,7 +274,7 @@ static void dma_and_pins(void **state)
 	assert_false(list_empty(&res.pins));
 	mem_pins_release(&res);
 	assert_true(list_empty(&res.pins));
-	assert_int_equal(pin_create(m, 0, PAGE_SIZE, &res, bus, 1, &pin),
+	assert_int_equal(pin_create(m, 0, 1, &res, bus, &pin),
 		-EINVAL); /* beyond the end */
 	assert_true(list_empty(&res.pins));
 	assert_int_equal(res.obj.refs, 1);

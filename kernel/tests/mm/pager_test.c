@@ -90,13 +90,13 @@ static void failing(void **state)
 	server.silent = false;
 	assert_int_equal(rd(0, &c, 1), 1);
 	server.die_once = true;
-	assert_int_equal(memobj_ctl(server.m, WEFT_RIGHT_ALL, WEFT_MEM_EVICT, 0, ~0ul, 0), 0);
+	assert_int_equal(memobj_ctl(server.m, WEFT_RIGHT_ALL, WEFT_MEM_EVICT, 0, ~0ul), 0);
 	assert_int_equal(server.m->pages.count, 0);
 	assert_int_equal(rd(5, &c, 1), 1); /* asked again of the successor */
 	assert_int_equal((u8)c, server.disk[5]);
 	assert_int_equal(host_read(a, s + 10 * PAGE_SIZE, &v), WEFT_CAUSE_BEYOND);
 	pager_scheme_died(server.m->pager->scheme, true);
-	memobj_ctl(server.m, WEFT_RIGHT_ALL, WEFT_MEM_EVICT, 0, ~0ul, 0);
+	memobj_ctl(server.m, WEFT_RIGHT_ALL, WEFT_MEM_EVICT, 0, ~0ul);
 	assert_int_equal(rd(0, &c, 1), -EIO);
 	done();
 }
@@ -239,8 +239,8 @@ static void shrinking(void **state)
 	for (u64 i = 0; i < 20; i++)
 		assert_int_equal(host_write(a, s + i * PAGE_SIZE, i), 0);
 	pager_flush();
-	assert_int_equal(memobj_ctl(server.m, WEFT_RIGHT_WRITE, WEFT_MEM_RESIZE, 0, 0, 0), -EPERM);
-	assert_int_equal(memobj_ctl(server.m, WEFT_RIGHT_ALL, WEFT_MEM_RESIZE, 2 * PAGE_SIZE + 4, 0,
+	assert_int_equal(memobj_ctl(server.m, WEFT_RIGHT_WRITE, WEFT_MEM_RESIZE, 0, 0), -EPERM);
+	assert_int_equal(memobj_ctl(server.m, WEFT_RIGHT_ALL, WEFT_MEM_RESIZE, 2 * PAGE_SIZE + 4,
 				 0),
 		0);
 	assert_int_equal(server.m->pager->ndirty, 3);

@@ -34,8 +34,7 @@ static void random_use(void **state)
 		assert_true(!want == !top);
 		if (top) {
 			assert_int_equal(top->deadline, want->deadline);
-			assert_null(top->prev);
-			assert_null(top->next);
+			assert_null(top->parent);
 		}
 	}
 }

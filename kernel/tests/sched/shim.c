@@ -61,7 +61,7 @@ void shim_thread(struct thread *t, u32 tid)
 	list_init(&t->wait_link);
 	list_init(&t->proc_link);
 	list_init(&t->futex_link);
-	list_init(&t->sigq);
+	list_init(&t->sigq.entries);
 }
 
 void shim_run(struct thread *t)

@@ -71,14 +71,16 @@ static int setup(void **state)
 	memset(tp, 0, sizeof(tp));
 	memset(&pp, 0, sizeof(pp));
 	list_init(&shim_process.threads);
-	list_init(&shim_process.sigq);
+	list_init(&shim_process.sigq.entries);
 	shim_process.pp = &pp;
+	shim_process.sigq.mirror = &pp.pending;
 	shim_process.pid = 5;
 	shim_process.nthreads = 2;
 	shim_process.limits[WEFT_LIMIT_SIGNALS] = 10;
 	for (u32 i = 0; i < 2; i++) {
 		shim_thread(&t[i], i + 10);
 		t[i].tp = &tp[i];
+		t[i].sigq.mirror = &tp[i].pending;
 		t[i].ident = &ident;
 		list_add_tail(&shim_process.threads, &t[i].proc_link);
 	}
@@ -91,9 +93,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	sigq_flush(&shim_process.sigq, &shim_process.nsigq);
+	sigq_drop(&shim_process.sigq, ~0ul);
 	for (u32 i = 0; i < 2; i++)
-		sigq_flush(&t[i].sigq, &t[i].nsigq);
+		sigq_drop(&t[i].sigq, ~0ul);
 	return 0;
 }
 
@@ -111,7 +113,7 @@ static void coalesce(void **state)
 	(void)state;
 	assert_int_equal(post(NULL, 10, 1), 0);
 	assert_int_equal(post(NULL, 10, 2), 0);
-	assert_int_equal(shim_process.nsigq, 1);
+	assert_int_equal(shim_process.sigq.n, 1);
 	assert_int_equal(pp.pending, SIG_BIT(10));
 	assert_int_equal(signal_take(&t[0], ~0ul, &si), 10);
 	assert_int_equal(si.value, 1);
@@ -181,7 +183,7 @@ static void timer_overrun(void **state)
 	signal_post(&shim_process, NULL, &si);
 	signal_post(&shim_process, NULL, &si);
 	signal_post(&shim_process, NULL, &si);
-	assert_int_equal(shim_process.nsigq, 1);
+	assert_int_equal(shim_process.sigq.n, 1);
 	assert_int_equal(signal_take(&t[0], ~0ul, &si), 14);
 	assert_int_equal(si.overrun, 2);
 }
