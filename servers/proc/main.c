@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "proc.h"
 
+#include <native/call.h>
+#include <native/init.h>
 #include <native/start.h>
 
+#define GROUP_SEAT 106 /* image/config/base.toml */
 #define PROC_MAGIC 0x9fa0u /* linux/magic.h: PROC_SUPER_MAGIC */
 
 struct fs tree;
 i32 procs, identities;
+
+/* init blocks on nobody, so it may be asked from here. */
+static i64 op_reboot(struct fsreq *r)
+{
+	struct weft_req q = {.op = INIT_POWER, .args = {r->sqe->args[0]}};
+	if (!cred_capable(r->cred, CAP_SYS_BOOT) && !cred_in_group(r->cred, GROUP_SEAT))
+		return -EPERM;
+	return r->sqe->args[0] > 2 ? -EINVAL : weft_fd_call((u64)native_fd("open:init"), PTR(&q));
+}
 
 static const struct {
 	u16 op;
@@ -27,6 +39,7 @@ static const struct {
 	{PROCP_AFFINITY, op_affinity},
 	{PROCP_PIDFD_GETFD, op_pidfd_getfd},
 	{PROCP_CAPGET, op_capget},
+	{PROCP_REBOOT, op_reboot},
 };
 
 static bool private_op(struct fs *fs, struct fsreq *r, i64 *result)

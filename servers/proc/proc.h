@@ -20,6 +20,7 @@
 #define CAP_SETUID 7
 #define CAP_SETPCAP 8
 #define CAP_SYS_PTRACE 19
+#define CAP_SYS_BOOT 22
 #define CAP_SYS_NICE 23
 #define CAP_SYS_RESOURCE 24
 #define MAX_PIDS 8192

@@ -82,9 +82,13 @@ void service_stop(struct service *s, bool again);
 void service_kill(struct service *s);
 void services_schedule(void); /* starts all that wait for nothing any more */
 bool services_settled(void);  /* nothing starts, and what waits waits for what has failed */
-void services_shutdown(u64 action, u64 code); /* in good order, then power */
 void service_changed(struct service *s, enum init_state state);
 bool service_depends_ready(const struct service *s);
+
+/* shutdown.c */
+void services_shutdown(u64 action, u64 code); /* in good order, then power */
+bool shutting_down(void);
+void shutdown_next(void); /* a service has ended */
 
 /* start.c: the process of a service or job. */
 int service_spawn(struct service *s);

@@ -8,9 +8,6 @@
 
 struct service *services;
 const char *manifest_folder = "etc/init/";
-static struct loop_timer shutdown_timer;
-static bool shutting_down;
-static u64 shutdown_action, shutdown_code;
 
 /* A service that ran this long is forgiven its earlier ends. */
 #define STEADY_NS (30 * NSEC_PER_SEC)
@@ -224,7 +221,7 @@ void services_schedule(void)
 	static bool again, running;
 	/* A start can make the next one possible, and comes back here: one loop does them all. */
 	again = true;
-	if (running || shutting_down)
+	if (running || shutting_down())
 		return;
 	running = true;
 	while (again) {
@@ -313,49 +310,6 @@ static void handle_timer(struct loop_timer *t)
 	}
 }
 
-static void power(void)
-{
-	weft_sys_ctl(native_boot()->resource, WEFT_SYS_POWER, shutdown_action, shutdown_code, 0);
-	console_say("\ninit: the machine did not switch off\n");
-	for (;;)
-		weft_sleep(WEFT_CLOCK_MONOTONIC, WEFT_FOREVER);
-}
-
-/* Highest ranks first: nobody loses what it needs while it ends. */
-static void shutdown_next(void)
-{
-	struct service *last = NULL;
-	for (struct service *s = services; s; s = s->next) {
-		if (s->state == INIT_STOPPING)
-			return;
-		if (s->process.pid && (!last || s->m.rank > last->m.rank))
-			last = s;
-	}
-	if (last)
-		service_stop(last, false);
-	else
-		power();
-}
-
-static void handle_shutdown_timer(struct loop_timer *t)
-{
-	(void)t;
-	native_log("init: services do not end: switching off");
-	power();
-}
-
-void services_shutdown(u64 action, u64 code)
-{
-	if (shutting_down)
-		return;
-	shutting_down = true;
-	shutdown_action = action;
-	shutdown_code = code;
-	shutdown_timer.fn = handle_shutdown_timer;
-	loop_timer_set(&loop, &shutdown_timer, time_monotonic() + 20 * NSEC_PER_SEC);
-	shutdown_next();
-}
-
 static void mend(struct service *s, bool failed)
 {
 	bool again = s->m.restart == RESTART_ALWAYS || (s->m.restart == RESTART_ON_FAILURE && failed);
@@ -404,14 +358,14 @@ static void handle_exit(struct loop_source *src, u32 events)
 		native_log("init: %s (pid %d) ended with status %u", s->m.name, pid, exit_code(e.status));
 	if (stopping) {
 		service_changed(s, INIT_DOWN);
-		if (s->start_again && !shutting_down)
+		if (s->start_again && !shutting_down())
 			service_want(s);
 	} else {
 		mend(s, failed);
 	}
 	if (s->instance)
 		ctl_instance_ended(s);
-	if (shutting_down)
+	if (shutting_down())
 		shutdown_next();
 	else
 		services_schedule();

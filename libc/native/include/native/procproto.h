@@ -40,6 +40,9 @@ enum procp_op {
 	PROCP_PIDFD_GETFD,
 	/* args: pid. Buffer 0 OUT: u64 {effective, permitted, inheritable} */
 	PROCP_CAPGET,
+	/* args: 0 off, 1 reboot, 2 halt, by way of init: programs and services end in good order. Needs CAP_SYS_BOOT, or the group `seat`: who
+	 * sits at the machine may switch it off */
+	PROCP_REBOOT,
 };
 
 enum procp_cred {

@@ -91,6 +91,49 @@ static i64 ask(u32 op, u64 a, u64 b, u64 c, u64 d, struct weft_buf *buf)
 	return p->proc < 0 ? -ENOSYS : NC(FD_CALL, p->proc, &q);
 }
 
+#define REBOOT_MAGIC 0xfee1deadu
+#define REBOOT_RESTART 0x01234567u
+#define REBOOT_HALT 0xcdef0123u
+#define REBOOT_CAD_ON 0x89abcdefu
+#define REBOOT_CAD_OFF 0u
+#define REBOOT_POWER_OFF 0x4321fedcu
+#define REBOOT_RESTART2 0xa1b2c3d4u
+
+/* Everything ends in good order, the caller too. */
+i64 rt_sys_reboot(u64 magic, u64 magic2, u64 cmd, u64 arg)
+{
+	static const u32 magics[] = {672274793, 85072278, 369367448, 537993216};
+	bool known = false;
+	u64 action;
+
+	(void)arg;
+	for (u32 i = 0; i < ARRAY_SIZE(magics); i++)
+		known |= (u32)magic2 == magics[i];
+	if ((u32)magic != REBOOT_MAGIC || !known)
+		return -EINVAL;
+	switch ((u32)cmd) {
+	case REBOOT_CAD_ON:
+	case REBOOT_CAD_OFF:
+		return 0;
+	case REBOOT_POWER_OFF:
+		action = 0;
+		break;
+	case REBOOT_RESTART:
+	case REBOOT_RESTART2:
+		action = 1;
+		break;
+	case REBOOT_HALT:
+		action = 2;
+		break;
+	default:
+		return -EINVAL;
+	}
+	i64 r = ask(PROCP_REBOOT, action, 0, 0, 0, NULL);
+	while (!r)
+		r = rt_intr(NC(SLEEP, WEFT_CLOCK_MONOTONIC, WEFT_FOREVER), ERESTARTSYS);
+	return r;
+}
+
 static i64 cred(u32 what, u64 a, u64 b, u64 c)
 {
 	return ask(PROCP_CRED, what, (u32)a, (u32)b, (u32)c, NULL);
