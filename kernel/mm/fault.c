@@ -116,22 +116,12 @@ static int copy_private(struct as *a, struct vma *v, u64 page, pte_t *pte, const
 
 	if (over_limit(a))
 		return -ENOMEM;
-	f = src == frame_virt(zero_frame) ? frame_take_zeroed() : NULL;
-	if (!f) {
-		f = frame_alloc_user();
-		if (!f)
-			return -ENOMEM;
-		if (*pte != old) { /* reclaimed meanwhile */
-			frame_put(f);
-			return AGAIN;
-		}
-		bkl_drop();
-		page_copy(frame_virt(f), src);
-		bkl_retake();
-		if (a->gen != gen || *pte != old) {
-			frame_put(f);
-			return AGAIN;
-		}
+	f = frame_alloc_copy(src == frame_virt(zero_frame) ? NULL : src);
+	if (!f)
+		return -ENOMEM;
+	if (a->gen != gen || *pte != old) {
+		frame_put(f);
+		return AGAIN;
 	}
 	f->flags |= FRAME_ANON;
 	v->flags |= VMA_ANON;

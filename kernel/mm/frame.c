@@ -190,6 +190,21 @@ struct frame *frame_alloc_user(void)
 	return frame_alloc(0, false);
 }
 
+struct frame *frame_alloc_copy(const void *src)
+{
+	struct frame *f = src ? NULL : frame_take_zeroed();
+
+	if (f || !(f = frame_alloc_user()))
+		return f;
+	bkl_drop();
+	if (src)
+		page_copy(frame_virt(f), src);
+	else
+		page_clear(frame_virt(f));
+	bkl_retake();
+	return f;
+}
+
 bool frames_low(void)
 {
 	return frames_free < frames_low_mark;

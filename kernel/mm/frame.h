@@ -13,6 +13,8 @@
  * object trees: call it only where no tree or table is half changed.
  */
 struct frame *frame_alloc_user(void);
+/* One with a copy of the page at src, which its caller holds, or (NULL) zeros. Drops the BKL. */
+struct frame *frame_alloc_copy(const void *src);
 /* One already zeroed, or NULL at once: from the pool that mm_idle fills. */
 struct frame *frame_take_zeroed(void);
 /* Between the steps of long work, with nothing looked up: lets interrupts and other threads in.

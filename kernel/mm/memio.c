@@ -67,106 +67,53 @@ static char *phys_page(struct memobj *m, u64 off)
 	return frame_of(phys) && m->cache == WEFT_MEM_CACHE_WB ? phys_to_virt(phys) : NULL;
 }
 
-static int gather_read(struct memobj *m, struct batch *b, u64 off, u64 len)
+/* The page for a read of what is there (NULL: zeros) or for a write, held. -EAGAIN: it has to be
+ * waited for, which is not done while others are held. */
+static int hold_page(struct memobj *m, u64 idx, bool write, bool whole, u64 end, bool held,
+	struct frame **out)
 {
-	while (len && b->n < BATCH) {
-		struct frame *f;
-		char *page;
-		int r;
+	*out = write ? NULL : memobj_page(m, idx);
+	if (write)
+		return memobj_get_page_for(m, idx, true, whole, end, out);
+	if (*out) {
+		(*out)->flags |= FRAME_REFERENCED;
+		frame_get(*out);
+		return 0;
+	}
+	if (!m->pager && !m->parent)
+		return 0;
+	return held ? -EAGAIN : memobj_get_page(m, idx, false, out);
+}
+
+/* Makes the first pages of [off, off + len) present and holds them. */
+static int gather(struct memobj *m, struct batch *b, u64 off, u64 len, bool write)
+{
+	u64 end = off + MIN(len, (u64)BATCH << PAGE_SHIFT), first = off >> PAGE_SHIFT;
+	int r = 0;
+
+	b->n = 0;
+	b->bytes = 0;
+	if (write && m->pager)
+		r = pager_reserve(m, first, ((end + PAGE_SIZE - 1) >> PAGE_SHIFT) - first,
+			MAX(m->size, end));
+	while (!r && off < end && b->n < BATCH) {
+		u64 part = MIN(end - off, PAGE_SIZE - (off & (PAGE_SIZE - 1)));
+		struct frame *f = NULL;
+		char *page = NULL;
 
 		if (memobj_is_phys(m)) {
 			page = phys_page(m, off);
-			if (!page)
-				return -EIO;
-			batch_add(b, NULL, page, off, len);
+			r = page ? 0 : -EIO;
 		} else {
-			f = memobj_page(m, off >> PAGE_SHIFT);
-			if (f) {
-				f->flags |= FRAME_REFERENCED;
-				frame_get(f);
-			} else if (m->pager || m->parent) {
-				if (b->n)
-					return 0; /* first copy what is there */
-				r = memobj_get_page(m, off >> PAGE_SHIFT, false, &f);
-				if (r)
-					return r;
-			}
-			batch_add(b, f, frame_virt(f ? f : zero_frame), off, len);
+			r = hold_page(m, off >> PAGE_SHIFT, write, part == PAGE_SIZE, end, b->n,
+				&f);
+			page = frame_virt(f ? f : zero_frame);
 		}
-		off += b->len[b->n - 1];
-		len -= b->len[b->n - 1];
-	}
-	return 0;
-}
-
-i64 memobj_read(struct memobj *m, struct uio *u, u64 off, u32 flags)
-{
-	u64 total = 0;
-
-	(void)flags;
-	if (off > INT64_MAX)
-		return -EINVAL;
-	object_get(&m->obj);
-	while (u->left && off < m->size) {
-		struct batch b;
-		u64 done;
-		int r;
-
-		b.n = 0;
-		b.bytes = 0;
-		r = gather_read(m, &b, off, MIN(u->left, m->size - off));
-		if (r) {
-			batch_put(&b);
-			object_put(&m->obj);
-			return total	       ? (i64)total
-				: r == -EFAULT ? 0
-					       : r; /* -EFAULT: it has shrunk meanwhile */
-		}
-		done = batch_copy(&b, u, true);
-		batch_put(&b);
-		total += done;
-		off += done;
-		if (done < b.bytes || (u->left && mm_pause())) {
-			object_put(&m->obj);
-			return total ? (i64)total : -EFAULT;
-		}
-	}
-	object_put(&m->obj);
-	return total;
-}
-
-static int gather_write(struct memobj *m, struct batch *b, u64 off, u64 len)
-{
-	u64 end = off + MIN(len, (u64)BATCH << PAGE_SHIFT);
-
-	if (m->pager) {
-		int r = pager_reserve(m, off >> PAGE_SHIFT,
-			((end + PAGE_SIZE - 1) >> PAGE_SHIFT) - (off >> PAGE_SHIFT),
-			MAX(m->size, end));
-		if (r)
-			return r;
-	}
-	while (off < end && b->n < BATCH) {
-		u64 part = MIN(end - off, PAGE_SIZE - (off & (PAGE_SIZE - 1)));
-		struct frame *f = NULL;
-
-		if (memobj_is_phys(m)) {
-			char *page = phys_page(m, off);
-
-			if (!page)
-				return -EIO;
-			batch_add(b, NULL, page, off, part);
-		} else {
-			int r = memobj_get_page_for(m, off >> PAGE_SHIFT, true, part == PAGE_SIZE,
-				end, &f);
-
-			if (r)
-				return b->n ? 0 : r;
-			batch_add(b, f, frame_virt(f), off, part);
-		}
+		if (!r)
+			batch_add(b, f, page, off, part);
 		off += part;
 	}
-	return 0;
+	return b->n ? 0 : r;
 }
 
 /* A page that was fetched for write-back while we copied is dirty again. */
@@ -180,39 +127,50 @@ static void mark_dirty(struct memobj *m, struct batch *b, u64 off)
 	}
 }
 
-static i64 write_locked(struct memobj *m, struct uio *u, u64 off)
+static i64 transfer(struct memobj *m, struct uio *u, u64 off, bool write)
 {
-	u64 total = 0;
+	bool fixed = !write || memobj_is_phys(m) || (m->seals & F_SEAL_GROW);
+	u64 total = 0, done;
+	struct batch b;
+	int r;
 
 	while (u->left) {
-		struct batch b;
-		u64 room = memobj_is_phys(m) || (m->seals & F_SEAL_GROW)
-			? m->size - MIN(m->size, off)
-			: INT64_MAX - PAGE_SIZE - off;
-		u64 done;
-		int r;
+		u64 room = fixed ? m->size - MIN(m->size, off) : INT64_MAX - PAGE_SIZE - off;
 
-		b.n = 0;
-		b.bytes = 0;
-		r = room		    ? gather_write(m, &b, off, MIN(u->left, room))
-			: memobj_is_phys(m) ? -ENOSPC
-					    : -EPERM;
-		if (r) {
-			batch_put(&b);
+		if (!room && !write)
+			break;
+		if (room)
+			r = gather(m, &b, off, MIN(u->left, room), write);
+		else
+			r = memobj_is_phys(m) ? -ENOSPC : -EPERM;
+		if (r == -EFAULT && !write) /* it has shrunk meanwhile */
+			break;
+		if (r)
 			return total ? (i64)total : r;
-		}
-		done = batch_copy(&b, u, false);
-		if (m->pager)
+		done = batch_copy(&b, u, !write);
+		if (write && m->pager)
 			mark_dirty(m, &b, off);
 		batch_put(&b);
 		total += done;
 		off += done;
-		if (done && off > m->size)
+		if (write && done && off > m->size)
 			m->size = off;
 		if (done < b.bytes || (u->left && mm_pause()))
 			return total ? (i64)total : -EFAULT;
 	}
 	return total;
+}
+
+i64 memobj_read(struct memobj *m, struct uio *u, u64 off, u32)
+{
+	i64 n;
+
+	if (off > INT64_MAX)
+		return -EINVAL;
+	object_get(&m->obj);
+	n = transfer(m, u, off, false);
+	object_put(&m->obj);
+	return n;
 }
 
 i64 memobj_write(struct memobj *m, struct uio *u, u64 off, u32 flags)
@@ -231,7 +189,7 @@ i64 memobj_write(struct memobj *m, struct uio *u, u64 off, u32 flags)
 	object_get(&m->obj);
 	if (flags & WEFT_IO_APPEND)
 		off = m->size;
-	n = off >= INT64_MAX - PAGE_SIZE ? -EFBIG : write_locked(m, u, off);
+	n = off >= INT64_MAX - PAGE_SIZE ? -EFBIG : transfer(m, u, off, true);
 	if (n > 0)
 		memobj_touch(m, true);
 	memobj_io_unlock(m);

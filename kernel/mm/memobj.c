@@ -11,6 +11,19 @@
 #include "pin.h"
 #include "reclaim.h"
 
+/* The page leaves the object. */
+static void forget_page(struct memobj *m, struct frame *f, u64 idx)
+{
+	radix_del(&m->pages, idx);
+	if (m->pager)
+		pager_forget(m, f);
+	else
+		mm_stats.shared--;
+	if (f->owner == m)
+		f->owner = NULL;
+	frame_put(f);
+}
+
 static void destroy(struct object *o)
 {
 	struct memobj *m = container_of(o, struct memobj, obj);
@@ -18,16 +31,8 @@ static void destroy(struct object *o)
 	struct frame *f;
 
 	kassert(list_empty(&m->mappings));
-	while ((f = radix_next(&m->pages, &idx))) {
-		radix_del(&m->pages, idx);
-		if (m->pager)
-			pager_forget(m, f, idx);
-		else
-			mm_stats.shared--;
-		if (f->owner == m)
-			f->owner = NULL;
-		frame_put(f);
-	}
+	while ((f = radix_next(&m->pages, &idx)))
+		forget_page(m, f, idx);
 	if (m->pager)
 		pager_destroy(m);
 	if (m->hold)
@@ -116,10 +121,9 @@ int memobj_create(u32 kind, u64 size, u32 flags, struct memobj **out)
 
 	if (size > INT64_MAX - PAGE_SIZE)
 		return -EFBIG;
-	m = kzalloc(sizeof(*m));
+	m = object_new(sizeof(*m), WEFT_OBJ_MEM, &memobj_ops);
 	if (!m)
 		return -ENOMEM;
-	object_init(&m->obj, WEFT_OBJ_MEM, &memobj_ops);
 	m->kind = kind;
 	m->cache = flags & WEFT_MEM_CACHE_MASK;
 	m->seals = flags & WEFT_MEM_SEALABLE ? 0 : F_SEAL_SEAL;
@@ -148,16 +152,37 @@ int memobj_create_phys(u64 phys, u64 size, u32 cache, struct memobj **out)
 	return r;
 }
 
-/* Shares every present page. What device may be writing (pinned) is copied now. */
-int memobj_clone(struct memobj *src, struct memobj **out)
+/* Gives the clone m the page f of src: shared, or copied where src's is not to be (the server's, or
+ * pinned, when a device may be writing). */
+static int clone_page(struct memobj *m, struct memobj *src, u64 idx, struct frame *f)
 {
-	struct memobj *m;
-	struct frame *f;
+	struct frame *c = f;
 	int r;
 
-	if (memobj_is_phys(src))
-		return -EINVAL;
-	r = memobj_create(WEFT_MEM_ANON, src->size, WEFT_MEM_SEALABLE, &m);
+	if (!src->pager && !(f->flags & FRAME_PINNED)) {
+		frame_get(f);
+		r = memobj_insert(m, idx, f);
+		if (!r) {
+			f->flags |= FRAME_COW;
+			f->owner = NULL;
+		}
+		return r;
+	}
+	c = frame_alloc_user();
+	if (!c)
+		return -ENOMEM;
+	page_copy(frame_virt(c), frame_virt(f));
+	return memobj_insert(m, idx, c);
+}
+
+int memobj_clone(struct memobj *src, struct memobj **out)
+{
+	HELD struct memobj *m = NULL;
+	struct frame *f;
+	int r = memobj_is_phys(src) ? -EINVAL : 0;
+
+	if (!r)
+		r = memobj_create(WEFT_MEM_ANON, src->size, WEFT_MEM_SEALABLE, &m);
 	if (r)
 		return r;
 	if (src->pager || src->parent) {
@@ -166,40 +191,16 @@ int memobj_clone(struct memobj *src, struct memobj **out)
 		object_get(&m->parent->obj);
 	}
 	for (u64 idx = 0; (f = radix_next(&src->pages, &idx)); idx++) {
-		bool copy = (f->flags & FRAME_PINNED) ||
-			src->pager; /* a pager's pages keep their owner */
-
 		if (src->pager && !(f->flags & FRAME_DIRTY))
 			continue; /* to be had from the parent */
-		if (copy) {
-			struct frame *c = frame_alloc_user();
-
-			if (!c) {
-				object_put(&m->obj);
-				return -ENOMEM;
-			}
-			page_copy(frame_virt(c), frame_virt(f));
-			c->owner = m;
-			c->index = idx;
-			f = c;
-		} else {
-			frame_get(f);
-		}
-		r = radix_set(&m->pages, idx, f);
-		if (r) {
-			frame_put(f);
-			object_put(&m->obj);
+		r = clone_page(m, src, idx, f);
+		if (r)
 			return r;
-		}
-		mm_stats.shared++;
-		if (!copy) {
-			f->flags |= FRAME_COW;
-			f->owner = NULL;
-		}
 	}
 	if (!src->pager)
 		memobj_protect_range(src, 0, ~0ul);
 	*out = m;
+	m = NULL;
 	return 0;
 }
 
@@ -210,13 +211,13 @@ bool memobj_page_writable(const struct memobj *m, const struct frame *f)
 	return !m->pager || (f->flags & FRAME_DIRTY);
 }
 
-static int insert(struct memobj *m, u64 idx, struct frame *f)
+int memobj_insert(struct memobj *m, u64 idx, struct frame *f)
 {
-	int r = radix_set(&m->pages, idx, f);
+	int r = memobj_page(m, idx) ? -EEXIST : radix_set(&m->pages, idx, f);
 
 	if (r) {
 		frame_put(f);
-		return r;
+		return r == -EEXIST ? 0 : r;
 	}
 	f->owner = m;
 	f->index = idx;
@@ -229,80 +230,54 @@ static int insert(struct memobj *m, u64 idx, struct frame *f)
 	return 0;
 }
 
-static int insert_zero(struct memobj *m, u64 idx)
+static int insert_copy(struct memobj *m, u64 idx, const void *src)
 {
-	struct frame *f = frame_take_zeroed();
+	struct frame *f = frame_alloc_copy(src);
 
-	if (!f) {
-		f = frame_alloc_user();
-		if (!f)
-			return -ENOMEM;
-		bkl_drop();
-		page_clear(frame_virt(f));
-		bkl_retake();
-		if (memobj_page(m, idx)) {
-			frame_put(f);
-			return 0;
-		}
-	}
-	return insert(m, idx, f);
+	return f ? memobj_insert(m, idx, f) : -ENOMEM;
 }
 
 /* An absent page of a clone comes from the file as it is when first used. */
 static int insert_from_parent(struct memobj *m, u64 idx)
 {
-	struct frame *from, *f;
+	struct frame *from;
 	int r = memobj_get_page(m->parent, idx, false, &from);
 
 	if (r == -EFAULT) /* the file has become shorter */
-		return insert_zero(m, idx);
+		return insert_copy(m, idx, NULL);
 	if (r)
 		return r;
-	f = frame_alloc_user();
-	if (!f) {
-		frame_put(from);
-		return -ENOMEM;
-	}
-	bkl_drop();
-	page_copy(frame_virt(f), frame_virt(from));
-	bkl_retake();
+	r = insert_copy(m, idx, frame_virt(from));
 	frame_put(from);
-	if (memobj_page(m, idx)) {
-		frame_put(f);
-		return 0;
-	}
-	return insert(m, idx, f);
+	return r;
+}
+
+static bool in_parent(const struct memobj *m, u64 idx)
+{
+	return m->parent && idx < (m->parent_size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
 static int uncow(struct memobj *m, u64 idx, struct frame *f)
 {
-	struct frame *c;
+	struct frame *c = f;
 
-	if (f->refs == 1) {
-		f->flags &= ~FRAME_COW;
-		f->owner = m;
-		f->index = idx;
-		return 0;
+	if (f->refs > 1) {
+		frame_get(f);
+		c = frame_alloc_copy(frame_virt(f));
+		frame_put(f);
+		if (!c)
+			return -ENOMEM;
+		if (memobj_page(m, idx) != f || !(f->flags & FRAME_COW)) {
+			frame_put(c);
+			return 0;
+		}
+		radix_set(&m->pages, idx, c); /* replaces: cannot fail */
+		memobj_unmap_range(m, idx, 1, false);
+		frame_put(f);
 	}
-	frame_get(f);
-	c = frame_alloc_user();
-	if (c) {
-		bkl_drop();
-		page_copy(frame_virt(c), frame_virt(f));
-		bkl_retake();
-	}
-	frame_put(f);
-	if (!c)
-		return -ENOMEM;
-	if (memobj_page(m, idx) != f || !(f->flags & FRAME_COW)) {
-		frame_put(c);
-		return 0;
-	}
-	radix_set(&m->pages, idx, c); /* replaces: cannot fail */
+	c->flags &= ~FRAME_COW;
 	c->owner = m;
 	c->index = idx;
-	memobj_unmap_range(m, idx, 1, false);
-	frame_put(f);
 	return 0;
 }
 
@@ -311,32 +286,24 @@ int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u
 {
 	int r = 0;
 
-	for (u32 tries = 0; tries < 64; tries++) {
+	for (u32 tries = 0; tries < 64 && !r; tries++) {
 		struct frame *f = memobj_page(m, idx);
+		bool content = !overwrite && idx < memobj_pages(m);
+		bool dirtying = m->pager && write && f && !(f->flags & FRAME_DIRTY);
 
 		if (idx >= MAX(memobj_pages(m), (grow_to + PAGE_SIZE - 1) >> PAGE_SHIFT))
 			return -EFAULT;
-		if (!f) {
-			bool content = !overwrite && idx < memobj_pages(m);
-
-			if (m->pager && content)
-				r = pager_page_in(m, idx);
-			else if (m->pager && !pager_reserved(m, idx))
-				r = pager_reserve(m, idx, 1, MAX(m->size, grow_to));
-			else if (m->parent && content &&
-				idx < (m->parent_size + PAGE_SIZE - 1) >> PAGE_SHIFT)
-				r = insert_from_parent(m, idx);
-			else
-				r = insert_zero(m, idx);
+		if (!f && m->pager && content) {
+			r = pager_page_in(m, idx);
+		} else if ((dirtying || (!f && m->pager)) && !pager_reserved(m, idx)) {
+			r = pager_reserve(m, idx, 1, MAX(m->size, grow_to));
+		} else if (!f) {
+			r = content && in_parent(m, idx) ? insert_from_parent(m, idx)
+							 : insert_copy(m, idx, NULL);
 		} else if (write && (f->flags & FRAME_COW)) {
 			r = uncow(m, idx, f);
-		} else if (write && m->pager && !(f->flags & FRAME_DIRTY) &&
-			!pager_reserved(m, idx)) {
-			r = pager_reserve(m, idx, 1, MAX(m->size, grow_to));
-		} else {
-			if (write && m->pager && !(f->flags & FRAME_DIRTY)) {
-				if (pager_throttle())
-					continue;
+		} else if (!dirtying || !pager_throttle()) {
+			if (dirtying) {
 				pager_set_dirty(m, f, idx);
 				memobj_touch(m, true);
 			}
@@ -345,10 +312,8 @@ int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u
 			*out = f;
 			return 0;
 		}
-		if (r)
-			return r;
 	}
-	return -EIO; /* the page vanishes as soon as it comes */
+	return r ? r : -EIO; /* the page vanishes as soon as it comes */
 }
 
 int memobj_get_page(struct memobj *m, u64 idx, bool write, struct frame **out)
@@ -360,18 +325,10 @@ void memobj_drop_page(struct memobj *m, u64 idx)
 {
 	struct frame *f = memobj_page(m, idx);
 
-	if (!f)
-		return;
-	if (f->refs > 1)
+	if (f && f->refs > 1)
 		memobj_unmap_range(m, idx, 1, false);
-	radix_del(&m->pages, idx);
-	if (m->pager)
-		pager_forget(m, f, idx);
-	else
-		mm_stats.shared--;
-	if (f->owner == m)
-		f->owner = NULL;
-	frame_put(f);
+	if (f)
+		forget_page(m, f, idx);
 }
 
 static void drop_range(struct memobj *m, u64 first, u64 end, bool private_too)
@@ -391,7 +348,9 @@ static int zero_part(struct memobj *m, u64 off, u64 len)
 	struct frame *f = memobj_page(m, idx);
 	int r;
 
-	if (m->parent && !f && idx < (m->parent_size + PAGE_SIZE - 1) >> PAGE_SHIFT) {
+	if (!len)
+		return 0;
+	if (!f && in_parent(m, idx)) {
 		r = memobj_get_page(m, idx, true, &f);
 		if (r)
 			return r;
@@ -414,8 +373,7 @@ int memobj_resize(struct memobj *m, u64 size)
 	if (size > INT64_MAX - PAGE_SIZE)
 		return -EFBIG;
 	if (size < m->size) {
-		u64 tail = size & (PAGE_SIZE - 1);
-		int r = tail ? zero_part(m, size, PAGE_SIZE - tail) : 0;
+		int r = zero_part(m, size, ALIGN_UP(size, PAGE_SIZE) - size);
 
 		if (r)
 			return r;
@@ -432,6 +390,7 @@ int memobj_resize(struct memobj *m, u64 size)
  * server frees its blocks by its own protocol. */
 int memobj_punch(struct memobj *m, u64 off, u64 len)
 {
+	bool backed = m->pager || m->parent;
 	u64 end, first, last;
 	int r = 0;
 
@@ -440,34 +399,29 @@ int memobj_punch(struct memobj *m, u64 off, u64 len)
 	end = MIN(off + len, ALIGN_UP(m->size, PAGE_SIZE));
 	if (off >= end)
 		return 0;
-	for (u64 at = off; (m->pager || m->parent) && at < end && !r;) {
-		u64 n = MIN(end - at, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
+	for (u64 at = off, n; backed && at < end; at += n) {
 		struct frame *f;
 
+		n = MIN(end - at, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
 		r = memobj_get_page_for(m, at >> PAGE_SHIFT, true, n == PAGE_SIZE, 0, &f);
 		if (r)
 			return r;
 		memset((char *)frame_virt(f) + (at & (PAGE_SIZE - 1)), 0, n);
 		frame_put(f);
-		at += n;
-		if (at % (16 * PAGE_SIZE) == 0 && mm_pause())
+		if ((at + n) % (16 * PAGE_SIZE) == 0 && mm_pause())
 			return -EINTR;
 	}
-	if (m->pager || m->parent)
-		goto done;
-	first = (off + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	last = end >> PAGE_SHIFT;
-	if (first > last) { /* within one page */
+	first = ALIGN_UP(off, PAGE_SIZE);
+	last = ALIGN_DOWN(end, PAGE_SIZE);
+	if (!backed && first > last) { /* within one page */
 		r = zero_part(m, off, end - off);
-		goto done;
+	} else if (!backed) {
+		r = zero_part(m, off, first - off);
+		if (!r)
+			r = zero_part(m, last, end - last);
+		if (!r)
+			drop_range(m, first >> PAGE_SHIFT, last >> PAGE_SHIFT, false);
 	}
-	if (off & (PAGE_SIZE - 1))
-		r = zero_part(m, off, (first << PAGE_SHIFT) - off);
-	if (!r && (end & (PAGE_SIZE - 1)))
-		r = zero_part(m, last << PAGE_SHIFT, end & (PAGE_SIZE - 1));
-	if (!r)
-		drop_range(m, first, last, false);
-done:
 	if (!r)
 		memobj_touch(m, true);
 	return r;

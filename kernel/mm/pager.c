@@ -15,8 +15,12 @@
 #define READ_AHEAD_FIRST 16ul
 #define READ_AHEAD_MAX	 64ul
 #define HASH		 256u
+#define POOL		 32u
 
 static struct list pagers[HASH];
+static struct page_req pool[POOL]; /* of PAGE_OUT, so that write-back needs no memory */
+static u32 pool_used;
+static struct waitq pool_wait;
 
 static struct list *bucket(const struct scheme *s, u64 node)
 {
@@ -29,6 +33,7 @@ void pager_init(void)
 {
 	for (u32 i = 0; i < HASH; i++)
 		list_init(&pagers[i]);
+	waitq_init(&pool_wait);
 	lru_init();
 	writeback_init();
 }
@@ -63,7 +68,6 @@ int pager_create(struct scheme *s, u64 node, u64 size, u32 flags, struct memobj 
 	oneway_init(&p->idle);
 	list_init(&p->dirty);
 	list_init(&p->dirty_link);
-	waitq_init(&p->wb_wait);
 	list_add_tail(b, &p->hash_link);
 	m->pager = p;
 	*out = m;
@@ -87,88 +91,104 @@ void pager_destroy(struct memobj *m)
 
 /* Requests. */
 
-static void req_put(struct page_req *r)
+static struct page_req *req_new(u16 op)
 {
-	if (--r->refs == 0)
-		kfree(r);
+	if (op != WEFT_OP_PAGE_OUT)
+		return kzalloc(sizeof(struct page_req));
+	for (u32 i = 0; i < POOL; i++)
+		if (!pool[i].m)
+			return &pool[i];
+	return NULL;
 }
 
-static void reserve_done(struct pager *p, struct page_req *r)
+static void req_free(struct page_req *r)
+{
+	r->m = NULL;
+	if (r->op != WEFT_OP_PAGE_OUT) {
+		kfree(r);
+		return;
+	}
+	pool_used--;
+	waitq_wake(&pool_wait, 1, 0);
+}
+
+int pager_wait_pool(void)
+{
+	return thread_block(&pool_wait, WEFT_FOREVER, BLOCK_KILLABLE);
+}
+
+bool pager_pool_used(void)
+{
+	return pool_used;
+}
+
+static int reserve_done(struct pager *p, struct page_req *r)
 {
 	for (u64 e = r->first / EXTENT_PAGES; e <= (r->first + r->n - 1) / EXTENT_PAGES; e++)
 		if (radix_set(&p->reserved, e, p))
-			r->error = -ENOMEM; /* reserved at the server, but we must ask again */
+			return -ENOMEM; /* reserved at the server, but we must ask again */
+	return 0;
 }
 
 static void request_done(void *arg, i64 result);
 
 static int send(struct page_req *r)
 {
-	u64 args[6] = {r->first << PAGE_SHIFT, r->n << PAGE_SHIFT, r->new_size};
+	struct pager *p = r->m->pager;
+	u64 size = r->op == WEFT_OP_PAGE_OUT ? r->m->size : r->new_size;
+	u64 args[6] = {r->first << PAGE_SHIFT, r->n << PAGE_SHIFT, size};
 
-	if (r->m->pager->gone)
-		return -EIO;
-	return scheme_kernel_request(r->m->pager->scheme, r->op, r->m->pager->node, args,
-		request_done, r);
-}
-
-static void request_end(struct page_req *r, int error)
-{
-	struct memobj *m = r->m;
-
-	r->done = true;
-	if (!r->error)
-		r->error = error;
-	if (!r->error && r->op == WEFT_OP_PAGE_RESERVE)
-		reserve_done(m->pager, r);
-	list_del(&r->link);
-	waitq_wake(&r->wait, ~0u, 0);
-	req_put(r);
-	object_put(&m->obj);
+	return p->gone ? -EIO
+		       : scheme_kernel_request(p->scheme, r->op, p->node, args, request_done, r);
 }
 
 static void request_done(void *arg, i64 result)
 {
 	struct page_req *r = arg;
+	struct memobj *m = r->m;
 
 	if (result == -WEFT_EREDELIVER) {
-		int e = send(r);
-
-		if (!e)
+		if (r->op == WEFT_OP_PAGE_OUT)
+			writeback_again(r);
+		result = send(r);
+		if (!result)
 			return;
-		result = e;
 	}
-	if (result < 0 && (result < -4095 || result == -EINTR))
+	if (result < -4095 || result == -EINTR)
 		result = -EIO;
-	request_end(r, result < 0 ? (int)result : 0);
+	result = r->error ? r->error : MIN(result, 0);
+	if (r->op == WEFT_OP_PAGE_OUT)
+		writeback_done(r, result);
+	else if (r->op == WEFT_OP_PAGE_RESERVE && !result)
+		result = reserve_done(m->pager, r);
+	list_del(&r->link);
+	waitq_wake(&r->wait, ~0u, result);
+	req_free(r);
+	object_put(&m->obj);
 }
 
-/* Starts a request; -> it with a reference for the caller. */
-static struct page_req *request(struct memobj *m, u16 op, u64 first, u64 n, u64 new_size)
+int pager_request(struct memobj *m, u16 op, u64 first, u64 n, u64 new_size, struct page_req **out)
 {
-	struct page_req *r = kzalloc(sizeof(*r));
+	struct page_req *r = req_new(op);
 	int e;
 
 	if (!r)
-		return ERR_PTR(-ENOMEM);
-	r->m = m;
-	r->op = op;
-	r->first = first;
-	r->n = n;
-	r->new_size = new_size;
-	r->refs = 2;
+		return op == WEFT_OP_PAGE_OUT ? -EAGAIN : -ENOMEM;
+	*r = (struct page_req){.m = m, .op = op, .first = first, .n = n, .new_size = new_size};
 	waitq_init(&r->wait);
+	pool_used += op == WEFT_OP_PAGE_OUT;
 	e = send(r);
 	if (e) {
-		kfree(r);
-		return ERR_PTR(e);
+		req_free(r);
+		return e;
 	}
 	object_get(&m->obj);
 	list_add_tail(&m->pager->requests, &r->link);
-	return r;
+	*out = r;
+	return 0;
 }
 
-static struct page_req *find(struct pager *p, u16 op, u64 idx)
+struct page_req *pager_find(struct pager *p, u16 op, u64 idx)
 {
 	struct page_req *r;
 
@@ -176,21 +196,6 @@ static struct page_req *find(struct pager *p, u16 op, u64 idx)
 		if (r->op == op && idx >= r->first && idx - r->first < r->n)
 			return r;
 	return NULL;
-}
-
-/* Waits for r, or until its waiters are woken early. Drops the caller's reference. *done: it has
- * ended. */
-static int await(struct page_req *r, bool *done)
-{
-	int e = 0;
-
-	if (!r->done && thread_block(&r->wait, WEFT_FOREVER, BLOCK_KILLABLE) == -EINTR)
-		e = -EINTR;
-	*done = r->done;
-	if (r->done && r->error)
-		e = r->error;
-	req_put(r);
-	return e;
 }
 
 /* How much to ask for: more when the last page-in has ended where this one begins. Present pages
@@ -205,7 +210,7 @@ static u64 read_ahead(struct memobj *m, u64 idx)
 	else
 		p->ra_pages = READ_AHEAD_FIRST;
 	for (n = 1; n < p->ra_pages && idx + n < end; n++)
-		if (memobj_page(m, idx + n) || find(p, WEFT_OP_PAGE_IN, idx + n))
+		if (memobj_page(m, idx + n) || pager_find(p, WEFT_OP_PAGE_IN, idx + n))
 			break;
 	p->ra_next = idx + n;
 	return n;
@@ -215,31 +220,23 @@ int pager_page_in(struct memobj *m, u64 idx)
 {
 	struct process *proc = current_process();
 
-	for (u32 tries = 0; tries < 4; tries++) {
-		struct page_req *r = find(m->pager, WEFT_OP_PAGE_IN, idx);
-		bool done = false;
-		int e;
+	for (u32 tries = 0; tries < 4;) {
+		struct page_req *r = pager_find(m->pager, WEFT_OP_PAGE_IN, idx);
+		int e = 0;
 
-		if (r) {
-			r->refs++;
-		} else {
-			r = request(m, WEFT_OP_PAGE_IN, idx, read_ahead(m, idx), 0);
-			if (IS_ERR(r))
-				return PTR_ERR(r);
+		if (!r) {
+			e = pager_request(m, WEFT_OP_PAGE_IN, idx, read_ahead(m, idx), 0, &r);
+			if (e)
+				return e;
 			if (proc)
 				proc->faults_major++;
+			tries++;
 		}
-		while (!done) {
-			r->refs++;
-			e = await(r, &done);
-			if (e || memobj_page(m, idx)) {
-				req_put(r);
-				return memobj_page(m, idx) ? 0 : e;
-			}
-		}
-		req_put(r);
-		if (idx >= memobj_pages(m))
-			return 0; /* shrunk meanwhile: the caller sees that */
+		e = thread_block(&r->wait, WEFT_FOREVER, BLOCK_KILLABLE);
+		if (memobj_page(m, idx) || idx >= memobj_pages(m))
+			return 0; /* or shrunk meanwhile: the caller sees that */
+		if (e)
+			return e;
 	}
 	return -EIO; /* the server says done, but supplies nothing */
 }
@@ -253,33 +250,20 @@ int pager_reserve(struct memobj *m, u64 first, u64 n, u64 new_size)
 {
 	u64 end = ALIGN_UP(first + n, EXTENT_PAGES);
 	struct page_req *r;
-	bool done = false;
 
 	first = ALIGN_DOWN(first, EXTENT_PAGES);
 	while (first < end && pager_reserved(m, first))
 		first += EXTENT_PAGES;
 	if (first == end)
 		return 0;
-	r = find(m->pager, WEFT_OP_PAGE_RESERVE, first);
-	if (r) {
-		r->refs++;
-	} else {
-		r = request(m, WEFT_OP_PAGE_RESERVE, first, end - first, new_size);
-		if (IS_ERR(r))
-			return PTR_ERR(r);
-	}
-	while (!done) {
-		int e;
+	r = pager_find(m->pager, WEFT_OP_PAGE_RESERVE, first);
+	if (!r) {
+		int e = pager_request(m, WEFT_OP_PAGE_RESERVE, first, end - first, new_size, &r);
 
-		r->refs++;
-		e = await(r, &done);
-		if (e) {
-			req_put(r);
+		if (e)
 			return e;
-		}
 	}
-	req_put(r);
-	return 0;
+	return thread_block(&r->wait, WEFT_FOREVER, BLOCK_KILLABLE);
 }
 
 /* The server's side. */
@@ -293,61 +277,36 @@ static void wake_waiters(struct memobj *m, u64 first, u64 n)
 			waitq_wake(&r->wait, ~0u, 0);
 }
 
-#define SUPPLY_BATCH 16u
-
-/* Fills up to SUPPLY_BATCH absent pages from idx on. buf 0: zeros. */
-static int supply_some(struct memobj *m, u64 idx, u32 n, u64 buf, u64 len)
+/* Fills absent pages. buf 0: with zeros. */
+static i64 supply(struct memobj *m, u64 off, u64 buf, u64 len)
 {
-	struct frame *f[SUPPLY_BATCH] = {NULL};
+	u64 first = off >> PAGE_SHIFT, done;
 	int r = 0;
 
-	for (u32 i = 0; i < n && !r; i++) {
-		u64 part = MIN(len - MIN(len, i * PAGE_SIZE), PAGE_SIZE);
+	for (done = 0; done < len && !r; done += PAGE_SIZE) {
+		u64 idx = (off + done) >> PAGE_SHIFT, part = MIN(len - done, PAGE_SIZE);
+		struct frame *f;
 
-		if (memobj_page(m, idx + i))
+		if (memobj_page(m, idx))
 			continue;
-		f[i] = frame_alloc_user();
-		if (!f[i]) {
+		f = frame_alloc_user();
+		if (!f) {
 			r = -ENOMEM;
 			break;
 		}
 		if (part < PAGE_SIZE || !buf)
-			page_clear(frame_virt(f[i]));
-		if (buf && part)
-			r = copy_from_user(frame_virt(f[i]), buf + i * PAGE_SIZE, part);
-	}
-	for (u32 i = 0; i < n; i++) {
-		if (!f[i])
-			continue;
-		if (r || memobj_page(m, idx + i) || idx + i >= memobj_pages(m) ||
-			radix_set(&m->pages, idx + i, f[i])) {
-			frame_put(f[i]);
-			continue;
+			page_clear(frame_virt(f));
+		if (buf)
+			r = copy_from_user(frame_virt(f), buf + done, part);
+		if (r || idx >= memobj_pages(m)) {
+			frame_put(f);
+		} else {
+			mm_stats.paged_in++;
+			r = memobj_insert(m, idx, f);
 		}
-		f[i]->owner = m;
-		f[i]->index = idx + i;
-		mm_stats.cache++;
-		mm_stats.paged_in++;
-		lru_add(f[i]);
 	}
+	wake_waiters(m, first, (done + PAGE_SIZE - 1) >> PAGE_SHIFT);
 	return r;
-}
-
-static i64 supply(struct memobj *m, u64 off, u64 buf, u64 len)
-{
-	u64 idx = off >> PAGE_SHIFT, n = (len + PAGE_SIZE - 1) >> PAGE_SHIFT, done;
-
-	for (done = 0; done < n;) {
-		u32 some = MIN(n - done, SUPPLY_BATCH);
-		int r = supply_some(m, idx + done, some, buf ? buf + (done << PAGE_SHIFT) : 0,
-			len - (done << PAGE_SHIFT));
-
-		if (r)
-			return r;
-		wake_waiters(m, idx + done, some);
-		done += some;
-	}
-	return 0;
 }
 
 static i64 fail(struct memobj *m, u64 off, u64 len, u64 error)

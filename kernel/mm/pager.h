@@ -31,16 +31,15 @@ struct pager {
 	struct radix reserved; /* by extent */
 	u64 ra_next, ra_pages; /* sequential page-ins: where the next is expected, and how much to
 				  ask for */
-	struct waitq wb_wait;
 };
 
+/* A request in flight. Who waits on it is woken with its error when it ends, and with 0 when pages
+ * have come: the request itself may be gone then. */
 struct page_req {
 	struct list link;
-	struct memobj *m; /* referenced */
+	struct memobj *m; /* referenced; of the pool and NULL: free */
 	u16 op;
-	bool done, pooled;
-	int error;
-	u32 refs;
+	int error;    /* what the server has said by PAGER_FAIL */
 	u64 first, n; /* pages */
 	u64 new_size;
 	struct waitq wait;
@@ -49,14 +48,19 @@ struct page_req {
 int pager_create(struct scheme *s, u64 node, u64 size, u32 flags,
 	struct memobj **out); /* or the one that exists */
 void pager_destroy(struct memobj *m);
+/* Sends PAGE_IN, PAGE_RESERVE or, from a reserved pool, PAGE_OUT. -EAGAIN: the pool is empty. */
+int pager_request(struct memobj *m, u16 op, u64 first, u64 n, u64 new_size, struct page_req **out);
+struct page_req *pager_find(struct pager *p, u16 op, u64 idx);
+int pager_wait_pool(void); /* until it may have one again; -EINTR: must die */
+bool pager_pool_used(void);
 /* Waits until idx may be present: 0: look again. */
 int pager_page_in(struct memobj *m, u64 idx);
 int pager_reserve(struct memobj *m, u64 first, u64 n,
 	u64 new_size); /* 0 at once when reserved already */
 bool pager_reserved(struct memobj *m, u64 idx);
 void pager_set_dirty(struct memobj *m, struct frame *f, u64 idx);
-void pager_forget(struct memobj *m, struct frame *f,
-	u64 idx); /* the page leaves the object: off every list */
+/* The page leaves the object: off every list. */
+void pager_forget(struct memobj *m, struct frame *f);
 int pager_sync(struct memobj *m, u64 off, u64 len);
 bool pager_throttle(
 	void); /* a writer waits here while too much is dirty; whether it did. May block. */

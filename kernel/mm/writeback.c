@@ -9,15 +9,12 @@
 #include "reclaim.h"
 #include <kernel/ipc.h>
 
-#define POOL	     32u
 #define RUN_MAX	     64ul /* pages of one PAGE_OUT */
 #define FLUSH_PERIOD 500000000ul
 #define FLUSH_AGE    3000000000ul
 
-static struct page_req pool[POOL];
-static struct list pool_free, dirty_pagers;
-static u32 npool; /* on pool_free */
-static struct waitq throttled, pool_wait;
+static struct list dirty_pagers;
+static struct waitq throttled;
 static struct ktimer flush_timer;
 
 static u64 background_limit(void)
@@ -33,13 +30,8 @@ static void timer_fired(struct ktimer *t)
 
 void writeback_init(void)
 {
-	list_init(&pool_free);
 	list_init(&dirty_pagers);
 	waitq_init(&throttled);
-	waitq_init(&pool_wait);
-	for (u32 i = 0; i < POOL; i++)
-		list_add_tail(&pool_free, &pool[i].link);
-	npool = POOL;
 	ktimer_init(&flush_timer, timer_fired);
 }
 
@@ -78,9 +70,8 @@ static void set_clean(struct pager *p, struct frame *f)
 		waitq_wake(&throttled, ~0u, 0);
 }
 
-void pager_forget(struct memobj *m, struct frame *f, u64 idx)
+void pager_forget(struct memobj *m, struct frame *f)
 {
-	(void)idx;
 	set_clean(m->pager, f);
 	lru_del(f);
 	if (f->flags & FRAME_WRITEBACK) {
@@ -103,7 +94,6 @@ void writeback_discard(struct pager *p)
 	}
 	if (n)
 		klog("mm: %lu dirty pages of node %lu are lost: the scheme is gone\n", n, p->node);
-	waitq_wake(&p->wb_wait, ~0u, 0);
 }
 
 /* PAGE_OUT. */
@@ -119,23 +109,25 @@ static bool extent_dirty(struct memobj *m, u64 extent)
 	return false;
 }
 
-static void page_out_done(void *arg, i64 result);
-
-static int send_out(struct page_req *r)
+/* What the dead server had fetched may not be written: all of it is dirty again, and goes to the
+ * successor. */
+void writeback_again(struct page_req *r)
 {
-	u64 args[6] = {r->first << PAGE_SHIFT, r->n << PAGE_SHIFT, r->m->size};
+	for (u64 i = r->first; i < r->first + r->n; i++) {
+		struct frame *f = memobj_page(r->m, i);
 
-	if (r->m->pager->gone)
-		return -EIO;
-	return scheme_kernel_request(r->m->pager->scheme, WEFT_OP_PAGE_OUT, r->m->pager->node, args,
-		page_out_done, r);
+		if (f && (f->flags & FRAME_WRITEBACK) && !(f->flags & FRAME_DIRTY))
+			pager_set_dirty(r->m, f, i);
+	}
 }
 
-static void page_out_end(struct page_req *r, int error)
+void writeback_done(struct page_req *r, int error)
 {
 	struct memobj *m = r->m;
 	struct pager *p = m->pager;
 
+	if (error && !p->gone)
+		writeback_again(r);
 	for (u64 i = r->first; i < r->first + r->n; i++) {
 		struct frame *f = memobj_page(m, i);
 
@@ -143,8 +135,6 @@ static void page_out_end(struct page_req *r, int error)
 			continue;
 		f->flags &= ~FRAME_WRITEBACK;
 		p->nwriteback--;
-		if (error && !(f->flags & FRAME_DIRTY) && !p->gone)
-			pager_set_dirty(m, f, i);
 		if (!(f->flags & FRAME_DIRTY)) {
 			mm_stats.written_back++;
 			lru_add(f);
@@ -153,39 +143,11 @@ static void page_out_end(struct page_req *r, int error)
 	if (error) {
 		p->wb_error = error;
 		p->dirty_since = now_ns(); /* not again at once */
-	} else {
-		for (u64 e = r->first / EXTENT_PAGES; e <= (r->first + r->n - 1) / EXTENT_PAGES;
-			e++)
-			if (!extent_dirty(m, e))
-				radix_del(&p->reserved, e);
+		return;
 	}
-	waitq_wake(&p->wb_wait, ~0u, 0);
-	list_del(&r->link);
-	r->m = NULL;
-	list_add_tail(&pool_free, &r->link);
-	npool++;
-	waitq_wake(&pool_wait, 1, 0);
-	object_put(&m->obj);
-}
-
-static void page_out_done(void *arg, i64 result)
-{
-	struct page_req *r = arg;
-
-	if (result == -WEFT_EREDELIVER) {
-		/* What the dead server had fetched may not be written: all of it is dirty again,
-		 * and goes to the successor. */
-		for (u64 i = r->first; i < r->first + r->n; i++) {
-			struct frame *f = memobj_page(r->m, i);
-
-			if (f && (f->flags & FRAME_WRITEBACK) && !(f->flags & FRAME_DIRTY))
-				pager_set_dirty(r->m, f, i);
-		}
-		if (!send_out(r))
-			return;
-		result = -EIO;
-	}
-	page_out_end(r, result < 0 ? (result < -4095 ? -EIO : (int)result) : 0);
+	for (u64 e = r->first / EXTENT_PAGES; e <= (r->first + r->n - 1) / EXTENT_PAGES; e++)
+		if (!extent_dirty(m, e))
+			radix_del(&p->reserved, e);
 }
 
 static bool wants_out(const struct frame *f)
@@ -202,26 +164,13 @@ static int page_out(struct pager *p, u64 idx, u64 lo, u64 *next)
 	u64 first = idx, end = idx + 1;
 	int e;
 
-	if (list_empty(&pool_free))
-		return -EAGAIN;
 	while (first > lo && end - first < RUN_MAX && wants_out(memobj_page(m, first - 1)))
 		first--;
 	while (end - first < RUN_MAX && wants_out(memobj_page(m, end)))
 		end++;
-	r = list_first(&pool_free, struct page_req, link);
-	r->m = m;
-	r->op = WEFT_OP_PAGE_OUT;
-	r->first = first;
-	r->n = end - first;
-	e = send_out(r);
-	if (e) {
-		r->m = NULL;
+	e = pager_request(m, WEFT_OP_PAGE_OUT, first, end - first, 0, &r);
+	if (e)
 		return e;
-	}
-	list_del(&r->link);
-	npool--;
-	list_add_tail(&p->requests, &r->link);
-	object_get(&m->obj);
 	for (u64 i = first; i < end; i++)
 		memobj_page(m, i)->flags |= FRAME_WRITEBACK;
 	p->nwriteback += end - first;
@@ -229,30 +178,30 @@ static int page_out(struct pager *p, u64 idx, u64 lo, u64 *next)
 	return 0;
 }
 
+/* The page that has been dirty longest of those that are not on their way yet. */
+static struct frame *oldest_dirty(struct pager *p)
+{
+	struct frame *f;
+
+	list_for_each(f, &p->dirty, link)
+		if (!(f->flags & FRAME_WRITEBACK))
+			return f;
+	return NULL;
+}
+
 void pager_flush(void)
 {
 	bool all = mm_stats.dirty > background_limit() || frames_low();
 	u64 now = now_ns(), next;
 	struct pager *p;
+	struct frame *f;
 
 	list_for_each(p, &dirty_pagers, dirty_link) {
-		u32 budget = 8;
-
 		if (!all && now - p->dirty_since < FLUSH_AGE)
 			continue;
-		while (budget-- && p->ndirty) {
-			struct frame *f, *found = NULL;
-
-			list_for_each(f, &p->dirty, link)
-				if (!(f->flags & FRAME_WRITEBACK)) {
-					found = f;
-					break;
-				}
-			if (!found)
-				break;
-			if (page_out(p, found->index, 0, &next))
+		for (u32 n = 0; n < 8 && (f = oldest_dirty(p)); n++)
+			if (page_out(p, f->index, 0, &next))
 				return;
-		}
 	}
 }
 
@@ -290,54 +239,44 @@ i64 writeback_fetch(struct memobj *m, u64 off, u64 buf, u64 len)
 	return done;
 }
 
+/* Waits until page idx, which is being written, is not any more. */
+static int await_written(struct pager *p, u64 idx)
+{
+	struct page_req *r = pager_find(p, WEFT_OP_PAGE_OUT, idx);
+
+	return r && thread_block(&r->wait, WEFT_FOREVER, BLOCK_KILLABLE) == -EINTR ? -EINTR : 0;
+}
+
 int pager_sync(struct memobj *m, u64 off, u64 len)
 {
 	struct pager *p = m->pager;
-	u64 idx = off >> PAGE_SHIFT,
-	    end = len > ~0ul - off - PAGE_SIZE ? ~0ul : (off + len + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	u64 from = idx, last;
+	u64 from = off >> PAGE_SHIFT, idx = from, end = memobj_pages(m);
 	struct frame *f;
-	int r;
+	int r = 0;
 
+	if (len < (end << PAGE_SHIFT) - MIN(off, end << PAGE_SHIFT))
+		end = (off + len + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	if (!p->ndirty && !p->nwriteback)
-		goto out;
-	end = MIN(end, memobj_pages(m));
-	last = idx;
-	for (; (f = radix_next(&m->pages, &idx)) && idx < end;) {
-		if (f->flags & FRAME_WRITEBACK) {
-			/* If it became dirty again after it was fetched, the next round writes it.
-			 */
-			if (f->flags & FRAME_DIRTY) {
-				if (thread_block(&p->wb_wait, WEFT_FOREVER, BLOCK_KILLABLE) ==
-					-EINTR)
-					return -EINTR;
-				continue;
-			}
-			last = ++idx;
-			continue;
-		}
+		end = 0;
+	while (!r && idx < end && (f = radix_next(&m->pages, &idx)) && idx < end) {
 		if (!(f->flags & FRAME_DIRTY)) {
 			idx++;
-			continue;
+		} else if (f->flags & FRAME_WRITEBACK) { /* dirty again: once more after that */
+			r = await_written(p, idx);
+		} else {
+			r = page_out(p, idx, from, &idx);
+			if (r == -EAGAIN)
+				r = pager_wait_pool();
 		}
-		r = page_out(p, idx, from, &idx);
-		if (r == -EAGAIN) {
-			if (thread_block(&pool_wait, WEFT_FOREVER, BLOCK_KILLABLE) == -EINTR)
-				return -EINTR;
-		} else if (r) {
-			return r;
-		}
-		last = idx;
 	}
-	for (idx = from; p->nwriteback && (f = radix_next(&m->pages, &idx)) && idx < last;) {
-		if (!(f->flags & FRAME_WRITEBACK)) {
+	for (idx = from; !r && idx < end && (f = radix_next(&m->pages, &idx)) && idx < end;) {
+		if (f->flags & FRAME_WRITEBACK)
+			r = await_written(p, idx);
+		else
 			idx++;
-			continue;
-		}
-		if (thread_block(&p->wb_wait, WEFT_FOREVER, BLOCK_KILLABLE) == -EINTR)
-			return -EINTR;
 	}
-out:
+	if (r)
+		return r;
 	r = p->wb_error;
 	p->wb_error = 0;
 	return r;
@@ -357,7 +296,7 @@ bool pager_throttle(void)
 
 bool writeback_busy(void)
 {
-	return mm_stats.dirty || npool < POOL;
+	return mm_stats.dirty || pager_pool_used();
 }
 
 u64 pager_dirty_runs(struct memobj *m, u64 *pairs, u64 n)

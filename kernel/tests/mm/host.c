@@ -356,9 +356,15 @@ void ktimer_cancel(struct ktimer *t)
 void sched_yield(void)
 {
 }
+static struct waitq *waiting;
+static int wake_result;
 u32 waitq_wake(struct waitq *q, u32 n, int result)
 {
-	return 0;
+	if (q != waiting)
+		return 0;
+	waiting = NULL;
+	wake_result = result;
+	return 1;
 }
 bool thread_interrupted(struct thread *t)
 {
@@ -370,9 +376,12 @@ void process_kill(struct process *p, u32 status)
 }
 int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 {
+	waiting = q;
+	wake_result = 0;
 	if (!host_serve() && deadline == (u64)WEFT_FOREVER)
 		fail_msg("blocked for ever");
-	return 0;
+	waiting = NULL;
+	return wake_result;
 }
 
 void object_init(struct object *o, u32 type, const struct obj_ops *ops)
