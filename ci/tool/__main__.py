@@ -144,7 +144,7 @@ def parser():
     p.add_argument("--devices", default="none", choices=["none", "desktop"])
     p.add_argument("--disk", action="append", default=[], metavar="FILE",
                    help="one more disk, which keeps changes; \"image\": the configuration's, "
-                        "which does not")
+                        "which does not; \"empty:MIB\": a new one")
     p.add_argument("--timeout", type=float, default=300, metavar="S")
     p.add_argument("--log", default="", metavar="FILE", help="keep the kernel's log")
     p.add_argument("--times", action="store_true", help="say how long the boot took")

@@ -46,7 +46,7 @@ class Job:
     desktop: bool = False
     modules: list = field(default_factory=list)
     log: str = ""               # keep the kernel's log here
-    disks: list = field(default_factory=list)   # files, or "image"
+    disks: list = field(default_factory=list)   # files, "image", or "empty:MIB"
 
 
 @dataclass
@@ -116,6 +116,10 @@ def command_line(job, nonce, folder):
         raise WeftError(f"--kernel {job.kernel}: weft or linux")
     for path in job.disks:
         of_image = path == "image"
+        if path.startswith("empty:"):
+            size, path = int(path[6:]), folder / f"disk{devices.count('-drive')}.raw"
+            with open(path, "wb") as out:
+                out.truncate(size << 20)
         devices += qemu.disk(disk.image(job.config, job.packages) if of_image else path,
                              snapshot=of_image, number=devices.count("-drive"))
     initrd = folder / "initrd"
@@ -214,8 +218,9 @@ class LogWatch:
         return self.panicked is not None and time.monotonic() - self.panicked > 1.5
 
 
-def run(job, sink=None):
-    """Boot, run the command, and give its Outcome. `sink` gets output as it arrives."""
+def run(job, sink=None, begun=None):
+    """Boot, run the command, and give its Outcome. `sink` gets output as it arrives, `begun` the
+    machine when it has been started."""
     nonce = secrets.token_hex(8)
     runs = BUILD / "run"
     runs.mkdir(parents=True, exist_ok=True)
@@ -223,6 +228,8 @@ def run(job, sink=None):
         folder = Path(folder)
         argv, log_path = command_line(job, nonce, folder)
         guest = qemu.Guest(argv, folder, console=True)
+        if begun:
+            begun(guest)
         splitter, watch = Splitter(nonce), LogWatch(log_path)
         outcome = Outcome(BOOT_STATUS)
         deadline = guest.started + job.timeout

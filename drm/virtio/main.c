@@ -4,6 +4,7 @@
  * commands. A buffer is a host resource whose backing is the pinned memory object; a flush copies a rectangle to the host
  * and shows it. Commands are asynchronous: a slot in the command area belongs to a command until the device has used it.
  */
+#include <driver/enrol.h>
 #include <driver/virtio.h>
 #include <native/call.h>
 #include <native/gpuproto.h>
@@ -425,20 +426,6 @@ static void on_config(struct loop_source *src, u32 ready)
 		tell_core(GPUP_OUTPUT, 0, i, info.mode[i].enabled, info.mode[i].r.w, info.mode[i].r.h);
 }
 
-static int enrol(void)
-{
-	i32 fds[2];
-	i64 e = weft_obj_create(WEFT_OBJ_CHANNEL, WEFT_CHAN_SEQPACKET, 0, WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC, PTR(fds));
-	if (e < 0)
-		return (int)e;
-	channel = fds[0];
-	struct weft_buf buf = {PTR(&hello), sizeof(hello), WEFT_BUF_IN};
-	struct weft_req r = {.op = GPUP_REGISTER, .nbufs = 1, .bufs = PTR(&buf), .nfds = 1, .fds = PTR(&fds[1])};
-	e = weft_fd_call((u64)native_fd("open:gpu"), PTR(&r));
-	weft_fd_close((u64)fds[1]);
-	return e < 0 ? (int)e : 0;
-}
-
 int main(void)
 {
 	static struct loop_source core, queue_irq, config_irq;
@@ -473,7 +460,7 @@ int main(void)
 	find_outputs();
 	e = loop_init(&loop);
 	if (!e)
-		e = enrol();
+		e = driver_enrol("open:gpu", GPUP_REGISTER, &hello, sizeof(hello), &channel);
 	if (e)
 		fatal("registering", e);
 	core = (struct loop_source){.fn = on_core, .fd = channel, .events = WEFT_POLLIN};

@@ -232,7 +232,7 @@ static void advance(struct io *io)
 	io->left -= n;
 	io->done += n;
 	if (e || !io->left) {
-		finish(io, e ? e : (i64)io->done);
+		finish(io, e ? e : io->op <= IO_WRITE ? (i64)io->done : 0);
 	} else {
 		give_back(io);
 		enqueue(io);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* virtio-input (virtio 1.2, 5.8): the device's own evdev description and events, passed to inputd as they are. */
+#include <driver/enrol.h>
 #include <driver/virtio.h>
 #include <native/call.h>
-#include <native/inputproto.h>
 #include <native/loop.h>
 #include <native/start.h>
 
@@ -29,8 +29,8 @@ struct vevent {
 static struct virtio dev;
 static struct virtqueue events, status;
 static struct dma area; /* EVENTS received, then one to send */
-static struct inputp_device d;
-static i32 channel, irq;
+static struct input_link link;
+static i32 irq;
 static struct loop loop;
 static char sending; /* cookie */
 
@@ -57,35 +57,35 @@ static void describe(void)
 	static const struct {
 		u8 type;
 		u32 offset, size;
-	} sets[] = {{EV_KEY, offsetof(struct inputp_device, key), sizeof(d.key)}, {EV_REL, offsetof(struct inputp_device, rel), sizeof(d.rel)},
-		{EV_ABS, offsetof(struct inputp_device, abs), sizeof(d.abs)}, {EV_MSC, offsetof(struct inputp_device, msc), sizeof(d.msc)},
-		{EV_SW, offsetof(struct inputp_device, sw), sizeof(d.sw)}, {EV_LED, offsetof(struct inputp_device, led), sizeof(d.led)}};
+	} sets[] = {{EV_KEY, offsetof(struct inputp_device, key), sizeof(link.d.key)}, {EV_REL, offsetof(struct inputp_device, rel), sizeof(link.d.rel)},
+		{EV_ABS, offsetof(struct inputp_device, abs), sizeof(link.d.abs)}, {EV_MSC, offsetof(struct inputp_device, msc), sizeof(link.d.msc)},
+		{EV_SW, offsetof(struct inputp_device, sw), sizeof(link.d.sw)}, {EV_LED, offsetof(struct inputp_device, led), sizeof(link.d.led)}};
 	u16 ids[4] = {0};
 	u8 any[1];
-	config(ID_NAME, 0, d.name, sizeof(d.name) - 1);
-	if (!d.name[0])
-		snprintf(d.name, sizeof(d.name), "virtio input");
-	config(ID_SERIAL, 0, d.uniq, sizeof(d.uniq) - 1);
+	config(ID_NAME, 0, link.d.name, sizeof(link.d.name) - 1);
+	if (!link.d.name[0])
+		snprintf(link.d.name, sizeof(link.d.name), "virtio input");
+	config(ID_SERIAL, 0, link.d.uniq, sizeof(link.d.uniq) - 1);
 	config(ID_DEVIDS, 0, ids, sizeof(ids));
-	d.bus = ids[0] ? ids[0] : 6; /* BUS_VIRTUAL */
-	d.vendor = ids[1];
-	d.product = ids[2];
-	d.version = ids[3];
-	config(PROP_BITS, 0, d.props, sizeof(d.props));
-	d.ev[0] = 1; /* EV_SYN */
+	link.d.bus = ids[0] ? ids[0] : 6; /* BUS_VIRTUAL */
+	link.d.vendor = ids[1];
+	link.d.product = ids[2];
+	link.d.version = ids[3];
+	config(PROP_BITS, 0, link.d.props, sizeof(link.d.props));
+	link.d.ev[0] = 1; /* EV_SYN */
 	for (u32 i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
-		if (config(EV_BITS, sets[i].type, (char *)&d + sets[i].offset, sets[i].size))
-			d.ev[sets[i].type / 8] |= (u8)(1u << sets[i].type % 8);
+		if (config(EV_BITS, sets[i].type, (char *)&link.d + sets[i].offset, sets[i].size))
+			link.d.ev[sets[i].type / 8] |= (u8)(1u << sets[i].type % 8);
 	if (config(EV_BITS, EV_REP, any, 1))
-		d.ev[EV_REP / 8] |= (u8)(1u << EV_REP % 8);
+		link.d.ev[EV_REP / 8] |= (u8)(1u << EV_REP % 8);
 	for (u32 a = 0; a < INPUTP_ABS; a++) {
 		u32 info[5] = {0};
-		if ((d.abs[a / 8] >> a % 8 & 1) && config(ABS_INFO, (u8)a, info, sizeof(info)))
-			d.absinfo[a] = (struct inputp_abs){0, (i32)info[0], (i32)info[1], (i32)info[2], (i32)info[3], (i32)info[4]};
+		if ((link.d.abs[a / 8] >> a % 8 & 1) && config(ABS_INFO, (u8)a, info, sizeof(info)))
+			link.d.absinfo[a] = (struct inputp_abs){0, (i32)info[0], (i32)info[1], (i32)info[2], (i32)info[3], (i32)info[4]};
 	}
 	const struct pcip_info *p = &dev.pci.info;
-	snprintf(d.phys, sizeof(d.phys), "pci-0000:%02x:%02x.%x/input0", p->bus, p->dev, p->fn);
-	snprintf(d.parent, sizeof(d.parent), "devices/pci0000:00/0000:%02x:%02x.%x/virtio%u", p->bus, p->dev, p->fn, p->dev);
+	snprintf(link.d.phys, sizeof(link.d.phys), "pci-0000:%02x:%02x.%x/input0", p->bus, p->dev, p->fn);
+	snprintf(link.d.parent, sizeof(link.d.parent), "devices/pci0000:00/0000:%02x:%02x.%x/virtio%u", p->bus, p->dev, p->fn, p->dev);
 }
 
 static void offer(u32 i)
@@ -111,55 +111,30 @@ static void on_irq(struct loop_source *s, u32 ready)
 	if (events.broken)
 		fatal("the device broke its queue", -EIO);
 	vq_kick(&events);
-	if (n) {
-		struct weft_iov iov = {PTR(batch), n * sizeof(batch[0])};
-		struct weft_msg m = {.iov = PTR(&iov), .niov = 1, .dest = -1};
-		weft_chan_send((u64)channel, PTR(&m), 0);
-	}
+	input_link_send(&link, batch, n);
 	if (n == EVENTS)
 		on_irq(s, 0);
 }
 
 /* inputd sets an LED. One at a time: there is one place to send from. */
-static void on_inputd(struct loop_source *s, u32 ready)
+static void on_inputd(struct input_link *l, const struct inputp_event *in)
 {
-	struct inputp_event in;
-	struct weft_iov iov = {PTR(&in), sizeof(in)};
-	struct weft_msg m = {.iov = PTR(&iov), .niov = 1, .dest = -1};
 	struct vevent *out = (struct vevent *)area.va + EVENTS;
 	u32 len;
-	(void)s;
-	if (ready & WEFT_POLLHUP)
-		fatal("inputd is gone", -EPIPE);
-	if (weft_chan_recv((u64)channel, PTR(&m), WEFT_CHAN_NONBLOCK) != sizeof(in))
-		return;
+	(void)l;
 	if (vq_room(&status) < status.size) {
 		while (!vq_take(&status, &len) && !status.broken)
 			irq_wait(irq, WEFT_FOREVER);
 	}
-	*out = (struct vevent){in.type, in.code, (u32)in.value};
+	*out = (struct vevent){in->type, in->code, (u32)in->value};
 	struct vq_part p = {area.bus + EVENTS * sizeof(struct vevent), sizeof(*out), false};
 	if (vq_add(&status, &p, 1, &sending) == 0)
 		vq_kick(&status);
 }
 
-static int enrol(void)
-{
-	i32 fds[2];
-	i64 e = weft_obj_create(WEFT_OBJ_CHANNEL, WEFT_CHAN_SEQPACKET, 0, WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC, PTR(fds));
-	if (e < 0)
-		return (int)e;
-	channel = fds[0];
-	struct weft_buf buf = {PTR(&d), sizeof(d), WEFT_BUF_IN};
-	struct weft_req r = {.op = INPUTP_REGISTER, .nbufs = 1, .bufs = PTR(&buf), .nfds = 1, .fds = PTR(&fds[1])};
-	e = weft_fd_call((u64)native_fd("open:inputdev"), PTR(&r));
-	weft_fd_close((u64)fds[1]);
-	return e < 0 ? (int)e : 0;
-}
-
 int main(void)
 {
-	static struct loop_source irq_source, core_source;
+	static struct loop_source irq_source;
 	int e = virtio_start(&dev, 0, 0);
 	if (e)
 		fatal("no device", e);
@@ -175,8 +150,9 @@ int main(void)
 		fatal("queues", e);
 	describe();
 	e = loop_init(&loop);
+	link.on_event = on_inputd;
 	if (!e)
-		e = enrol();
+		e = input_link_open(&link, &loop);
 	if (e)
 		fatal("registering", e);
 	virtio_ready(&dev);
@@ -184,8 +160,7 @@ int main(void)
 		offer(i);
 	vq_kick(&events);
 	irq_source = (struct loop_source){.fn = on_irq, .fd = irq, .events = WEFT_POLLIN};
-	core_source = (struct loop_source){.fn = on_inputd, .fd = channel, .events = WEFT_POLLIN};
-	if (loop_add(&loop, &irq_source) || loop_add(&loop, &core_source))
+	if (loop_add(&loop, &irq_source))
 		fatal("loop", -ENOMEM);
 	return loop_run(&loop);
 }
