@@ -39,6 +39,8 @@ int main(int argc, char **argv)
 	if (!e)
 		e = load_archive();
 	if (!e)
+		e = vcache_start(&tree);
+	if (!e)
 		e = vfs_init(&tree, scheme);
 	if (!e)
 		e = vfs_run(&tree);

@@ -73,5 +73,5 @@ void handle_attr(const struct handle *h, struct weft_attr *a)
 {
 	const struct node *n = h->node;
 	*a = (struct weft_attr){.mode = n->mode & S_IFMT, .fs_magic = n->magic, .dev = n->dev,
-		.ino = n->ino, .rdev = n->rdev, .mount = n->dev};
+		.ino = n->ino, .rdev = n->rdev, .mount = n->dev, .user = vcache_hint(h->dentry)};
 }

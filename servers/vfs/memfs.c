@@ -163,6 +163,7 @@ static struct dentry *reach(struct fs *fs, const char *path, u32 mode, u64 rdev,
 				node_put(n);
 				if (d && S_ISDIR(m))
 					at->node->nlink++;
+				vcache_refresh(at->node);
 				if (d)
 					watch_event(at->node, IN_CREATE, 0, path, len);
 			}
@@ -242,6 +243,8 @@ static void drop_tree(struct dentry *d)
 		dir->nlink--;
 	d->node->nlink = 0;
 	d->node->dead = true;
+	vcache_forget(d->node);
+	vcache_refresh(dir);
 	dentry_drop(d);
 	watch_event(dir, IN_DELETE, 0, d->name, d->name_len);
 }

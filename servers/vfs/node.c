@@ -51,6 +51,7 @@ void node_put(struct node *n)
 {
 	if (!n || --n->refs)
 		return;
+	vcache_forget(n);
 	if (n->nops && n->nops->free)
 		n->nops->free(n);
 	if (n->fs->ops->evict)
@@ -165,6 +166,7 @@ static void enter(struct dentry *d)
 
 struct dentry *dentry_add(struct dentry *dir, const char *name, u32 len, struct node *node)
 {
+	vcache_name(dir, name, len);
 	struct dentry *d = find(dir, name, len);
 	if (d) { /* a negative one becomes positive */
 		dentry_get(d);
@@ -222,6 +224,7 @@ int dentry_lookup(struct dentry *dir, const char *name, u32 len, const struct fs
 void dentry_drop(struct dentry *d)
 {
 	bool own = d->node && !d->node->fs->ops->cache_only && !d->dead;
+	vcache_name(d->parent, d->name, d->name_len);
 	fsl_remove(&d->hash);
 	fsl_remove(&d->siblings);
 	d->dead = true;
@@ -237,6 +240,8 @@ int dentry_move(struct dentry *d, struct dentry *new_dir, const char *name, u32 
 		return -ENOMEM;
 	memcpy(copy, name, len);
 	copy[len] = 0;
+	vcache_name(d->parent, d->name, d->name_len);
+	vcache_name(new_dir, name, len);
 	free(d->name);
 	d->name = copy;
 	d->name_len = len;

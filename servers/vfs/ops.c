@@ -60,6 +60,7 @@ static i64 begin_node(struct fsreq *r, struct path_op *p)
 {
 	i64 e = begin(r, p, 0);
 	if (e == 0 && !p->w.at->node) {
+		vcache_absent(p->w.dir, p->w.last, p->w.last_len);
 		walk_end(&p->w);
 		return -ENOENT;
 	}
@@ -85,10 +86,17 @@ static i64 begin_create(struct fsreq *r, struct path_op *p, bool dir)
 	return e;
 }
 
+/* Its attributes are no longer what is stored and published. */
+static void changed(struct node *n)
+{
+	n->dirty = true;
+	vcache_refresh(n);
+}
+
 static void touch(struct node *dir)
 {
 	dir->mtime = dir->ctime = fs_now();
-	dir->dirty = true;
+	changed(dir);
 }
 
 /* Makes a node under the walk's last name. w->at is replaced by the new, positive dentry. */
@@ -167,6 +175,10 @@ i64 vfs_give_handle(struct fsreq *r, struct dentry *d, u32 flags)
 	if (!path_only)
 		rights |= WEFT_RIGHT_MAP | WEFT_RIGHT_EXEC | (may & MAY_R ? WEFT_RIGHT_READ : 0) |
 			  (may & MAY_W ? WEFT_RIGHT_WRITE : 0);
+	if (!path_only && (may & MAY_W))
+		vcache_forget(n);
+	else if (has_mem)
+		vcache_put(d); /* its fstat comes next */
 	r->fd = (struct weft_reply_fd){.kind = WEFT_REPLY_NEW,
 		.fd = has_mem ? n->mem : -1,
 		.rights = rights,
@@ -245,8 +257,10 @@ static i64 op_open(struct fsreq *r)
 	}
 	if (!p.w.at->node) {
 		e = -ENOENT;
-		if (!(flags & O_CREAT))
+		if (!(flags & O_CREAT)) {
+			vcache_absent(p.w.dir, p.w.last, p.w.last_len);
 			goto out;
+		}
 		e = p.w.trailing_slash ? -EISDIR : p.w.dir->node->dead ? -ENOENT : 0;
 		if (!e)
 			e = perm_check(p.w.dir->node, r->cred, MAY_W | MAY_X);
@@ -315,9 +329,16 @@ static i64 op_stat(struct fsreq *r)
 	i64 e = begin_node(r, &p);
 	if (e)
 		return e;
-	fs_stat(p.w.at->node, &st);
+	struct node *n = p.w.at->node;
+	fs_stat(n, &st);
+	e = fsreq_out(r, 2, 0, &st, sizeof(st));
+	vcache_put(p.w.at);
+	if (!e && vcache_live(n) && r->sqe->max_fds) {
+		r->fd = (struct weft_reply_fd){.kind = WEFT_REPLY_FD, .fd = n->mem, .rights = WEFT_RIGHT_DUP};
+		r->has_fd = true;
+	}
 	walk_end(&p.w);
-	return fsreq_out(r, 2, 0, &st, sizeof(st));
+	return e;
 }
 
 static i64 op_access(struct fsreq *r)
@@ -428,13 +449,13 @@ static void lost_name(struct dentry *d, struct node *dir)
 {
 	struct node *n = d->node;
 	n->ctime = fs_now();
-	n->dirty = true;
 	if (S_ISDIR(n->mode)) {
 		n->nlink = 0;
 		dir->nlink--;
 	} else {
 		n->nlink--;
 	}
+	changed(n);
 	touch(dir);
 	if (n->nlink == 0) {
 		n->dead = true;
@@ -502,7 +523,7 @@ static i64 op_link(struct fsreq *r)
 			n->nlink++;
 			n->dead = false;
 			n->ctime = fs_now();
-			n->dirty = true;
+			changed(n);
 			touch(p.w.dir->node);
 			watch_event(p.w.dir->node, IN_CREATE, 0, d->name, d->name_len);
 			dentry_put(d);
@@ -569,7 +590,7 @@ static i64 rename_checked(struct fsreq *r, struct dentry *od, struct dentry *nd,
 		nd->node->nlink++;
 	}
 	n->ctime = fs_now();
-	n->dirty = true;
+	changed(n);
 	touch(od->node);
 	touch(nd->node);
 	watch_event(nd->node, IN_MOVED_TO | dirbit, cookie, new_name, new_len);
@@ -668,7 +689,7 @@ static i64 op_setattr(struct fsreq *r)
 		if (a.valid & FSP_SET_SIZE)
 			n->mtime = now;
 		n->ctime = now;
-		n->dirty = true;
+		changed(n);
 		watch_event(n, a.valid & FSP_SET_SIZE ? IN_MODIFY : IN_ATTRIB, 0, NULL, 0);
 		if (r->fs->ops->write_attr)
 			e = r->fs->ops->write_attr(n);
@@ -859,6 +880,7 @@ static i64 op_mark(struct fsreq *r)
 	if (n->marked && !mark)
 		node_put(n);
 	n->marked = (u32)mark;
+	vcache_forget(n);
 	return 0;
 }
 
@@ -904,6 +926,16 @@ static i64 op_no_xattr(struct fsreq *r)
 		return e;
 	walk_end(&p.w);
 	return r->sqe->op == FSP_LISTXATTR ? 0 : -EOPNOTSUPP;
+}
+
+static i64 op_cache(struct fsreq *r)
+{
+	if (vcache_object() < 0)
+		return -EOPNOTSUPP;
+	r->fd = (struct weft_reply_fd){.kind = WEFT_REPLY_FD, .fd = vcache_object(),
+		.rights = WEFT_RIGHT_READ | WEFT_RIGHT_MAP | WEFT_RIGHT_DUP};
+	r->has_fd = true;
+	return 0;
 }
 
 static i64 op_ioctl(struct fsreq *r)
@@ -1000,6 +1032,7 @@ static const struct {
 	{FSP_WATCH, true, op_watch},
 	{FSP_UNWATCH, true, op_unwatch},
 	{FSP_SOCKET, true, op_socket},
+	{FSP_CACHE, true, op_cache},
 	{WEFT_OP_SEEK, false, op_seek},
 	{WEFT_OP_WRITE, false, op_write},
 	{WEFT_OP_READ, false, op_read},

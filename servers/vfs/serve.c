@@ -117,6 +117,12 @@ int fs_mem_resize(i32 mem, u64 size)
 	return (int)weft_mem_ctl((u64)mem, WEFT_MEM_RESIZE, size, 0, 0);
 }
 
+void *fs_mem_map(i32 mem, u64 size)
+{
+	i64 at = weft_mem_map((u64)-1, 0, size, WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_MAP_SHARED, (u64)mem, 0);
+	return at < 0 ? NULL : (void *)at;
+}
+
 int fs_mem_info(i32 mem, struct weft_mem_info *out)
 {
 	return (int)weft_mem_ctl((u64)mem, WEFT_MEM_INFO, PTR(out), 0, 0);

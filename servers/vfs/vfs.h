@@ -7,6 +7,7 @@
  *   ops.c    one handler per FSP_* operation     node.c   nodes and dentries (the name cache)
  *   perm.c   permission checks                   memfs.c  trees in memory
  *   lock.c   flock and record locks              watch.c  inotify      handle.c  open nodes
+ *   cache.c  the name cache that clients read: vcache_refresh(n) after each change of n's attributes
  *
  * A node is an inode, a dentry a name. memfs keeps its dentries for good (they are the directory); ext4's are a cache, negative
  * ones included; a directory with a lookup of its own (proc) has none. Contents of regular files live in kernel memory
@@ -79,6 +80,7 @@ struct node {
 	u64 parent_ino; /* of a directory, for ".." in getdents */
 	const struct node_ops *nops; /* or NULL */
 	void *priv; /* the back end's */
+	u32 cached; /* cache.c: its place + 1 */
 	bool dirty; /* attributes not yet written (ext4) */
 	bool dead; /* no name left */
 };
@@ -210,6 +212,7 @@ int fs_mem_create(u64 size);
 int fs_memory(u64 *total, u64 *free_bytes);
 i64 fs_mem_write_from(struct fsreq *r, i32 mem, u64 off, u64 len); /* a trapped write */
 int fs_mem_resize(i32 mem, u64 size);
+void *fs_mem_map(i32 mem, u64 size); /* NULL: no memory */
 int fs_mem_info(i32 mem, struct weft_mem_info *out);
 int fs_mem_set_times(i32 mem, i64 mtime, i64 ctime);
 int fs_mem_punch(i32 mem, u64 off, u64 len);
@@ -287,6 +290,17 @@ i64 lock_record(struct fsreq *r, u32 cmd, bool ofd);
 void lock_handle_closed(struct handle *h);
 void lock_release_pid(struct node *n, u32 pid);
 void lock_cancel(void *kept); /* its client was interrupted: answered with -EINTR */
+
+/* cache.c. All but vcache_start do nothing in a server that has not called it. */
+int vcache_start(struct fs *fs);
+i32 vcache_object(void); /* what clients map, or -1 */
+void vcache_put(struct dentry *d); /* after it was looked up: publishes it if it may be */
+void vcache_absent(struct dentry *dir, const char *name, u32 len);
+void vcache_refresh(struct node *n); /* its attributes have changed */
+void vcache_forget(struct node *n); /* its attributes are about to change without us: opened for writing */
+void vcache_name(struct dentry *dir, const char *name, u32 len); /* the name means something else now */
+bool vcache_live(const struct node *n); /* clients ask the kernel for its size */
+u64 vcache_hint(const struct dentry *d); /* attr.user of handles: the set to look in + 1 */
 
 /* fifo.c: named pipes; set when the first is opened */
 extern const struct node_ops fifo_ops;

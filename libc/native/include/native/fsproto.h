@@ -38,7 +38,7 @@ enum fsp_op {
 	/* args: flags (Linux O_*), walk, mode (umask applied). -> 0 and fds_out[0]: a handle whose attr is set and to whose file the memory object is attached
 	 * (regular files: reads, writes, seeks and mappings then stay in the kernel). out[2] = FSP_OPENED_* */
 	FSP_OPEN = WEFT_OP_USER,
-	/* args: -, walk. Buffer 2 OUT: struct fsp_stat */
+	/* args: -, walk. Buffer 2 OUT: struct fsp_stat. -> maybe fds_out[0]: the memory object of a LIVE entry (native/fscache.h), without rights */
 	FSP_STAT,
 	/* args: R_OK|W_OK|X_OK, walk */
 	FSP_ACCESS,
@@ -88,6 +88,8 @@ enum fsp_op {
 	FSP_SYNCFS,
 	/* mmap of a handle without memory of its own (drm). args: offset, length, PROT_* bits, 1 if shared. -> fds_out[0]: memory object, out[0] = offset in it */
 	FSP_MMAP,
+	/* On any handle. -> fds_out[0]: the server's name cache (native/fscache.h); -EOPNOTSUPP: it has none */
+	FSP_CACHE,
 	/* First operation of other protocols on the same handles: tty, drm and input use FSP_IOCTL; private server protocols start here */
 	FSP_PRIVATE = 0x200,
 };

@@ -83,7 +83,8 @@ struct posix_start {
 	i32 proc;	/* root handle of scheme `proc` (servers/proc), or -1 */
 	i32 ipc;	/* root handle of scheme `ipc` (servers/ipc), or -1 */
 	i32 net;	/* root handle of scheme `net`, or -1 */
-	i32 reserved_fds[7];
+	i32 name_cache;	/* the root file system's name cache (native/fscache.h), or 0: ask for it */
+	i32 reserved_fds[6];
 
 	u64 blocked, ignored; /* signals: bit n-1 is signal n */
 	u32 umask;

@@ -83,6 +83,18 @@ struct rt_mount {
 };
 #define RT_MOUNTS 24
 
+struct rt_live { /* a file whose size the kernel is asked for: by an fd of its memory that can do nothing else */
+	u64 node;
+	i32 fd;
+	u32 pad;
+};
+#define RT_LIVE 4
+
+struct rt_place { /* a directory handle as the name cache knows it */
+	u64 scheme, node;
+	u32 set, known;
+};
+
 struct rt_timer { /* timer_create */
 	i32 fd;	      /* private timer object; -1 free */
 	i32 signo, notify;
@@ -128,6 +140,13 @@ struct rt_proc {
 	u32 flags; /* POSIX_START_* */
 	u32 nmounts, next_mount_id;
 	struct rt_mount mounts[RT_MOUNTS];
+
+	i64 cache; /* address of the name cache; 0: not asked for yet, -1: there is none */
+	u64 cache_scheme;
+	i32 cache_fd; /* its memory object, or -1 */
+	struct rt_place root_place, cwd_place;
+	struct rt_live live[RT_LIVE]; /* under fs_lock; not inherited */
+	u32 live_next;
 
 	u64 brk_start, brk_end, brk_limit;
 	u64 stack_top, stack_bottom;

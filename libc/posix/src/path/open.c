@@ -52,6 +52,9 @@ static i64 open_user(i32 dirfd, u64 user, u64 flags, u64 mode, u32 walk)
 		return -EINVAL;
 	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY) && (flags & O_TMPFILE) != O_TMPFILE)
 		return -EINVAL;
+	/* Programs look for files in many places: most are not there. */
+	if (!(flags & O_CREAT) && !walk && rt_cache_absent(dirfd, path, flags & O_NOFOLLOW ? FSP_WALK_NOFOLLOW : 0))
+		return -ENOENT;
 	u32 m = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? mode & 07777 & ~rt_proc()->umask : 0;
 	return rt_open_at(dirfd, false, path, n, flags | O_LARGEFILE, m, walk, flags & O_CLOEXEC ? WEFT_REQ_CLOEXEC : 0);
 }
@@ -135,6 +138,7 @@ static void replace_dir(i32 *which, i32 to)
 	rt_lock_take(&p->fs_lock);
 	i32 old = *which;
 	*which = to;
+	(which == &p->root ? &p->root_place : &p->cwd_place)->known = 0;
 	rt_publish(p);
 	rt_lock_drop(&p->fs_lock);
 	NC(FD_CLOSE, old);

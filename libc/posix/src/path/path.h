@@ -13,6 +13,7 @@ struct path_call {
 	i32 dirfd;	/* of the program: AT_FDCWD, numbered; or a private fd with internal */
 	bool internal;
 	bool want_fd;
+	bool may_fd;	/* an fd that comes is wanted, but need not come */
 	bool stop_at_fd; /* the answer may be an fd that has no node: gets it in *magic instead */
 	char *path;	/* PATH_MAX bytes */
 	u32 len;
@@ -37,6 +38,12 @@ i64 rt_open_at(i32 dirfd, bool internal, char *path, u32 len, u32 flags, u32 mod
 /* The path of an fd as /proc/self/fd shows it. -> length without NUL */
 i64 rt_fd_path(i32 fd, char *buf, u32 size);
 i64 rt_stat_fd(i32 fd, struct fsp_stat *st);
+/* cache.c: what the shared name cache knows of a path or of an open handle; 1: ask the server. */
+i64 rt_cache_stat(i32 dirfd, const char *path, u32 walk, struct fsp_stat *st);
+bool rt_cache_absent(i32 dirfd, const char *path, u32 walk);
+i64 rt_cache_access(i32 dirfd, const char *path, u32 mode);
+bool rt_cache_fstat(i32 fd, const struct weft_fd_info *info, struct fsp_stat *st);
+void rt_cache_live(u64 node, i32 fd); /* takes the private fd that came with the answer to FSP_STAT */
 void rt_mount_set(struct rt_mount *to, const struct posix_mount *from, u32 id);
 void rt_publish(struct rt_proc *p);
 /* N of /proc/self/fd/N and /dev/fd/N, -1 for any other path; *rest is what follows */

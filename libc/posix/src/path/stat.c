@@ -62,17 +62,15 @@ i64 rt_stat_fd(i32 fd, struct fsp_stat *st)
 	struct weft_buf bufs[3] = {{0, 0, WEFT_BUF_IN}, {0, 0, WEFT_BUF_OUT}, {(u64)st, sizeof(*st), WEFT_BUF_OUT}};
 	struct weft_req q = {.op = FSP_STAT, .flags = FLAGS_IDLE, .nbufs = 3, .bufs = (u64)bufs};
 	struct weft_fd_info info;
-	i64 r = NC(FD_CALL, fd, &q);
+	i64 r = rt_fd_info(fd, &info);
 
-	if (r == 0)
-		return 0;
-	i64 e = rt_fd_info(fd, &info);
-	if (e < 0)
-		return e;
-	if (info.type == WEFT_OBJ_HANDLE)
+	if (r < 0)
 		return r;
-	stat_object(&info, fd, st);
-	return 0;
+	if (info.type != WEFT_OBJ_HANDLE) {
+		stat_object(&info, fd, st);
+		return 0;
+	}
+	return rt_cache_fstat(fd, &info, st) ? 0 : NC(FD_CALL, fd, &q);
 }
 
 static i64 stat_path(i32 dirfd, u64 user, u32 flags, struct fsp_stat *st)
@@ -90,11 +88,16 @@ static i64 stat_path(i32 dirfd, u64 user, u32 flags, struct fsp_stat *st)
 			return rt_stat_fd(dirfd, st);
 		}
 	}
-	struct path_call c = {.op = FSP_STAT, .req_flags = FLAGS_IDLE, .dirfd = dirfd, .path = path, .len = n,
+	i64 r = n ? rt_cache_stat(dirfd, path, flags & AT_SYMLINK_NOFOLLOW ? FSP_WALK_NOFOLLOW : 0, st) : 1;
+	if (r <= 0)
+		return r;
+	struct path_call c = {.op = FSP_STAT, .req_flags = FLAGS_IDLE | WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC, .may_fd = true, .dirfd = dirfd, .path = path, .len = n,
 		.walk = flags & AT_SYMLINK_NOFOLLOW ? FSP_WALK_NOFOLLOW : 0, .extra = {{(u64)st, sizeof(*st), WEFT_BUF_OUT}}, .nextra = 1};
-	i64 r = rt_path_do(&c);
+	r = rt_path_do(&c);
 	if (!r && c.magic >= 0)
 		return rt_stat_fd(c.magic, st);
+	if (!r && c.fd >= 0)
+		rt_cache_live(st->ino, c.fd);
 	return r;
 }
 
@@ -200,6 +203,9 @@ static i64 access_path(i32 dirfd, u64 user, u64 mode, u32 flags)
 	i64 n = rt_path_in(path, user, flags & AT_EMPTY_PATH);
 	if (n < 0)
 		return n;
+	i64 r = n && !(flags & AT_SYMLINK_NOFOLLOW) ? rt_cache_access(dirfd, path, mode) : 1;
+	if (r <= 0)
+		return r;
 	struct path_call c = {.op = FSP_ACCESS, .req_flags = FLAGS_IDLE, .dirfd = dirfd, .path = path, .len = n, .arg0 = mode,
 		.walk = (flags & AT_SYMLINK_NOFOLLOW ? FSP_WALK_NOFOLLOW : 0) | (flags & AT_EACCESS ? FSP_WALK_EFFECTIVE : 0)};
 	return rt_path_do(&c);

@@ -255,7 +255,7 @@ i64 rt_path_do(struct path_call *c)
 	memcpy(c->out, q.out, sizeof(c->out));
 	if (q.nfds_out) {
 		c->fd = got[0];
-		if (!c->want_fd)
+		if (!c->want_fd && !c->may_fd)
 			NC(FD_CLOSE, got[0]);
 	} else if (c->want_fd) {
 		return -EIO;

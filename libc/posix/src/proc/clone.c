@@ -107,6 +107,7 @@ static void child_state(struct rt_proc *ps)
 	for (u32 i = 0; i < RT_TIMERS; i++)
 		ps->timers[i].fd = -1;
 	ps->nlocked = 0;
+	memset(ps->live, 0, sizeof(ps->live));
 }
 
 void rt_child_begin(struct rt_proc *ps, struct rt_frame *f)

@@ -334,6 +334,7 @@ static void fill_rest(struct exec *e, const char *name)
 	s->proc = p->proc;
 	s->ipc = p->ipc;
 	s->net = p->net;
+	s->name_cache = MAX(p->cache_fd, 0);
 	for (u32 i = 0; i < ARRAY_SIZE(s->reserved_fds); i++)
 		s->reserved_fds[i] = i < 3 ? p->itimer_fd[i] : -1;
 	s->blocked = rt_tp()->blocked;

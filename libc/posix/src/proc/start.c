@@ -113,6 +113,7 @@ static struct rt_proc *state_make(const struct posix_start *s)
 	p->ipc = s->ipc;
 	p->net = s->net;
 	p->trace = -1;
+	p->cache_fd = s->name_cache > 0 ? s->name_cache : -1;
 	p->umask = s->umask & 0777;
 	p->flags = s->flags;
 	p->dumpable = !(s->flags & POSIX_START_SECURE);

@@ -5,8 +5,10 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define NAME "/tmp/more-file"
 
@@ -63,8 +65,100 @@ static void test_locks(void)
 	close(fd);
 }
 
+static long size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? -errno : (long)st.st_size;
+}
+
+static int append_one(void)
+{
+	int fd = open(NAME, O_WRONLY | O_APPEND);
+
+	return write(fd, "x", 1) == 1 && close(fd) == 0 ? 0 : 1;
+}
+
+/* stat is answered from a cache that the file server shares: whoever changes a file, every process sees it at once. */
+static void test_attributes(void)
+{
+	struct stat st;
+	int fd, good = 0, up[2], down[2];
+	char c = 0;
+
+	CHECK("absent", size_of(NAME) == -ENOENT && size_of(NAME) == -ENOENT);
+	fd = open(NAME, O_RDWR | O_CREAT | O_TRUNC, 0644);
+	CHECK("made", size_of(NAME) == 0);
+	write(fd, "four", 4);
+	CHECK("written while open", size_of(NAME) == 4 && fstat(fd, &st) == 0 && st.st_size == 4);
+	close(fd);
+	CHECK("written and closed", size_of(NAME) == 4 && size_of(NAME) == 4);
+	for (int i = 0; i < 50; i++) {
+		int in_child = IN_CHILD(append_one());
+		good += in_child == 0 && size_of(NAME) == 5 + i;
+	}
+	CHECK("written by others", good == 50);
+	CHECK("truncate", truncate(NAME, 7) == 0 && size_of(NAME) == 7);
+	CHECK("mode", chmod(NAME, 0600) == 0 && stat(NAME, &st) == 0 && (st.st_mode & 0777) == 0600);
+	CHECK("hard link", link(NAME, NAME ".2") == 0 && stat(NAME, &st) == 0 && st.st_nlink == 2 && chmod(NAME ".2", 0640) == 0 &&
+				   stat(NAME, &st) == 0 && (st.st_mode & 0777) == 0640);
+	unlink(NAME ".2");
+	CHECK("unlinked one of two", stat(NAME, &st) == 0 && st.st_nlink == 1);
+	fd = open(NAME, O_RDONLY);
+	CHECK("renamed", rename(NAME, NAME ".3") == 0 && size_of(NAME) == -ENOENT && size_of(NAME ".3") == 7 && fstat(fd, &st) == 0 && st.st_size == 7);
+	CHECK("replaced", close(open(NAME, O_CREAT | O_WRONLY, 0600)) == 0 && size_of(NAME) == 0 && rename(NAME ".3", NAME) == 0 && size_of(NAME) == 7);
+	CHECK("unlinked while open", unlink(NAME) == 0 && size_of(NAME) == -ENOENT && fstat(fd, &st) == 0 && st.st_nlink == 0 && st.st_size == 7);
+	close(fd);
+	fd = open(NAME, O_RDWR | O_CREAT, 0644);
+	ftruncate(fd, 4096);
+	char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	stat(NAME, &st);
+	struct timespec before = st.st_mtim, nap = {0, 20000000};
+	nanosleep(&nap, NULL);
+	p[0] = 1;
+	msync(p, 4096, MS_SYNC);
+	munmap(p, 4096);
+	CHECK("changed through a mapping", stat(NAME, &st) == 0 && (st.st_mtim.tv_sec != before.tv_sec || st.st_mtim.tv_nsec >= before.tv_nsec));
+	/* Two processes by turns. */
+	if (pipe(up) || pipe(down))
+		return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < 200 && read(down[0], &c, 1) == 1; i++) {
+			truncate(NAME, i);
+			write(up[1], &c, 1);
+		}
+		_exit(0);
+	}
+	good = 0;
+	for (int i = 0; i < 200; i++) {
+		write(down[1], &c, 1);
+		read(up[0], &c, 1);
+		good += size_of(NAME) == i;
+	}
+	waitpid(pid, NULL, 0);
+	CHECK("by turns", good == 200);
+	mkdir("/tmp/more-dir", 0755);
+	CHECK("in a directory", close(open("/tmp/more-dir/a", O_CREAT | O_WRONLY, 0644)) == 0 && size_of("/tmp/more-dir/a") == 0 && size_of("/tmp/more-dir/a") == 0);
+	CHECK("whose search is taken away", chmod("/tmp/more-dir", 0700) == 0 &&
+		IN_CHILD(setgid(1000) || setuid(1000) || size_of("/tmp/more-dir/a") != -EACCES) == 0 && size_of("/tmp/more-dir/a") == 0);
+	CHECK("access", access("/tmp/more-dir", W_OK) == 0 && access(NAME, R_OK) == 0 && access(NAME, X_OK) == -1 && errno == EACCES);
+	CHECK("working directory", chdir("/tmp/more-dir") == 0 && size_of("a") == 0 && size_of("../more-file") == 199 && chdir("/") == 0 && size_of("tmp/more-dir/a") == 0);
+	CHECK("renamed directory", rename("/tmp/more-dir", "/tmp/more-moved") == 0 && size_of("/tmp/more-dir/a") == -ENOENT && size_of("/tmp/more-moved/a") == 0);
+	symlink("more-moved", "/tmp/more-link");
+	CHECK("through a link", size_of("/tmp/more-link/a") == 0 && lstat("/tmp/more-link", &st) == 0 && S_ISLNK(st.st_mode) && stat("/tmp/more-link", &st) == 0 &&
+				 S_ISDIR(st.st_mode));
+	unlink("/tmp/more-link");
+	unlink("/tmp/more-moved/a");
+	CHECK("removed directory", rmdir("/tmp/more-moved") == 0 && size_of("/tmp/more-moved") == -ENOENT && size_of("/tmp/more-moved/a") == -ENOENT);
+	CHECK("a file is no directory", size_of(NAME "/x") == -ENOTDIR && size_of(NAME "/") == -ENOTDIR);
+}
+
 int main(void)
 {
+	unlink(NAME);
+	test_attributes();
 	test_locks();
 	unlink(NAME);
 	return check_done();
