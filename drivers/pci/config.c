@@ -47,13 +47,22 @@ void config_write(const struct device *d, u32 offset, u32 width, u32 value)
 int config_init(void)
 {
 	struct {
+		union {
+			struct {
+				char signature[4];
+				u32 nth;
+			};
+			u8 header[44];
+		};
 		u64 base;
 		u16 segment;
 		u8 first, last;
-	} __attribute__((packed)) mcfg;
-	i64 e = weft_sys_ctl((u64)native_fd("res:log"), WEFT_SYS_BOOT, WEFT_BOOT_MCFG, PTR(&mcfg), sizeof(mcfg));
+	} __attribute__((packed)) mcfg = {.signature = "MCFG"};
+	i64 e = weft_sys_ctl((u64)native_fd("res:log"), WEFT_SYS_BOOT, WEFT_BOOT_ACPI, PTR(&mcfg), sizeof(mcfg));
 	if (e < 0)
 		return (int)e;
+	if (e < (i64)sizeof(mcfg))
+		return -ENOENT;
 	res_mem = native_fd("res:mem");
 	res_msi = native_fd("res:msi");
 	res_dma = native_fd("res:dma");

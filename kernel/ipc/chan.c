@@ -90,9 +90,8 @@ static i64 avail(const struct chan_end *e, const struct queue *q)
 
 static i64 set_peer(struct chan_end *e, u64 a, u64 b)
 {
-	struct resource *auth HELD = NULL;
 	struct identity *id;
-	int err = resource_require((i32)(a >> 32), WEFT_RES_IDENT, &auth);
+	int err = resource_require((i32)(a >> 32), WEFT_RES_IDENT, NULL);
 
 	if (err)
 		return err;

@@ -362,7 +362,7 @@ i64 sys_fd_call(u64 fd, u64 ureq)
 		return -EBADF;
 	o = e->o;
 	if (unlikely(o->type != WEFT_OBJ_HANDLE))
-		return o->type == WEFT_OBJ_SYS ? builtin_call(o, ureq) : -EINVAL;
+		return -EINVAL;
 	r = request_own(current_thread());
 	if (unlikely(!r))
 		return -ENOMEM;

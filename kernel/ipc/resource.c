@@ -53,7 +53,7 @@ bool resource_covers(const struct weft_res *r, u64 base, u64 len)
 	return base >= r->base && len <= r->len && base - r->base <= r->len - len;
 }
 
-i64 resource_derive(i32 fd, u64 ures)
+i64 resource_derive(i32 fd, u64 ures, u64 b, u64 c)
 {
 	struct resource *parent, *r;
 	struct object *o;
@@ -94,7 +94,7 @@ out:
 }
 
 /* The DMA resource's parent says that the device has been reset. */
-i64 resource_reset(i32 fd, i32 dma)
+i64 resource_reset(i32 fd, u64 dma, u64 b, u64 c)
 {
 	struct object *p, *o;
 	struct resource *r;
@@ -102,7 +102,7 @@ i64 resource_reset(i32 fd, i32 dma)
 
 	if (err)
 		return -EPERM;
-	err = fd_get(dma, WEFT_OBJ_RESOURCE, 0, &o);
+	err = fd_get((i32)dma, WEFT_OBJ_RESOURCE, 0, &o);
 	if (!err) {
 		r = container_of(o, struct resource, obj);
 		if (!(r->r.kinds & WEFT_RES_DMA))

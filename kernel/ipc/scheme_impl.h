@@ -168,7 +168,5 @@ static inline struct identity *thread_identity(struct thread *t)
 {
 	return t->ident ? t->ident : t->proc->ident;
 }
-struct object *builtin_root(struct object *o);
-i64 builtin_call(struct object *o, u64 ureq); /* fd_call on WEFT_OBJ_SYS */
 
 #endif

@@ -67,7 +67,7 @@ static int stamp(char *buf, size_t n)
 
 static void vlog(const char *prefix, const char *fmt, __builtin_va_list ap)
 {
-	char line[512];
+	char line[1200];
 	int n = stamp(line, sizeof(line));
 	bool taken;
 
@@ -87,26 +87,6 @@ void klog(const char *fmt, ...)
 	__builtin_va_start(ap, fmt);
 	vlog("", fmt, ap);
 	__builtin_va_end(ap);
-}
-
-void klog_user(const char *name, const char *s, size_t n)
-{
-	char line[64];
-	int len = stamp(line, sizeof(line));
-	bool taken = take();
-
-	len += snprintf(line + len, sizeof(line) - len, "%.24s: ", name);
-	write(line, len);
-	for (size_t i = 0; i < n; i++) {
-		char c = s[i];
-
-		if ((u8)c < ' ' && c != '\t')
-			c = c == '\n' && i + 1 == n ? 0 : ' ';
-		if (c)
-			write(&c, 1);
-	}
-	write("\n", 1);
-	drop(taken);
 }
 
 size_t klog_read(u64 *cursor, char *buf, size_t n)

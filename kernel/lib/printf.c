@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Formatting: %d %i %u %x %X %o %p %c %s %% with flags 0 - +, width, precision (* too) and the
- * lengths h, l, ll, z, t, j. */
+/* Formatting: %d %u %x %p %c %s %% with the flags 0 and -, width, precision of strings (* too) and
+ * the length l. */
 #include <kernel/kernel.h>
 
 struct out {
 	char *buf;
 	size_t size, len;
-};
-struct spec {
-	bool left, zero, plus;
-	int width, precision;
 };
 
 static void put(struct out *o, char c)
@@ -19,35 +15,31 @@ static void put(struct out *o, char c)
 	o->len++;
 }
 
-static void put_text(struct out *o, const struct spec *f, const char *s, int n)
+static void put_text(struct out *o, const char *s, int n, int width, bool left, char fill)
 {
-	int pad = f->width - n;
-
-	for (; !f->left && pad > 0; pad--)
-		put(o, ' ');
+	for (; !left && width > n; width--)
+		put(o, fill);
 	for (int i = 0; i < n; i++)
 		put(o, s[i]);
-	for (; f->left && pad > 0; pad--)
+	for (; width > n; width--)
 		put(o, ' ');
 }
 
-static void put_number(struct out *o, struct spec *f, u64 v, u32 base, bool upper, char sign)
+/* The digits of v, behind a minus in front of the filling zeros. */
+static void put_number(struct out *o, u64 v, u32 base, bool minus, int width, bool left, char fill)
 {
-	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
-	char buf[72];
-	int n = sizeof(buf), least = f->precision >= 0 ? f->precision : 1;
+	char buf[24];
+	int n = sizeof(buf);
 
 	do {
-		buf[--n] = digits[v % base];
+		buf[--n] = "0123456789abcdef"[v % base];
 		v /= base;
 	} while (v);
-	if (f->zero && !f->left && f->precision < 0)
-		least = f->width - (sign != 0);
-	while ((int)sizeof(buf) - n < MIN(least, 64))
-		buf[--n] = '0';
-	if (sign)
-		buf[--n] = sign;
-	put_text(o, f, buf + n, sizeof(buf) - n);
+	if (minus && fill == '0')
+		put(o, '-');
+	else if (minus)
+		buf[--n] = '-';
+	put_text(o, buf + n, sizeof(buf) - n, width - (minus && fill == '0'), left, fill);
 }
 
 static int number(const char **p)
@@ -64,73 +56,51 @@ int vsnprintf(char *buf, size_t n, const char *p, __builtin_va_list ap)
 	struct out o = {buf, n, 0};
 
 	for (; *p; p++) {
-		struct spec f = {.precision = -1};
-		int length = 0;
-		i64 v;
+		bool left = false, wide, minus;
+		int width, precision = -1, len = 0;
+		char fill = ' ', c;
+		const char *s;
+		u64 v;
 
 		if (*p != '%') {
 			put(&o, *p);
 			continue;
 		}
-		for (p++; *p == '0' || *p == '-' || *p == '+' || *p == ' ' || *p == '#'; p++) {
-			f.zero |= *p == '0';
-			f.left |= *p == '-';
-			f.plus |= *p == '+';
+		for (p++; *p == '0' || *p == '-'; p++) {
+			left |= *p == '-';
+			fill = *p == '0' ? '0' : fill;
 		}
-		if (*p == '*') {
-			f.width = __builtin_va_arg(ap, int);
-			p++;
-		} else {
-			f.width = number(&p);
-		}
+		width = number(&p);
 		if (*p == '.') {
 			p++;
-			if (*p == '*') {
-				f.precision = __builtin_va_arg(ap, int);
-				p++;
-			} else {
-				f.precision = number(&p);
-			}
+			precision = *p == '*' ? __builtin_va_arg(ap, int) : number(&p);
+			p += *p == '*';
 		}
-		for (; *p == 'l' || *p == 'z' || *p == 't' || *p == 'h' || *p == 'j'; p++)
-			length += *p == 'h' ? -1 : 1;
+		wide = *p == 'l';
+		p += wide;
 		switch (*p) {
 		case 'd':
-		case 'i':
-			v = length > 0 ? __builtin_va_arg(ap, long) : __builtin_va_arg(ap, int);
-			put_number(&o, &f, v < 0 ? -(u64)v : (u64)v, 10, false,
-				v < 0		 ? '-'
-					: f.plus ? '+'
-						 : 0);
-			break;
 		case 'u':
 		case 'x':
-		case 'X':
-		case 'o':
-			v = length > 0 ? __builtin_va_arg(ap, long)
-				       : (long)__builtin_va_arg(ap, unsigned);
-			put_number(&o, &f, v, *p == 'u' ? 10 : *p == 'o' ? 8 : 16, *p == 'X', 0);
+			v = wide ? __builtin_va_arg(ap, u64) : __builtin_va_arg(ap, u32);
+			minus = *p == 'd' && (wide ? (i64)v : (i32)v) < 0;
+			v = minus ? (wide ? -v : -(u32)v) : v;
+			put_number(&o, v, *p == 'x' ? 16 : 10, minus, width, left, fill);
 			break;
 		case 'p':
-			put_number(&o, &f, (u64) __builtin_va_arg(ap, void *), 16, false, 0);
+			put_number(&o, __builtin_va_arg(ap, u64), 16, false, width, left, fill);
 			break;
-		case 'c': {
-			char c = __builtin_va_arg(ap, int);
-
-			put_text(&o, &f, &c, 1);
+		case 'c':
+			c = (char)__builtin_va_arg(ap, int);
+			put_text(&o, &c, 1, width, left, ' ');
 			break;
-		}
-		case 's': {
-			const char *s = __builtin_va_arg(ap, const char *);
-			int len = 0;
-
-			if (!s)
-				s = "(null)";
-			while ((f.precision < 0 || len < f.precision) && s[len])
+		case 's':
+			s = __builtin_va_arg(ap, const char *);
+			s = s ? s : "(null)";
+			while ((precision < 0 || len < precision) && s[len])
 				len++;
-			put_text(&o, &f, s, len);
+			put_text(&o, s, len, width, left, ' ');
 			break;
-		}
 		case 0:
 			p--;
 			break;
@@ -140,7 +110,7 @@ int vsnprintf(char *buf, size_t n, const char *p, __builtin_va_list ap)
 	}
 	if (n)
 		buf[MIN(o.len, n - 1)] = 0;
-	return o.len;
+	return (int)o.len;
 }
 
 int snprintf(char *buf, size_t n, const char *fmt, ...)

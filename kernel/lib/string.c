@@ -15,20 +15,10 @@ void *memcpy(void *restrict d, const void *restrict s, size_t n)
 	for (; n >= 64; n -= 64, to += 64, from += 64) {
 		const word *f = (const word *)from;
 		word *t = (word *)to;
-		u64 a = f[0], b = f[1], c = f[2], e = f[3];
 
-		t[0] = a;
-		t[1] = b;
-		t[2] = c;
-		t[3] = e;
-		a = f[4];
-		b = f[5];
-		c = f[6];
-		e = f[7];
-		t[4] = a;
-		t[5] = b;
-		t[6] = c;
-		t[7] = e;
+#pragma GCC unroll 8
+		for (u32 i = 0; i < 8; i++)
+			t[i] = f[i];
 	}
 	for (; n >= 8; n -= 8, to += 8, from += 8)
 		*(word *)to = *(const word *)from;
@@ -42,12 +32,10 @@ void *memmove(void *d, const void *s, size_t n)
 	u8 *to = (u8 *)d + n;
 	const u8 *from = (const u8 *)s + n;
 
+	/* Forwards is right even where they overlap, as each word is read before it is written; but
+	 * not 64 bytes at a time. */
 	if ((u64)d - (u64)s >= n) {
-		/* Forwards is right even where they overlap, as each word is read before it is
-		 * written. */
-		to = d;
-		from = s;
-		for (; n >= 8; n -= 8, to += 8, from += 8)
+		for (to = d, from = s; n >= 8; n -= 8, to += 8, from += 8)
 			*(word *)to = *(const word *)from;
 		for (; n; n--)
 			*to++ = *from++;
@@ -68,18 +56,10 @@ void *memset(void *d, int c, size_t n)
 	u64 v = (u8)c * 0x0101010101010101ul;
 	u8 *to = d;
 
-	for (; n >= 64; n -= 64, to += 64) {
-		word *t = (word *)to;
-
-		t[0] = v;
-		t[1] = v;
-		t[2] = v;
-		t[3] = v;
-		t[4] = v;
-		t[5] = v;
-		t[6] = v;
-		t[7] = v;
-	}
+	for (; n >= 64; n -= 64, to += 64)
+#pragma GCC unroll 8
+		for (u32 i = 0; i < 8; i++)
+			((word *)to)[i] = v;
 	for (; n >= 8; n -= 8, to += 8)
 		*(word *)to = v;
 	for (; n; n--)

@@ -23,7 +23,7 @@ struct zone {
 };
 
 u64 frames_total, frames_free, frames_min, frames_low_mark;
-struct mm_stats mm_stats;
+struct weft_mem_stats mm_stats;
 struct frame *zero_frame;
 void (*mm_pressure_hook)(void);
 

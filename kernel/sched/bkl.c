@@ -8,7 +8,7 @@
  */
 #include "internal.h"
 
-struct lock_stats lock_stats;
+struct weft_lock_stats lock_stats;
 static u32 lock_word;
 
 static inline void charge_user(struct cpu *c, u64 tsc)

@@ -30,66 +30,45 @@ static void quarter(u32 *s, u32 a, u32 b, u32 c, u32 d)
 	s[b] = rotl(s[b] ^ s[c], 7);
 }
 
-void chacha20_block(const u32 key[8], u32 counter, const u32 nonce[3], u32 out[16])
+static void chacha20_block(const u32 key[8], u32 counter, u32 out[16])
 {
-	u32 in[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-	u32 s[16];
+	const u32 in[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, key[0], key[1], key[2],
+		key[3], key[4], key[5], key[6], key[7], counter};
 
-	memcpy(in + 4, key, 32);
-	in[12] = counter;
-	memcpy(in + 13, nonce, 12);
-	memcpy(s, in, sizeof(s));
+	memcpy(out, in, sizeof(in));
 	for (u32 i = 0; i < 10; i++) {
-		quarter(s, 0, 4, 8, 12);
-		quarter(s, 1, 5, 9, 13);
-		quarter(s, 2, 6, 10, 14);
-		quarter(s, 3, 7, 11, 15);
-		quarter(s, 0, 5, 10, 15);
-		quarter(s, 1, 6, 11, 12);
-		quarter(s, 2, 7, 8, 13);
-		quarter(s, 3, 4, 9, 14);
+		for (u32 k = 0; k < 4; k++)
+			quarter(out, k, 4 + k, 8 + k, 12 + k);
+		for (u32 k = 0; k < 4; k++)
+			quarter(out, k, 4 + (k + 1) % 4, 8 + (k + 2) % 4, 12 + (k + 3) % 4);
 	}
 	for (u32 i = 0; i < 16; i++)
-		out[i] = s[i] + in[i];
+		out[i] += in[i];
 }
 
-/* Xors 32 bytes of input into the key and turns it over. */
-static void mix(const u64 in[4])
+/* The next key, and one that nobody can compute from it. */
+static void turn(u32 other[8])
 {
-	static const u32 zero[3];
-	u32 block[16], words[8];
+	u32 block[16];
 
-	memcpy(words, in, sizeof(words));
-	for (u32 i = 0; i < 8; i++)
-		pool.key[i] ^= words[i];
-	chacha20_block(pool.key, (u32)pool.count++, zero, block);
-	memcpy(pool.key, block, sizeof(pool.key));
+	chacha20_block(pool.key, (u32)pool.count++, block);
+	memcpy(pool.key, block, 32);
+	memcpy(other, block + 8, 32);
 	memset(block, 0, sizeof(block));
 }
 
-static void mix_bytes(const void *data, size_t n)
+/* Xors the input into the key, 32 bytes at a time, and turns it over. */
+static void mix(const void *data, size_t n)
 {
-	const char *p = data;
-	u64 in[4];
+	u32 in[8];
 
-	for (; n; p += MIN(n, sizeof(in)), n -= MIN(n, sizeof(in))) {
+	for (const char *p = data; n; p += MIN(n, sizeof(in)), n -= MIN(n, sizeof(in))) {
 		memset(in, 0, sizeof(in));
 		memcpy(in, p, MIN(n, sizeof(in)));
-		mix(in);
+		for (u32 i = 0; i < 8; i++)
+			pool.key[i] ^= in[i];
+		turn(in);
 	}
-}
-
-static void mix_hardware(void)
-{
-	u64 in[4] = {arch_tsc(), pool.stirred, now_ns(), 0};
-
-	for (u32 i = 0; i < 4; i++) {
-		u64 r;
-
-		if (arch_random(&r))
-			in[i] ^= r;
-	}
-	mix(in);
 }
 
 static void seed(void)
@@ -98,8 +77,8 @@ static void seed(void)
 	u64 in[4] = {arch_rtc_read(), boot_info.entry_tsc, tsc_hz, frames_free};
 	u32 at = 0;
 
-	mix(in);
-	mix_bytes(boot_info.cmdline, strlen(boot_info.cmdline));
+	mix(in, sizeof(in));
+	mix(boot_info.cmdline, strlen(boot_info.cmdline));
 	/* How long a step through memory takes differs by what caches, TLBs and the emulator do
 	 * meanwhile. */
 	for (u32 i = 0; i < 256; i++) {
@@ -110,7 +89,7 @@ static void seed(void)
 			walk[at] += (u8)t;
 			in[k] = (arch_tsc() - t) << 32 ^ t;
 		}
-		mix(in);
+		mix(in, sizeof(in));
 	}
 	pool.seeded = true;
 }
@@ -122,25 +101,19 @@ void random_stir(u64 sample)
 
 void random_bytes(void *to, size_t n)
 {
-	static const u32 zero[3];
-	u32 key[8], block[16];
-	char *p = to;
-	u32 counter = 0;
+	u64 now[4] = {arch_tsc(), pool.stirred, now_ns()}, hardware;
+	u32 key[8], block[16], counter = 0;
 
 	if (!pool.seeded)
 		seed();
-	mix_hardware();
-	/* One block for the next key and a key of this request alone. */
-	chacha20_block(pool.key, (u32)pool.count++, zero, block);
-	memcpy(pool.key, block, 32);
-	memcpy(key, block + 8, 32);
-	while (n) {
-		size_t k = MIN(n, sizeof(block));
-
-		chacha20_block(key, counter++, zero, block);
-		memcpy(p, block, k);
-		p += k;
-		n -= k;
+	for (u32 i = 0; i < 4; i++)
+		if (arch_random(&hardware))
+			now[i] ^= hardware;
+	mix(now, sizeof(now));
+	turn(key);
+	for (char *p = to; n; p += MIN(n, sizeof(block)), n -= MIN(n, sizeof(block))) {
+		chacha20_block(key, counter++, block);
+		memcpy(p, block, MIN(n, sizeof(block)));
 	}
 	memset(block, 0, sizeof(block));
 	memset(key, 0, sizeof(key));

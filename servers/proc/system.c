@@ -69,15 +69,17 @@ static void make_cpuinfo(struct text *t)
 static void make_meminfo(struct text *t)
 {
 	struct weft_sys_info i = sys_info();
+	u64 cache = i.mem.cache * WEFT_PAGE_SIZE, shared = i.mem.shared * WEFT_PAGE_SIZE;
+	u64 anon = i.mem.anon * WEFT_PAGE_SIZE, dirty = i.mem.dirty * WEFT_PAGE_SIZE;
 	const struct {
 		const char *name;
 		u64 v;
-	} rows[] = {{"MemTotal:", i.mem_total}, {"MemFree:", i.mem_free}, {"MemAvailable:", i.mem_free + i.mem_cache},
-		{"Buffers:", 0}, {"Cached:", i.mem_cache + i.mem_shared}, {"SwapCached:", 0}, {"Active:", i.mem_anon},
-		{"Inactive:", i.mem_cache}, {"SwapTotal:", 0}, {"SwapFree:", 0}, {"Dirty:", i.mem_dirty}, {"Writeback:", 0},
-		{"AnonPages:", i.mem_anon}, {"Mapped:", i.mem_shared}, {"Shmem:", i.mem_shared}, {"KReclaimable:", 0},
+	} rows[] = {{"MemTotal:", i.mem_total}, {"MemFree:", i.mem_free}, {"MemAvailable:", i.mem_free + cache},
+		{"Buffers:", 0}, {"Cached:", cache + shared}, {"SwapCached:", 0}, {"Active:", anon},
+		{"Inactive:", cache}, {"SwapTotal:", 0}, {"SwapFree:", 0}, {"Dirty:", dirty}, {"Writeback:", 0},
+		{"AnonPages:", anon}, {"Mapped:", shared}, {"Shmem:", shared}, {"KReclaimable:", 0},
 		{"Slab:", i.mem_kernel}, {"SReclaimable:", 0}, {"SUnreclaim:", i.mem_kernel}, {"CommitLimit:", i.mem_total / 2},
-		{"Committed_AS:", i.mem_anon}, {"VmallocTotal:", 34359738367ull * 1024}, {"VmallocUsed:", 0}};
+		{"Committed_AS:", anon}, {"VmallocTotal:", 34359738367ull * 1024}, {"VmallocUsed:", 0}};
 	for (u32 k = 0; k < sizeof(rows) / sizeof(rows[0]); k++)
 		text_add(t, "%-15s %8llu kB\n", rows[k].name, (unsigned long long)(rows[k].v / 1024));
 	text_add(t, "HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 kB\n");

@@ -81,8 +81,6 @@ int snprintf(char *buf, size_t n, const char *fmt, ...) __attribute__((format(pr
 /* lib/log.c: the ring behind sys:log; lines also go to the debug port. Never blocks; callable from
  * anywhere. */
 void klog(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Raw bytes of a user's line (control characters replaced), with the prefix "NAME: ". */
-void klog_user(const char *name, const char *s, size_t n);
 /* Copies what came after *cursor (0: the oldest kept) and moves it on -> bytes. Drops nothing but
  * what the ring has lost. */
 size_t klog_read(u64 *cursor, char *buf, size_t n);

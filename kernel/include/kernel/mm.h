@@ -5,6 +5,7 @@
 
 #include <kernel/object.h>
 #include <weft/mem.h>
+#include <weft/sys.h>
 
 /* One per physical page of RAM (mm/frame.c). */
 struct frame {
@@ -42,12 +43,7 @@ struct frame *frame_of(u64 phys); /* NULL if not RAM */
 u64 frame_phys(const struct frame *f);
 void *frame_virt(const struct frame *f); /* in the direct map */
 extern u64 frames_total, frames_free;
-/* For sys_info and sys:memory, in pages. */
-struct mm_stats {
-	u64 anon, cache, dirty, shared, kstacks, tables, dma;
-	u64 oom_kills, evicted, paged_in, written_back, zero_pool;
-};
-extern struct mm_stats mm_stats;
+extern struct weft_mem_stats mm_stats;
 /* Called by the idle loop with the BKL held: does a little work (zeroes a page for the pool,
  * dropping the BKL meanwhile). false: nothing to do, halt. */
 bool mm_idle(void);

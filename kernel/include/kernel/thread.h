@@ -122,7 +122,7 @@ struct process {
 	u64 cpu_next;			      /* CPU time at which SIGXCPU is posted */
 	u64 start_ns, user_ns, system_ns, child_user_ns, child_system_ns;
 	u64 faults_minor, faults_major;
-	u64 log_tokens, log_stamp;
+	u64 log_next;		    /* how far its lines in the log are paid for */
 	struct list hash_link;	    /* by pid */
 	struct thread *exec_thread; /* it waits for the others to die */
 	u64 max_resident;
@@ -278,8 +278,6 @@ void process_usage(struct process *p, struct weft_exit *out); /* CPU time, fault
 
 /* Counters for sys_ctl(INFO): processes and threads are object_count[PROCESS] and thread_count. */
 extern u64 thread_count, fork_count, load_avg[3], first_user_ns;
-extern struct lock_stats {
-	u64 acquired, contended, wait_ns, hold_max_ns, hold_ns;
-} lock_stats;
+extern struct weft_lock_stats lock_stats;
 
 #endif

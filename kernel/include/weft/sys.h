@@ -46,18 +46,18 @@ enum weft_sys_op {
 			      bytes */
 	WEFT_SYS_OBJECTS,  /* auth LOG: a: u64 counts[], b: n: live kernel objects by enum weft_obj,
 			      then slab bytes and free frames: for the leak check */
-	WEFT_SYS_PORT_CHECK, /* unused */
 	WEFT_SYS_TRACE_READ, /* auth LOG: a: buffer, b: length: the trace ring as text -> bytes */
 	WEFT_SYS_CPU,	     /* a: struct weft_cpu_info *, b: n -> CPUs */
 	WEFT_SYS_UNSERVED_READ,	  /* auth LOG: a: u64 counts[512] */
 	WEFT_SYS_MEMORY_PRESSURE, /* -> fd, COUNTER that rises when free memory is low */
+	WEFT_SYS_SCHEMES, /* auth LOG: a: struct weft_scheme_info *, b: n -> schemes that there are
+			   */
 };
 enum weft_boot {
 	WEFT_BOOT_CMDLINE,
 	WEFT_BOOT_RSDP /* u64 */,
 	WEFT_BOOT_FB /* struct weft_fb */,
 	WEFT_BOOT_MEMMAP,
-	WEFT_BOOT_MCFG /* u64 base,u16 seg,u8 start,u8 end */,
 	WEFT_BOOT_ACPI /* 'SIG\0' u32 at the start of the buffer selects the table */
 };
 struct weft_fb {
@@ -65,15 +65,30 @@ struct weft_fb {
 	u32 width, height, pitch, bpp;
 	u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size, pad[2];
 };
+struct weft_mem_stats {
+	u64 anon, cache, dirty, shared, kstacks, tables, dma; /* pages */
+	u64 oom_kills, evicted, paged_in, written_back, zero_pool;
+};
+struct weft_lock_stats { /* of the big kernel lock */
+	u64 acquired, contended, wait_ns, hold_max_ns, hold_ns;
+};
 struct weft_sys_info {
 	u32 cpus, ncalls;
-	u64 mem_total, mem_free, mem_cache, mem_dirty, mem_kernel, mem_anon, mem_shared; /* bytes */
+	u64 mem_total, mem_free, mem_kernel; /* bytes */
+	struct weft_mem_stats mem;
 	u64 uptime_ns, boot_realtime_ns, first_user_ns; /* first_user_ns: TSC-based time from kernel
 							   entry to the first user instruction */
 	u64 processes, threads, forks, switches, interrupts, syscalls, reflected;
-	u64 lock_acquired, lock_contended, lock_wait_ns, lock_hold_max_ns, lock_hold_ns;
+	struct weft_lock_stats lock;
 	u64 load[3]; /* 1, 5, 15 minutes, 16.16 fixed point */
-	u64 tsc_hz, kernel_entry_tsc, oom_kills;
+	u64 tsc_hz, kernel_entry_tsc;
+};
+struct weft_scheme_info {
+	u64 endpoint; /* its object's number */
+	u64 served, dead_replies, bad_replies;
+	u32 server_pid; /* 0: orphaned */
+	u32 rank, requests, max_requests, handles;
+	u32 gone; /* and never to have a server again */
 };
 struct weft_cpu_info {
 	u64 user_ns, system_ns, idle_ns, irq_ns;
@@ -92,12 +107,8 @@ struct weft_irq_info { /* fd_ctl(0x100, a: this) */
 #define WEFT_IRQ_GET_INFO 0x100u
 
 /*
- * Built-in schemes, published in init's namespace: "debug" (the console: read, write), "sys" (text
- * nodes: fd_call(OPEN) with a path in buffer 0 gives a readable node: cpu mem proc lock log trace
- * calls unserved objects), opened with this operation:
+ * Built-in, published in init's namespace: "debug" (the console: read, write) and "sys", which
+ * opens as a resource with WEFT_RES_LOG: who has the name may see counters, logs and boot data.
  */
-#define WEFT_SYS_OP_OPEN                                                                           \
-	0x100u /* fd_call op on the root handle of a built-in scheme: buffer 0 = path ->           \
-		  fds_out[0] */
 
 #endif

@@ -43,7 +43,7 @@ i64 rt_sys_sysinfo(u64 out)
 	if (r < 0)
 		return r;
 	struct linux_sysinfo s = {.uptime = i.uptime_ns / NSEC, .loads = {i.load[0], i.load[1], i.load[2]}, .totalram = i.mem_total, .freeram = i.mem_free,
-		.sharedram = i.mem_shared, .bufferram = i.mem_cache, .procs = i.processes, .mem_unit = 1};
+		.sharedram = i.mem.shared * WEFT_PAGE_SIZE, .bufferram = i.mem.cache * WEFT_PAGE_SIZE, .procs = i.processes, .mem_unit = 1};
 	return copy_out(out, &s, sizeof(s));
 }
 
