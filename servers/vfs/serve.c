@@ -202,7 +202,7 @@ static i64 serve(struct request *rq)
 			return e;
 		}
 	}
-	if (result >= 0) {
+	if (result >= 0 || result == -WEFT_ERETRY) { /* which says in them where to look */
 		memcpy(rq->out, r.out, sizeof(r.out));
 		rq->has_out = true;
 	}

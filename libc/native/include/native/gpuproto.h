@@ -9,7 +9,8 @@
 #include <weft/scheme.h>
 
 #define GPUP_OUTPUTS 4
-#define GPUP_EDID 512
+#define GPUP_EDID 1024
+#define GPUP_FIXED_MODE 1u /* the size cannot be changed */
 
 struct gpup_output {
 	u32 connected, width, height; /* preferred size */
@@ -20,6 +21,7 @@ struct gpup_hello {
 	char driver[16]; /* DRM_IOCTL_VERSION's name */
 	u32 noutputs;
 	u32 cursor_size; /* side in pixels, 0: no cursor plane */
+	u32 flags;	 /* GPUP_FIXED_MODE */
 	u8 pci_bus, pci_dev, pci_fn, pci_revision;
 	u16 vendor, device, sub_vendor, sub_device;
 	u32 class;
@@ -42,7 +44,7 @@ enum gpup_command {
 	/* driver -> core */
 	GPUP_DONE = 0x100, /* seq as in FLUSH; a[0]: 0 or errno */
 	GPUP_FORGOTTEN,	   /* a: id */
-	GPUP_OUTPUT,	   /* a: output, connected, width, height: it has changed */
+	GPUP_OUTPUT,	   /* a: output; struct gpup_output follows in the same message: it has changed */
 };
 struct gpup_msg {
 	u32 command, seq;

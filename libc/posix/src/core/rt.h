@@ -77,7 +77,7 @@ struct rt_action {
 struct rt_mount {
 	i32 at, root;	     /* private fds; at is -1 for the root mount and for free entries */
 	u64 scheme, node;    /* of the mount point: the key */
-	u64 mounted;	     /* scheme number of what is mounted */
+	u64 mounted, top;    /* scheme number of what is mounted, and the node of its root */
 	u32 flags, id;
 	char fstype[20], source[32], path[64];
 };

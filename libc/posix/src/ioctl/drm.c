@@ -25,7 +25,7 @@ static const struct ioctl_desc drm[] = {
 	D(0x2d, 12, .fd_out = 9, .cloexec_at = 5),			/* PRIME_HANDLE_TO_FD */
 	D(0x2e, 12, .fd_in = 9),					/* PRIME_FD_TO_HANDLE */
 	D(0x3a, 24),							/* WAIT_VBLANK */
-	D(0x3b, 32), D(0x3c, 24),					/* CRTC_GET_SEQUENCE, CRTC_QUEUE_SEQUENCE */
+	D(0x3b, 24), D(0x3c, 24),					/* CRTC_GET_SEQUENCE, CRTC_QUEUE_SEQUENCE */
 	D(0xa0, 64, .nested = 4, .n = {PTR(0, 32, 4, ARG_OUT), PTR(8, 36, 4, ARG_OUT), PTR(16, 40, 4, ARG_OUT), PTR(24, 44, 4, ARG_OUT)}), /* GETRESOURCES */
 	D(0xa1, 104),							/* GETCRTC */
 	D(0xa2, 104, .nested = 1, .n = {PTR(0, 8, 4, ARG_IN)}),		/* SETCRTC */
@@ -67,6 +67,7 @@ static const struct ioctl_desc drm[] = {
 	D(0xcb, 24, .nested = 2, .n = {PTR(0, 16, 4, ARG_IN), PTR(8, 16, 8, ARG_OUT)}), /* SYNCOBJ_QUERY */
 	D(0xcc, 32),							/* SYNCOBJ_TRANSFER */
 	D(0xcd, 24, .nested = 2, .n = {PTR(0, 16, 4, ARG_IN), PTR(8, 16, 8, ARG_IN)}), /* SYNCOBJ_TIMELINE_SIGNAL */
+	D(0xcf, 24, .fd_in = 17),					/* SYNCOBJ_EVENTFD */
 	D(0xce, 104), D(0xd0, 8),					/* GETFB2, CLOSEFB */
 	D(0xd1, 24, .nested = 1, .n = {PTR(8, 4, 1, ARG_IN)}),		/* SET_CLIENT_NAME */
 	/* virtio-gpu */

@@ -42,9 +42,10 @@ const struct ioctl_desc *rt_ioctl_find(u32 cmd)
 struct job {
 	u8 arg[ARG_MAX];
 	struct weft_buf bufs[WEFT_REQ_BUFS];
-	i32 fds[4], got[4];
-	u64 fd_out_ptr[4];
+	i32 fds[WEFT_REQ_FDS], got[WEFT_REQ_FDS];
+	u64 fd_out_ptr[WEFT_REQ_FDS];
 	u32 nbufs, nfds, nptrs;
+	u32 resolved; /* places that the server asked for: args[2] */
 };
 
 static u64 field(const struct job *j, u32 at, bool wide)
@@ -126,6 +127,7 @@ static i64 resolve(struct job *j, const u64 out[4])
 		}
 		if (r)
 			return r;
+		j->resolved++;
 	}
 	return 0;
 }
@@ -156,7 +158,7 @@ static i64 ask(i32 fd, u32 cmd, u64 arg, const struct ioctl_desc *d)
 	u64 number = 0;
 	i64 r;
 
-	j.nbufs = j.nfds = j.nptrs = 0;
+	j.nbufs = j.nfds = j.nptrs = j.resolved = 0;
 	if (!dir)
 		dir = (IOC_DIR(cmd) & IOC_WRITE ? ARG_IN : 0) | (IOC_DIR(cmd) & IOC_READ ? ARG_OUT : 0);
 	if (dir == ARG_NUMBER) {
@@ -181,7 +183,7 @@ static i64 ask(i32 fd, u32 cmd, u64 arg, const struct ioctl_desc *d)
 	}
 	u32 flags = !d->cloexec_at || (field(&j, d->cloexec_at - 1, false) & (d->fd_out == NO_FD ? 1u : O_CLOEXEC)) ? WEFT_REQ_CLOEXEC : 0;
 	for (u32 round = 0;; round++) {
-		struct weft_req q = {.op = FSP_IOCTL, .flags = flags, .nbufs = j.nbufs, .nfds = j.nfds, .max_fds = ARRAY_SIZE(j.got), .args = {cmd, number},
+		struct weft_req q = {.op = FSP_IOCTL, .flags = flags, .nbufs = j.nbufs, .nfds = j.nfds, .max_fds = ARRAY_SIZE(j.got), .args = {cmd, number, j.resolved},
 			.bufs = (u64)j.bufs, .fds = (u64)j.fds, .fds_out = (u64)j.got};
 		r = UNLESS_IGNORED(NC(FD_CALL, fd, &q));
 		if (r == -WEFT_ERETRY && round < 4) {

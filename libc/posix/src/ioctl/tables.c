@@ -108,6 +108,11 @@ static const struct ioctl_desc misc[] = {
 	FIXED(0x40086200, ARG_IN, 8),
 	{.cmd = 0xc0086202, .mask = ~0u, .fd_out = 5},
 	{.cmd = 0x40086203, .mask = ~0u, .fd_in = 5},
+	FIXED(0x40046201, ARG_NUMBER, 0), FIXED(0x40086201, ARG_NUMBER, 0),
+	/* SYNC_IOC_MERGE {name, fd2, fence, ...}, FILE_INFO, SET_DEADLINE */
+	{.cmd = 0xc0303e03, .mask = ~0u, .fd_in = 33, .fd_out = 37},
+	{.cmd = 0xc0383e04, .mask = ~0u, .nested = 1, .n = {{48, 40, 80, ARG_OUT, 0}}},
+	FIXED(0x40103e05, ARG_IN, 16),
 	/* frame buffers */
 	FIXED(0x4600, ARG_OUT, 160),		/* FBIOGET_VSCREENINFO */
 	FIXED(0x4601, ARG_INOUT, 160),		/* FBIOPUT_VSCREENINFO */

@@ -105,7 +105,7 @@ i64 rt_map_device(i32 fd, u64 addr, u64 len, u32 f, u64 off)
 	struct weft_req q = {.op = FSP_MMAP, .flags = WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC, .max_fds = 1, .args = {off, len, f & 7, !!(f & WEFT_MAP_SHARED)}, .fds_out = (u64)got};
 	i64 r = NC(FD_CALL, fd, &q);
 
-	if (r == -EOPNOTSUPP || r == -ENOSYS || r == -EINVAL || r == -EBADF)
+	if (r == -EOPNOTSUPP || r == -ENOSYS || r == -EBADF)
 		return -ENODEV;
 	if (r < 0)
 		return r;

@@ -28,8 +28,10 @@ void rt_mount_set(struct rt_mount *to, const struct posix_mount *from, u32 id)
 		to->scheme = info.scheme;
 		to->node = info.attr.ino;
 	}
-	if (rt_fd_info(from->root, &info) >= 0)
+	if (rt_fd_info(from->root, &info) >= 0) {
 		to->mounted = info.scheme;
+		to->top = info.attr.ino;
+	}
 	rt_string_set(to->fstype, sizeof(to->fstype), from->fstype);
 	rt_string_set(to->source, sizeof(to->source), from->source);
 	rt_string_set(to->path, sizeof(to->path), from->path);
@@ -44,10 +46,11 @@ static i32 mounted_at(struct rt_proc *p, u64 scheme, u64 node)
 	return -1;
 }
 
-static i32 mount_point_of(struct rt_proc *p, u64 scheme)
+/* Of the mount whose root a walk was about to leave: one scheme may be mounted in several places, by parts. */
+static i32 mount_point_of(struct rt_proc *p, u64 scheme, u64 top)
 {
 	for (u32 i = p->nmounts; i-- > 0;)
-		if (p->mounts[i].at >= 0 && p->mounts[i].mounted == scheme)
+		if (p->mounts[i].at >= 0 && p->mounts[i].mounted == scheme && p->mounts[i].top == top)
 			return p->mounts[i].at;
 	return -1;
 }
@@ -184,7 +187,7 @@ static i64 hop(struct path_call *c, struct walker *w, i64 why, const struct weft
 		go(w, p->root, false);
 		break;
 	case FSP_STOP_PARENT:
-		to = mount_point_of(p, scheme_of(w->at));
+		to = mount_point_of(p, scheme_of(w->at), q->out[0]);
 		if (to < 0) {
 			go(w, p->root, false);
 			break;
