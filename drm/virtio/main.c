@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define F_EDID 1
+#define EVENT_DISPLAY 1u
 #define FOURCC_XR24 0x34325258u
 #define FOURCC_AR24 0x34325241u
 #define SLOT 512
@@ -179,27 +180,37 @@ static int ask(u32 type, u32 arg, void *answer, u32 size)
 	return len < size && type == CMD_GET_DISPLAY_INFO ? -EIO : 0;
 }
 
-static void find_outputs(void)
+/* What the host says of its outputs now. 0, or -EIO. */
+static int read_outputs(void)
 {
 	static struct display_info info;
 	static struct edid_response edid;
-	u32 scanouts = 1;
-	virtio_config(&dev, 8, &scanouts, 4);
-	hello.noutputs = scanouts < 1 ? 1 : scanouts > GPUP_OUTPUTS ? GPUP_OUTPUTS : scanouts;
 	int e = ask(CMD_GET_DISPLAY_INFO, 0, &info, sizeof(info));
 	if (e || info.h.type != RESP_OK_DISPLAY_INFO)
-		fatal("display info", e ? e : -EIO);
+		return e ? e : -EIO;
 	for (u32 i = 0; i < hello.noutputs; i++) {
 		struct gpup_output *o = &hello.output[i];
 		o->connected = info.mode[i].enabled;
 		o->width = info.mode[i].r.w;
 		o->height = info.mode[i].r.h;
-		if (virtio_has(&dev, F_EDID) && ask(CMD_GET_EDID, i, &edid, sizeof(edid)) == 0 && edid.h.type == RESP_OK_EDID &&
-			edid.size <= GPUP_EDID) {
-			o->edid_len = edid.size;
-			memcpy(o->edid, edid.edid, edid.size);
-		}
+		if (!virtio_has(&dev, F_EDID) || ask(CMD_GET_EDID, i, &edid, sizeof(edid)) || edid.h.type != RESP_OK_EDID)
+			continue;
+		/* The host gives its whole buffer; the EDID is as long as its first block says. */
+		u32 len = edid.size < GPUP_EDID ? edid.size : GPUP_EDID, blocks = (edid.edid[126] + 1u) * 128;
+		o->edid_len = len < blocks ? len : blocks;
+		memcpy(o->edid, edid.edid, o->edid_len);
 	}
+	return 0;
+}
+
+static void find_outputs(void)
+{
+	u32 scanouts = 1;
+	virtio_config(&dev, 8, &scanouts, 4);
+	hello.noutputs = scanouts < 1 ? 1 : scanouts > GPUP_OUTPUTS ? GPUP_OUTPUTS : scanouts;
+	int e = read_outputs();
+	if (e)
+		fatal("display info", e);
 }
 
 static struct buffer *buffer_find(u32 id)
@@ -416,14 +427,23 @@ static void on_queue(struct loop_source *src, u32 ready)
 /* 5.7.4: the host wants another size. */
 static void on_config(struct loop_source *src, u32 ready)
 {
-	static struct display_info info;
 	(void)ready;
 	irq_ack(src->fd);
-	wait_idle();
-	if (ask(CMD_GET_DISPLAY_INFO, 0, &info, sizeof(info)) || info.h.type != RESP_OK_DISPLAY_INFO)
+	u32 events = 0;
+	if (virtio_config(&dev, 0, &events, 4))
 		return;
-	for (u32 i = 0; i < hello.noutputs; i++)
-		tell_core(GPUP_OUTPUT, 0, i, info.mode[i].enabled, info.mode[i].r.w, info.mode[i].r.h);
+	if (!(events & EVENT_DISPLAY))
+		return;
+	virtio_config_write8(&dev, 4, EVENT_DISPLAY);
+	wait_idle();
+	if (read_outputs())
+		return;
+	for (u32 i = 0; i < hello.noutputs; i++) {
+		struct gpup_msg m = {.command = GPUP_OUTPUT, .a = {i}};
+		struct weft_iov iov[2] = {{PTR(&m), sizeof(m)}, {PTR(&hello.output[i]), sizeof(hello.output[i])}};
+		struct weft_msg msg = {.iov = PTR(iov), .niov = 2, .dest = -1};
+		weft_chan_send((u64)channel, PTR(&msg), 0);
+	}
 }
 
 int main(void)
