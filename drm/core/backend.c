@@ -53,7 +53,7 @@ static u32 make_known(struct fb *fb)
 		return fb->backend_id;
 	fb->backend_id = (generation & 0xfff) << 20 | (++last_id & 0xfffff);
 	fb->damage = (struct rect){0, 0, fb->width, fb->height};
-	struct gpup_msg m = {.command = GPUP_BUFFER, .a = {fb->backend_id, fb->width, fb->height, fb->pitch, fb->format, fb->offset}};
+	struct gpup_msg m = {.command = GPUP_BUFFER, .a = {fb->backend_id, fb->width, fb->height, fb->pitch, fb->format, (u32)fb->gem->start + fb->offset}};
 	send(&m, fb->gem->mem);
 	return fb->backend_id;
 }
@@ -119,13 +119,14 @@ static void on_message(struct loop_source *s, u32 ready)
 {
 	(void)s;
 	for (;;) {
+		static struct gpup_output output;
 		struct gpup_msg m;
-		struct weft_iov iov = {PTR(&m), sizeof(m)};
-		struct weft_msg msg = {.iov = PTR(&iov), .niov = 1, .dest = -1};
+		struct weft_iov iov[2] = {{PTR(&m), sizeof(m)}, {PTR(&output), sizeof(output)}};
+		struct weft_msg msg = {.iov = PTR(iov), .niov = 2, .dest = -1};
 		i64 n = weft_chan_recv((u64)channel, PTR(&msg), WEFT_CHAN_NONBLOCK);
 		if (n == -EAGAIN)
 			break;
-		if (n != sizeof(m)) {
+		if (n != sizeof(m) && !(n == sizeof(m) + sizeof(output) && m.command == GPUP_OUTPUT)) {
 			gone();
 			return;
 		}
@@ -133,8 +134,8 @@ static void on_message(struct loop_source *s, u32 ready)
 			for (u32 i = 0; i < noutputs; i++)
 				if (outputs[i].flush_seq == m.seq)
 					vblank_flushed(i);
-		} else if (m.command == GPUP_OUTPUT) {
-			output_changed(m.a[0], m.a[1], m.a[2], m.a[3]);
+		} else if (m.command == GPUP_OUTPUT && n > (i64)sizeof(m)) {
+			output_changed(m.a[0], &output);
 		}
 	}
 	if (ready & (WEFT_POLLHUP | WEFT_POLLERR))

@@ -7,6 +7,8 @@
  *   kms.c   outputs, state      prop.c  properties                      get.c    GETRESOURCES ... GETPLANE
  *   atomic.c  check and commit  legacy.c  SETCRTC, PAGE_FLIP, CURSOR    vblank.c the clock that paces flips
  *   backend.c the driver below  sysfs.c /sys and udev records           syncobj.c synchronisation objects
+ *   fence.c fences              syncfile.c sync files                   dmabuf.c dma-bufs, udmabuf
+ *   lease.c masters, leases     wait.c  requests answered later         edid.c   what an EDID says
  *
  * One output is one CRTC, encoder, connector, primary plane and cursor plane. State changes only as a whole (kms_state): a commit is
  * checked on a copy, which then becomes the current state and is told to the driver.
@@ -14,6 +16,8 @@
 #ifndef DRM_DRM_H
 #define DRM_DRM_H
 
+#include "edid.h"
+#include "fence.h"
 #include "vfs.h"
 #include <drm.h>
 #include <drm_fourcc.h>
@@ -34,6 +38,7 @@ enum { PLANE_TYPE_OVERLAY, PLANE_TYPE_PRIMARY, PLANE_TYPE_CURSOR }; /* the value
 #define MAX_OUTPUTS GPUP_OUTPUTS
 #define MAX_HANDLES 4096
 #define MAX_EVENTS 128
+#define MAX_MODES 64
 #define MIN_SIZE 1
 #define MAX_SIZE 8192
 
@@ -50,14 +55,17 @@ struct rect {
 struct rect rect_union(struct rect a, struct rect b);
 struct rect rect_clip(struct rect a, u32 w, u32 h);
 
-/* A buffer. Handles, frame buffers and the driver hold it. */
+/* A buffer: a part of a memory object. Handles, dma-bufs, frame buffers and the driver hold it. */
 struct gem {
 	u32 refs;
 	i32 mem;
-	u64 size;
-	u64 object; /* kernel number of the memory object: PRIME imports find it again */
+	bool whole; /* all of its memory object */
+	u64 start, size;
+	u64 number;
 	u32 width, height, pitch, bpp; /* dumb buffers */
-	struct fs_list link;
+	struct fs_list exports; /* dma-bufs */
+	struct fence *reading, *writing; /* who still does, or NULL */
+	struct fence_cb reading_cb, writing_cb;
 };
 
 struct fb {
@@ -84,17 +92,28 @@ struct event {
 	u8 data[40];
 };
 
+/* Who may set modes: see lease.c. */
+struct master {
+	u32 refs;
+	struct master *lessor; /* NULL: not a lessee */
+	u32 id; /* a lessee's */
+	u32 objects; /* leased to it */
+	struct fs_list link;
+};
+
 struct drmfile {
 	struct handle *h;
 	bool named, render, authenticated, atomic, universal, aspect, writeback;
-	u32 magic;
+	bool is_master, was_master;
+	struct master *master; /* its own, or the card's when it was opened */
+	u32 magic, pid;
 	struct gem *handles[MAX_HANDLES]; /* handle n is handles[n - 1] */
 	struct syncobj **syncobjs;
 	u32 nsyncobjs;
+	struct fs_list event_watches; /* syncobj.c */
 	struct fs_list events;
 	u32 nevents, reserved_events;
 	struct fs_list readers; /* kept reads */
-	u32 retry_tid; /* asked to come again with what its data names */
 	struct fs_list link;
 };
 
@@ -118,20 +137,43 @@ struct kms_state {
 	struct plane_state plane[2 * MAX_OUTPUTS];
 };
 
-struct flip { /* an event to send at the next vblank */
-	struct drmfile *file;
+/* A request that is answered later. Whoever starts one gives what it is woken by; why: 0, -ETIME or -EINTR. */
+struct sleeper {
+	struct fs_list link;
+	void *kept;
+	struct fence_cb cb;
+	struct loop_timer timer;
+	void (*wake)(struct sleeper *s, i64 why);
+};
+
+struct flip { /* what happens at a vblank */
+	struct drmfile *file; /* whom to send an event, or NULL */
 	u64 user_data;
 	u32 type;
-	i32 fence; /* to signal, or -1 */
+	struct fence *fence; /* to signal, or NULL */
+	struct sleeper *sleeper; /* to wake, or NULL */
 	u64 sequence; /* CRTC_QUEUE_SEQUENCE, WAIT_VBLANK: not before */
 	struct fs_list link;
+};
+
+/* A commit: the new state and who is told of it. */
+struct commit {
+	struct drmfile *file;
+	struct kms_state state;
+	u32 named; /* the outputs that the client speaks of: only they send events */
+	bool event;
+	u64 user_data;
+	struct fence *in; /* not shown before it is signalled; NULL: at once */
+	struct fence *out[MAX_OUTPUTS]; /* signalled when it is shown; the commit takes the references */
+	struct sleeper *sleeper; /* woken when all of it is shown */
 };
 
 struct output {
 	bool connected;
 	u32 width, height;
 	u32 edid_blob;
-	struct drm_mode_modeinfo modes[24];
+	u32 mm_width, mm_height;
+	struct drm_mode_modeinfo modes[MAX_MODES];
 	u32 nmodes;
 	/* vblank.c */
 	struct loop_timer timer;
@@ -139,6 +181,12 @@ struct output {
 	u64 sequence; /* of the last vblank that was looked at */
 	struct fs_list flips;
 	bool busy; /* a flip is on its way: a further one is -EBUSY */
+	u64 context; /* of its out-fences */
+	struct { /* a commit that waits for its fence */
+		struct fence_cb cb;
+		bool geometry, image;
+		struct fb *shown[2]; /* held until the new ones are */
+	} late;
 	bool flushing;
 	u32 flush_seq;
 	/* for legacy calls */
@@ -150,7 +198,7 @@ extern struct fs tree;
 extern struct output outputs[MAX_OUTPUTS];
 extern u32 noutputs;
 extern struct kms_state kms;
-extern struct drmfile *master;
+extern struct master *card_master;
 extern struct fs_list files;
 extern struct gpup_hello hello;
 extern u32 next_id;
@@ -166,6 +214,7 @@ struct gem *gem_get(struct gem *g);
 void gem_put(struct gem *g);
 struct gem *gem_find(struct drmfile *f, u32 handle);
 i64 gem_handle(struct drmfile *f, struct gem *g); /* a new handle, or the one it has */
+struct gem *gem_new(i32 mem, u64 start, u64 size, bool whole); /* NULL: no memory */
 i64 gem_create_dumb(struct fsreq *r);
 i64 gem_map_dumb(struct fsreq *r);
 i64 gem_destroy_dumb(struct fsreq *r);
@@ -173,7 +222,52 @@ i64 gem_close(struct fsreq *r);
 i64 gem_prime_to_fd(struct fsreq *r);
 i64 gem_prime_from_fd(struct fsreq *r);
 i64 gem_mmap(struct fsreq *r);
+i64 gem_map(struct fsreq *r, struct gem *g, u64 offset, bool writable);
 void gem_release_all(struct drmfile *f);
+
+/* dmabuf.c */
+extern const struct node_ops udmabuf_ops;
+int dmabuf_start(void);
+i64 dmabuf_give(struct fsreq *r, struct gem *g, bool writable); /* as the request's next fd */
+struct gem *dmabuf_gem(i32 fd); /* of an fd that came with a request, not referenced; NULL: it is no dma-buf */
+struct fence *gem_fence(struct gem *g, bool write); /* what an access has to wait for; new reference or NULL */
+
+/* lease.c */
+int master_open(struct drmfile *f);
+void master_close(struct drmfile *f);
+bool is_master(const struct drmfile *f);
+bool leased_to(const struct drmfile *f, u32 id); /* whether a file sees an object */
+u32 crtc_mask_for(const struct drmfile *f, u32 mask);
+int crtc_at(const struct drmfile *f, u32 index); /* or -1 */
+i64 master_set(struct fsreq *r);
+i64 master_drop(struct fsreq *r);
+i64 master_magic(struct fsreq *r);
+i64 master_auth(struct fsreq *r);
+i64 lease_create(struct fsreq *r);
+i64 lease_list(struct fsreq *r);
+i64 lease_get(struct fsreq *r);
+i64 lease_revoke(struct fsreq *r);
+
+/* wait.c */
+struct sleeper *sleeper_new(struct fsreq *r, u32 size, void (*wake)(struct sleeper *s, i64 why)); /* size of what it is the head of */
+struct fsreq sleeper_request(const struct sleeper *s);
+void sleeper_end(struct sleeper *s, i64 result); /* frees it */
+bool sleeper_fence(struct sleeper *s, struct fence *f); /* false: signalled already */
+void sleeper_deadline(struct sleeper *s, i64 deadline);
+void sleeper_cancel(struct fsreq *r, void *kept);
+
+/* sys.c */
+int sys_fd_info(i32 fd, struct weft_fd_info *info);
+bool sys_is_counter(i32 fd);
+void sys_count(i32 fd);
+
+/* syncfile.c: nodes without names, whose handles carry an object */
+struct anon {
+	struct dentry *dentry;
+	void *giving; /* for the node's open */
+};
+int anon_start(struct anon *a, const char *name, const struct node_ops *ops);
+i64 anon_give(struct fsreq *r, struct anon *a, void *object, u32 flags);
 
 /* fb.c */
 struct fb *fb_find(u32 id);
@@ -200,14 +294,15 @@ void blob_release_all(struct drmfile *f);
 
 /* kms.c */
 void outputs_set(const struct gpup_hello *h);
-void output_changed(u32 i, bool connected, u32 w, u32 h);
-void mode_make(struct drm_mode_modeinfo *m, u32 w, u32 h, u32 hz);
+void output_changed(u32 i, const struct gpup_output *g);
 int kms_check(const struct kms_state *s, bool modeset_allowed);
-void kms_commit(struct drmfile *f, struct kms_state *s, bool event, u64 user_data, const i32 *fences);
+void kms_commit(struct commit *c);
+bool kms_busy(const struct drmfile *f); /* a flip of an output that the file sees is on its way */
 void kms_fb_gone(struct fb *fb); /* nothing shows it any more */
 int output_of_crtc(u32 id); /* index or -1 */
 int plane_of(u32 id);
 int output_of_connector(u32 id);
+int output_of_object(u32 id);
 
 /* prop.c */
 enum prop {
@@ -241,6 +336,10 @@ i64 legacy_set_gamma(struct fsreq *r);
 /* vblank.c */
 void vblank_mode_set(u32 i);
 void vblank_add(u32 i, struct flip *f);
+void vblank_start(u32 i); /* what waits is shown from now on */
+void vblank_blocked(struct sleeper *s); /* woken when an output is no longer busy */
+bool vblank_waits(const struct sleeper *s); /* a flip will wake it */
+void vblank_forget(struct sleeper *s);	/* before a sleeper ends that a vblank would wake */
 void vblank_file_closed(struct drmfile *f);
 u64 vblank_now(u32 i, i64 *when);
 void vblank_flushed(u32 i);
@@ -260,9 +359,10 @@ bool backend_alive(void);
 i64 drm_ioctl(struct fsreq *r);
 void sysfs_publish(void);
 void sysfs_hotplug(void);
-i64 syncobj_ioctl(struct fsreq *r, u32 cmd);
+void sysfs_lease(void);
+int syncobj_start(void);
+i64 syncobj_ioctl(struct fsreq *r);
 void syncobj_release_all(struct drmfile *f);
-void fence_signal(i32 fd, int error); /* and closes it */
 
 /* The argument in buffer 0. */
 #define ARG_GET(r, a) fsreq_in(r, 0, 0, &(a), sizeof(a))

@@ -175,7 +175,7 @@ i64 fb_get(struct fsreq *r)
 	a.bpp = 32;
 	a.depth = fb->format == DRM_FORMAT_ARGB8888 ? 32 : 24;
 	a.handle = 0;
-	if (master == file_of(r) || cred_capable(r->cred, CAP_SYS_ADMIN)) {
+	if (is_master(file_of(r)) || cred_capable(r->cred, CAP_SYS_ADMIN)) {
 		e = gem_handle(file_of(r), fb->gem);
 		if (e < 0)
 			return e;
@@ -193,7 +193,7 @@ i64 fb_get2(struct fsreq *r)
 		return e ? e : -ENOENT;
 	a = (struct drm_mode_fb_cmd2){.fb_id = fb->id, .width = fb->width, .height = fb->height, .pixel_format = fb->format,
 		.pitches = {fb->pitch}, .offsets = {fb->offset}};
-	if (master == file_of(r) || cred_capable(r->cred, CAP_SYS_ADMIN)) {
+	if (is_master(file_of(r)) || cred_capable(r->cred, CAP_SYS_ADMIN)) {
 		e = gem_handle(file_of(r), fb->gem);
 		if (e < 0)
 			return e;

@@ -5,7 +5,6 @@
 #include <native/server.h>
 #include <stdlib.h>
 
-struct drmfile *master;
 struct fs_list files = {&files, &files};
 static u32 last_magic;
 
@@ -22,14 +21,16 @@ static i64 open_file(struct fsreq *r, struct handle *h, bool render)
 	f->h = h;
 	f->render = render;
 	f->magic = ++last_magic;
+	f->pid = r->sqe->pid;
 	fsl_init(&f->events);
+	fsl_init(&f->event_watches);
 	fsl_init(&f->readers);
+	if (!render && master_open(f)) {
+		free(f);
+		return -ENOMEM;
+	}
 	fsl_append(&files, &f->link);
 	h->priv = f;
-	if (!render && !master) {
-		master = f;
-		f->authenticated = true;
-	}
 	if (cred_capable(r->cred, CAP_SYS_ADMIN))
 		f->authenticated = true;
 	r->fd.ready = 0;
@@ -56,13 +57,12 @@ static void file_close(struct handle *h)
 	struct drmfile *f = h->priv;
 	if (!f)
 		return;
-	if (master == f)
-		master = NULL;
 	vblank_file_closed(f);
 	fb_release_all(f);
 	blob_release_all(f);
 	gem_release_all(f);
 	syncobj_release_all(f);
+	master_close(f);
 	fsl_for_each (e, &f->events, struct event, link)
 		free(e);
 	fsl_for_each (w, &f->readers, struct reader, link) {
@@ -141,6 +141,7 @@ static void cancel(struct fsreq *r, void *kept)
 		fs_finish(kept, -EINTR);
 		return;
 	}
+	sleeper_cancel(r, kept);
 }
 
 void event_send(struct drmfile *f, const void *data, u32 len)

@@ -6,8 +6,6 @@
 
 #define MAX_BYTES (512ull << 20)
 
-static struct fs_list all = {&all, &all};
-
 struct gem *gem_get(struct gem *g)
 {
 	g->refs++;
@@ -18,24 +16,23 @@ void gem_put(struct gem *g)
 {
 	if (!g || --g->refs)
 		return;
-	fsl_remove(&g->link);
+	fence_unwait(&g->reading_cb);
+	fence_unwait(&g->writing_cb);
+	fence_put(g->reading);
+	fence_put(g->writing);
 	fs_close_fd(g->mem);
 	free(g);
 }
 
-static struct gem *gem_new(i32 mem, u64 size)
+/* size bytes from start of a memory object, which becomes the buffer's; whole: that is all of it. */
+struct gem *gem_new(i32 mem, u64 start, u64 size, bool whole)
 {
-	struct weft_fd_info info;
+	static u64 last;
 	struct gem *g = calloc(1, sizeof(*g));
-	if (!g || weft_fd_ctl((u64)mem, WEFT_FD_INFO, PTR(&info), 0) < 0) {
-		free(g);
+	if (!g)
 		return NULL;
-	}
-	g->refs = 1;
-	g->mem = mem;
-	g->size = size;
-	g->object = info.type == WEFT_OBJ_HANDLE ? info.koid2 : info.object;
-	fsl_append(&all, &g->link);
+	*g = (struct gem){.refs = 1, .mem = mem, .start = start, .size = size, .whole = whole, .number = ++last};
+	fsl_init(&g->exports);
 	return g;
 }
 
@@ -74,7 +71,7 @@ i64 gem_create_dumb(struct fsreq *r)
 	i32 mem = fs_mem_create(a.size);
 	if (mem < 0)
 		return mem;
-	struct gem *g = gem_new(mem, a.size);
+	struct gem *g = gem_new(mem, 0, a.size, true);
 	if (!g) {
 		fs_close_fd(mem);
 		return -ENOMEM;
@@ -127,7 +124,6 @@ i64 gem_close(struct fsreq *r)
 	return e ? e : drop(file_of(r), a.handle);
 }
 
-/* A dma-buf is the memory object itself. */
 i64 gem_prime_to_fd(struct fsreq *r)
 {
 	struct drm_prime_handle a;
@@ -139,56 +135,43 @@ i64 gem_prime_to_fd(struct fsreq *r)
 		return -ENOENT;
 	if (a.flags & ~(u32)(DRM_CLOEXEC | DRM_RDWR))
 		return -EINVAL;
-	return request_give_fd(vfs_request(r), g->mem,
-		WEFT_RIGHT_READ | WEFT_RIGHT_MAP | WEFT_RIGHT_DUP | WEFT_RIGHT_CONTROL | (a.flags & DRM_RDWR ? WEFT_RIGHT_WRITE : 0), 0);
+	return dmabuf_give(r, g, a.flags & DRM_RDWR);
 }
 
 i64 gem_prime_from_fd(struct fsreq *r)
 {
 	struct drm_prime_handle a;
-	struct weft_fd_info info;
-	struct weft_mem_info mem;
 	int e = ARG_GET(r, a);
 	if (e)
 		return e;
 	if (r->sqe->nfds < 1)
 		return -EBADF;
-	i64 x = weft_fd_ctl((u64)r->sqe->fds[0], WEFT_FD_INFO, PTR(&info), 0);
-	if (x < 0 || (info.type != WEFT_OBJ_MEM && !(info.flags & WEFT_INFO_HAS_MEM)))
+	struct gem *g = dmabuf_gem(r->sqe->fds[0]);
+	if (!g)
 		return -EINVAL;
-	u64 object = info.type == WEFT_OBJ_MEM ? info.object : info.koid2;
-	struct gem *g = NULL;
-	fsl_for_each (it, &all, struct gem, link)
-		if (it->object == object)
-			g = gem_get(it);
-	if (!g) {
-		if (fs_mem_info(r->sqe->fds[0], &mem))
-			return -EINVAL;
-		i32 fd = fs_take_fd(r);
-		g = fd < 0 ? NULL : gem_new(fd, mem.size);
-		if (!g) {
-			fs_close_fd(fd);
-			return -ENOMEM;
-		}
-	}
 	i64 h = gem_handle(file_of(r), g);
-	gem_put(g);
 	if (h < 0)
 		return h;
 	a.handle = (u32)h;
 	return ARG_PUT(r, a);
 }
 
+/* Answers an mmap of a part of a buffer with its memory. */
+i64 gem_map(struct fsreq *r, struct gem *g, u64 offset, bool writable)
+{
+	u64 len = r->sqe->args[1];
+	if (offset > g->size || len > ((g->size - offset + 4095) & ~4095ull))
+		return -EINVAL;
+	r->out[0] = g->start + offset;
+	return request_give_fd(vfs_request(r), g->mem, WEFT_RIGHT_READ | WEFT_RIGHT_MAP | (writable ? WEFT_RIGHT_WRITE : 0), 0);
+}
+
 /* mmap of the card at an offset from MAP_DUMB. */
 i64 gem_mmap(struct fsreq *r)
 {
-	u64 off = r->sqe->args[0], len = r->sqe->args[1];
-	struct gem *g = off >> 32 <= MAX_HANDLES ? gem_find(file_of(r), (u32)(off >> 32)) : NULL;
-	off &= 0xffffffff;
-	if (!g || off > g->size || len > ((g->size - off + 4095) & ~4095ull))
-		return -EINVAL;
-	r->out[0] = off;
-	return request_give_fd(vfs_request(r), g->mem, WEFT_RIGHT_READ | WEFT_RIGHT_WRITE | WEFT_RIGHT_MAP, 0);
+	u64 at = r->sqe->args[0];
+	struct gem *g = at >> 32 <= MAX_HANDLES ? gem_find(file_of(r), (u32)(at >> 32)) : NULL;
+	return g ? gem_map(r, g, at & 0xffffffff, true) : -EINVAL;
 }
 
 void gem_release_all(struct drmfile *f)

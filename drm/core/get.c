@@ -5,22 +5,27 @@ i64 get_resources(struct fsreq *r)
 {
 	struct drm_mode_card_res a;
 	u32 crtcs[MAX_OUTPUTS], encoders[MAX_OUTPUTS], connectors[MAX_OUTPUTS];
+	u32 ncrtcs = 0, nconnectors = 0;
 	int e = ARG_GET(r, a);
 	for (u32 i = 0; i < noutputs; i++) {
-		crtcs[i] = ID_CRTC + i;
+		if (leased_to(file_of(r), ID_CRTC + i))
+			crtcs[ncrtcs++] = ID_CRTC + i;
+		if (leased_to(file_of(r), ID_CONNECTOR + i))
+			connectors[nconnectors++] = ID_CONNECTOR + i;
 		encoders[i] = ID_ENCODER + i;
-		connectors[i] = ID_CONNECTOR + i;
 	}
 	if (!e)
-		e = put_list(r, 2, crtcs, noutputs, 4, a.count_crtcs);
+		e = put_list(r, 2, crtcs, ncrtcs, 4, a.count_crtcs);
 	if (!e)
-		e = put_list(r, 3, connectors, noutputs, 4, a.count_connectors);
+		e = put_list(r, 3, connectors, nconnectors, 4, a.count_connectors);
 	if (!e)
 		e = put_list(r, 4, encoders, noutputs, 4, a.count_encoders);
 	if (e)
 		return e;
 	a.count_fbs = 0;
-	a.count_crtcs = a.count_encoders = a.count_connectors = noutputs;
+	a.count_crtcs = ncrtcs;
+	a.count_connectors = nconnectors;
+	a.count_encoders = noutputs;
 	a.min_width = a.min_height = MIN_SIZE;
 	a.max_width = a.max_height = MAX_SIZE;
 	return ARG_PUT(r, a);
@@ -30,7 +35,7 @@ i64 get_crtc(struct fsreq *r)
 {
 	struct drm_mode_crtc a;
 	int e = ARG_GET(r, a);
-	int i = e ? -1 : output_of_crtc(a.crtc_id);
+	int i = e || !leased_to(file_of(r), a.crtc_id) ? -1 : output_of_crtc(a.crtc_id);
 	if (i < 0)
 		return e ? e : -ENOENT;
 	const struct output_state *o = &kms.out[i];
@@ -54,7 +59,7 @@ i64 get_encoder(struct fsreq *r)
 		return -ENOENT;
 	a.encoder_type = DRM_MODE_ENCODER_VIRTUAL;
 	a.crtc_id = kms.out[i].connector_crtc ? ID_CRTC + i : 0;
-	a.possible_crtcs = 1u << i;
+	a.possible_crtcs = crtc_mask_for(file_of(r), 1u << i);
 	a.possible_clones = 1u << i;
 	return ARG_PUT(r, a);
 }
@@ -63,7 +68,7 @@ i64 get_connector(struct fsreq *r)
 {
 	struct drm_mode_get_connector a;
 	int e = ARG_GET(r, a);
-	int i = e ? -1 : output_of_connector(a.connector_id);
+	int i = e || !leased_to(file_of(r), a.connector_id) ? -1 : output_of_connector(a.connector_id);
 	if (i < 0)
 		return e ? e : -ENOENT;
 	const struct output *o = &outputs[i];
@@ -90,9 +95,9 @@ i64 get_connector(struct fsreq *r)
 	a.connector_type = DRM_MODE_CONNECTOR_VIRTUAL;
 	a.connector_type_id = (u32)i + 1;
 	a.connection = o->connected ? 1 : 2;
-	a.mm_width = o->width * 254 / 960;
-	a.mm_height = o->height * 254 / 960;
-	a.subpixel = 1; /* DRM_MODE_SUBPIXEL_UNKNOWN */
+	a.mm_width = o->mm_width;
+	a.mm_height = o->mm_height;
+	a.subpixel = 0; /* unknown */
 	a.pad = 0;
 	return ARG_PUT(r, a);
 }
@@ -106,7 +111,7 @@ i64 get_plane_resources(struct fsreq *r)
 		return e;
 	/* Without universal planes only overlays are shown, and there are none. */
 	for (u32 p = 0; p < 2 * noutputs && file_of(r)->universal; p++)
-		if (p % 2 == 0 || hello.cursor_size)
+		if ((p % 2 == 0 || hello.cursor_size) && leased_to(file_of(r), ID_PLANE + p))
 			ids[n++] = ID_PLANE + p;
 	e = put_list(r, 1, ids, n, 4, a.count_planes);
 	a.count_planes = n;
@@ -117,7 +122,7 @@ i64 get_plane(struct fsreq *r)
 {
 	struct drm_mode_get_plane a;
 	int e = ARG_GET(r, a);
-	int p = e ? -1 : plane_of(a.plane_id);
+	int p = e || !leased_to(file_of(r), a.plane_id) ? -1 : plane_of(a.plane_id);
 	if (p < 0)
 		return e ? e : -ENOENT;
 	u32 formats[1] = {p % 2 ? DRM_FORMAT_ARGB8888 : DRM_FORMAT_XRGB8888};
@@ -126,7 +131,7 @@ i64 get_plane(struct fsreq *r)
 		return e;
 	a.crtc_id = kms.plane[p].output ? ID_CRTC + kms.plane[p].output - 1 : 0;
 	a.fb_id = kms.plane[p].fb;
-	a.possible_crtcs = 1u << (p / 2);
+	a.possible_crtcs = crtc_mask_for(file_of(r), 1u << (p / 2));
 	a.gamma_size = 0;
 	a.count_format_types = 1;
 	return ARG_PUT(r, a);

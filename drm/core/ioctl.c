@@ -18,15 +18,6 @@ int put_list(struct fsreq *r, u32 buffer, const void *p, u32 n, u32 size, u32 ro
 	return fsreq_out(r, buffer, 0, p, (u64)n * size);
 }
 
-void fence_signal(i32 fd, int error)
-{
-	i32 status = error;
-	if (fd < 0)
-		return;
-	weft_fd_write((u64)fd, PTR(&status), sizeof(status), (u64)-1, WEFT_IO_NONBLOCK);
-	weft_fd_close((u64)fd);
-}
-
 static i64 put_string(struct fsreq *r, u32 buffer, const char *s, u64 room)
 {
 	u64 n = strlen(s) < room ? strlen(s) : room;
@@ -67,26 +58,6 @@ static i64 do_unique(struct fsreq *r)
 	return e ? e : ARG_PUT(r, a);
 }
 
-static i64 do_get_magic(struct fsreq *r)
-{
-	struct drm_auth a = {.magic = file_of(r)->magic};
-	return ARG_PUT(r, a);
-}
-
-static i64 do_auth_magic(struct fsreq *r)
-{
-	struct drm_auth a;
-	i64 e = ARG_GET(r, a);
-	if (e)
-		return e;
-	fsl_for_each (f, &files, struct drmfile, link)
-		if (f->magic == a.magic && !f->render) {
-			f->authenticated = true;
-			return 0;
-		}
-	return -EINVAL;
-}
-
 static i64 do_set_version(struct fsreq *r)
 {
 	struct drm_set_version a;
@@ -110,10 +81,8 @@ static i64 do_get_cap(struct fsreq *r)
 	case DRM_CAP_CRTC_IN_VBLANK_EVENT:
 	case DRM_CAP_VBLANK_HIGH_CRTC:
 	case DRM_CAP_SYNCOBJ:
-		a.value = 1;
-		break;
 	case DRM_CAP_SYNCOBJ_TIMELINE:
-		a.value = 0;
+		a.value = 1;
 		break;
 	case DRM_CAP_PRIME:
 		a.value = DRM_PRIME_CAP_IMPORT | DRM_PRIME_CAP_EXPORT;
@@ -170,28 +139,6 @@ static i64 do_client_cap(struct fsreq *r)
 	return -EINVAL;
 }
 
-static i64 do_set_master(struct fsreq *r)
-{
-	struct drmfile *f = file_of(r);
-	if (master == f)
-		return 0;
-	if (!cred_capable(r->cred, CAP_SYS_ADMIN))
-		return -EACCES;
-	if (master)
-		return -EBUSY;
-	master = f;
-	f->authenticated = true;
-	return 0;
-}
-
-static i64 do_drop_master(struct fsreq *r)
-{
-	if (master != file_of(r))
-		return -EINVAL;
-	master = NULL;
-	return 0;
-}
-
 /* Without 3D: Mesa asks, and then draws by itself. */
 static i64 virtgpu_param(struct fsreq *r)
 {
@@ -223,47 +170,14 @@ static i64 not_served(struct fsreq *r)
 	return -ENOSYS;
 }
 
-static i64 do_syncobj(struct fsreq *r)
-{
-	return syncobj_ioctl(r, (u32)r->sqe->args[0]);
-}
-
-/* A lease of nothing is a second open file of the card, which may make buffers (what wlroots asks it for). Objects are not leased yet. */
-static i64 create_lease(struct fsreq *r)
-{
-	struct drm_mode_create_lease a;
-	i64 e = ARG_GET(r, a);
-	if (e)
-		return e;
-	if (a.object_count)
-		return -EOPNOTSUPP;
-	if (a.flags & ~(u32)(O_CLOEXEC | O_NONBLOCK))
-		return -EINVAL;
-	a.lessee_id = next_id++;
-	e = ARG_PUT(r, a);
-	if (!e)
-		e = vfs_give_handle(r, r->h->dentry, O_RDWR | (a.flags & O_NONBLOCK));
-	if (!e) {
-		struct drmfile *lessee = handle_find(&tree, r->fd.handle)->priv;
-		lessee->authenticated = true;
-	}
-	return e;
-}
-
-static i64 no_lease(struct fsreq *r)
-{
-	(void)r;
-	return -EOPNOTSUPP;
-}
-
 static const struct {
 	u8 nr;
 	u8 flags;
 	i64 (*fn)(struct fsreq *r);
 } table[] = {
-	{0x00, RENDER, do_version}, {0x01, 0, do_unique}, {0x02, 0, do_get_magic}, {0x07, MASTER, do_set_version},
-	{0x09, RENDER, gem_close}, {0x0c, RENDER, do_get_cap}, {0x0d, 0, do_client_cap}, {0x11, MASTER, do_auth_magic},
-	{0x1e, 0, do_set_master}, {0x1f, 0, do_drop_master}, {0x2d, RENDER, gem_prime_to_fd}, {0x2e, RENDER, gem_prime_from_fd},
+	{0x00, RENDER, do_version}, {0x01, 0, do_unique}, {0x02, 0, master_magic}, {0x07, MASTER, do_set_version},
+	{0x09, RENDER, gem_close}, {0x0c, RENDER, do_get_cap}, {0x0d, 0, do_client_cap}, {0x11, MASTER, master_auth},
+	{0x1e, 0, master_set}, {0x1f, 0, master_drop}, {0x2d, RENDER, gem_prime_to_fd}, {0x2e, RENDER, gem_prime_from_fd},
 	{0x3a, 0, vblank_wait}, {0x3b, 0, vblank_get_sequence}, {0x3c, 0, vblank_queue_sequence},
 	{0x43, RENDER, virtgpu_param}, {0x49, RENDER, not_served},
 	{0xa0, 0, get_resources}, {0xa1, 0, get_crtc}, {0xa2, MASTER, legacy_set_crtc}, {0xa3, MASTER, legacy_cursor}, {0xa4, 0, legacy_get_gamma},
@@ -272,9 +186,11 @@ static const struct {
 	{0xb0, MASTER, legacy_page_flip}, {0xb1, MASTER, fb_dirty}, {0xb2, AUTH, gem_create_dumb}, {0xb3, AUTH, gem_map_dumb},
 	{0xb4, AUTH, gem_destroy_dumb}, {0xb5, 0, get_plane_resources}, {0xb6, 0, get_plane}, {0xb7, MASTER, legacy_set_plane}, {0xb8, 0, fb_add2},
 	{0xb9, 0, prop_object}, {0xba, MASTER, legacy_set_property}, {0xbb, MASTER, legacy_cursor}, {0xbc, MASTER, atomic_commit},
-	{0xbd, 0, blob_create}, {0xbe, 0, blob_destroy}, {0xbf, RENDER, do_syncobj}, {0xc0, RENDER, do_syncobj}, {0xc1, RENDER, do_syncobj},
-	{0xc2, RENDER, do_syncobj}, {0xc3, RENDER, do_syncobj}, {0xc4, RENDER, do_syncobj}, {0xc5, RENDER, do_syncobj}, {0xc6, MASTER, create_lease},
-	{0xc7, MASTER, no_lease}, {0xc8, MASTER, no_lease}, {0xc9, MASTER, no_lease}, {0xce, 0, fb_get2}, {0xd0, 0, fb_close},
+	{0xbd, 0, blob_create}, {0xbe, 0, blob_destroy}, {0xbf, RENDER, syncobj_ioctl}, {0xc0, RENDER, syncobj_ioctl},
+	{0xc1, RENDER, syncobj_ioctl}, {0xc2, RENDER, syncobj_ioctl}, {0xc3, RENDER, syncobj_ioctl}, {0xc4, RENDER, syncobj_ioctl},
+	{0xc5, RENDER, syncobj_ioctl}, {0xca, RENDER, syncobj_ioctl}, {0xcb, RENDER, syncobj_ioctl}, {0xcc, RENDER, syncobj_ioctl},
+	{0xcd, RENDER, syncobj_ioctl}, {0xcf, RENDER, syncobj_ioctl}, {0xc6, MASTER, lease_create}, {0xc7, MASTER, lease_list},
+	{0xc8, MASTER, lease_get}, {0xc9, MASTER, lease_revoke}, {0xce, 0, fb_get2}, {0xd0, 0, fb_close},
 };
 
 i64 drm_ioctl(struct fsreq *r)
@@ -288,7 +204,7 @@ i64 drm_ioctl(struct fsreq *r)
 			continue;
 		if (f->render && !(table[i].flags & RENDER))
 			return -EACCES;
-		if ((table[i].flags & MASTER) && master != f)
+		if ((table[i].flags & MASTER) && !is_master(f))
 			return -EACCES;
 		if ((table[i].flags & AUTH) && !f->authenticated && !f->render)
 			return -EACCES;

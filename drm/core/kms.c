@@ -28,52 +28,91 @@ int plane_of(u32 id)
 	return id >= ID_PLANE && id < ID_PLANE + 2 * noutputs ? (int)(id - ID_PLANE) : -1;
 }
 
-/* Timings as VESA CVT 1.2 reduced blanking version 2 has them: 80 pixels of horizontal blanking, at least 460 us of vertical. */
-void mode_make(struct drm_mode_modeinfo *m, u32 w, u32 h, u32 hz)
+/* Of a CRTC, connector or plane; -1: none of these. */
+int output_of_object(u32 id)
 {
-	u32 vblank = 1;
-	while ((u64)vblank * 1000000 < 460ull * hz * (h + vblank))
-		vblank++;
-	if (vblank < 15)
-		vblank = 15;
-	*m = (struct drm_mode_modeinfo){.hdisplay = (u16)w, .hsync_start = (u16)(w + 8), .hsync_end = (u16)(w + 40), .htotal = (u16)(w + 80),
-		.vdisplay = (u16)h, .vsync_start = (u16)(h + vblank - 14), .vsync_end = (u16)(h + vblank - 6), .vtotal = (u16)(h + vblank),
-		.vrefresh = hz, .flags = DRM_MODE_FLAG_PHSYNC | DRM_MODE_FLAG_NVSYNC, .type = DRM_MODE_TYPE_DRIVER};
-	m->clock = (u32)((u64)m->htotal * m->vtotal * hz / 1000);
-	snprintf(m->name, sizeof(m->name), "%ux%u", w, h);
+	int i = plane_of(id);
+	if (i >= 0)
+		return i / 2;
+	i = output_of_crtc(id);
+	return i >= 0 ? i : output_of_connector(id);
 }
 
-static void make_modes(struct output *o)
+static void add_mode(struct output *o, const struct drm_mode_modeinfo *m)
+{
+	for (u32 i = 0; i < o->nmodes; i++)
+		if (o->modes[i].hdisplay == m->hdisplay && o->modes[i].vdisplay == m->vdisplay && o->modes[i].vrefresh == m->vrefresh)
+			return;
+	if (o->nmodes < MAX_MODES)
+		o->modes[o->nmodes++] = *m;
+}
+
+/* The size that the driver wants comes first: with the timings of the EDID where that has it. */
+static void make_modes(struct output *o, const struct edid_info *edid)
 {
 	static const u16 sizes[][2] = {{1920, 1080}, {1680, 1050}, {1600, 900}, {1440, 900}, {1366, 768}, {1280, 1024}, {1280, 800},
 		{1280, 720}, {1024, 768}, {800, 600}, {640, 480}};
+	struct drm_mode_modeinfo m;
+	bool fixed = hello.flags & GPUP_FIXED_MODE;
 	o->nmodes = 0;
-	mode_make(&o->modes[o->nmodes], o->width, o->height, HZ);
-	o->modes[o->nmodes++].type |= DRM_MODE_TYPE_PREFERRED;
-	for (u32 i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		if (sizes[i][0] != o->width || sizes[i][1] != o->height)
-			mode_make(&o->modes[o->nmodes++], sizes[i][0], sizes[i][1], HZ);
+	for (u32 i = 0; i < edid->nmodes; i++)
+		if (edid->modes[i].hdisplay == o->width && edid->modes[i].vdisplay == o->height && !(edid->modes[i].flags & DRM_MODE_FLAG_INTERLACE))
+			add_mode(o, &edid->modes[i]);
+	if (!o->nmodes) {
+		mode_make(&m, o->width, o->height, HZ);
+		add_mode(o, &m);
+	}
+	for (u32 i = 0; i < edid->nmodes && !fixed; i++)
+		if (!(edid->modes[i].flags & DRM_MODE_FLAG_INTERLACE))
+			add_mode(o, &edid->modes[i]);
+	for (u32 i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && !fixed; i++) {
+		mode_make(&m, sizes[i][0], sizes[i][1], HZ);
+		add_mode(o, &m);
+	}
+	for (u32 i = 0; i < o->nmodes; i++)
+		o->modes[i].type &= ~(u32)DRM_MODE_TYPE_PREFERRED;
+	o->modes[0].type |= DRM_MODE_TYPE_PREFERRED;
 }
 
-void output_changed(u32 i, bool connected, u32 w, u32 h)
+/* -> whether anything that a client can see is another than before. */
+static bool output_set(u32 i, const struct gpup_output *g)
 {
 	struct output *o = &outputs[i];
-	if (i >= noutputs)
-		return;
-	bool changed = o->connected != connected || (connected && (o->width != w || o->height != h));
-	o->connected = connected;
-	if (connected && w && h && w <= MAX_SIZE && h <= MAX_SIZE) {
-		o->width = w;
-		o->height = h;
-		make_modes(o);
+	struct edid_info edid = {0};
+	struct blob *old = o->edid_blob ? blob_find(o->edid_blob) : NULL;
+	u32 len = g->edid_len <= GPUP_EDID ? edid_length(g->edid, g->edid_len) : 0;
+	bool changed = o->connected != (bool)g->connected;
+	o->connected = g->connected;
+	if (len)
+		edid_parse(g->edid, len, &edid);
+	if ((old ? old->len : 0) != len || (len && memcmp(old->data, g->edid, len) != 0)) {
+		struct blob *b = len ? blob_new(NULL, g->edid, len) : NULL;
+		blob_put(old);
+		o->edid_blob = b ? b->id : 0;
+		changed = true;
 	}
-	if (changed)
+	if (g->connected && g->width && g->height && g->width <= MAX_SIZE && g->height <= MAX_SIZE &&
+		(o->width != g->width || o->height != g->height)) {
+		o->width = g->width;
+		o->height = g->height;
+		changed = true;
+	}
+	if (changed || !o->nmodes)
+		make_modes(o, &edid);
+	o->mm_width = edid.mm_width ? edid.mm_width : o->width * 254 / 960;
+	o->mm_height = edid.mm_height ? edid.mm_height : o->height * 254 / 960;
+	return changed;
+}
+
+void output_changed(u32 i, const struct gpup_output *g)
+{
+	if (i < noutputs && output_set(i, g))
 		sysfs_hotplug();
 }
 
 void outputs_set(const struct gpup_hello *h)
 {
-	bool first = noutputs == 0;
+	bool first = noutputs == 0, changed = false;
 	hello = *h;
 	if (first)
 		noutputs = h->noutputs < MAX_OUTPUTS ? h->noutputs : MAX_OUTPUTS;
@@ -84,15 +123,10 @@ void outputs_set(const struct gpup_hello *h)
 			o->width = 1024;
 			o->height = 768;
 		}
-		if (h->output[i].edid_len && h->output[i].edid_len <= GPUP_EDID) {
-			blob_put(blob_find(o->edid_blob));
-			struct blob *b = blob_new(NULL, h->output[i].edid, h->output[i].edid_len);
-			o->edid_blob = b ? b->id : 0;
-		}
-		output_changed(i, h->output[i].connected, h->output[i].width, h->output[i].height);
-		if (!o->nmodes)
-			make_modes(o);
+		changed |= output_set(i, &h->output[i]);
 	}
+	if (changed && !first)
+		sysfs_hotplug();
 }
 
 static int check_plane(const struct kms_state *s, u32 p)
@@ -132,6 +166,9 @@ int kms_check(const struct kms_state *s, bool modeset_allowed)
 			modeset = memcmp(&n->mode, &o->mode, sizeof(n->mode)) != 0;
 		if (modeset && !modeset_allowed)
 			return -EINVAL;
+		if (n->mode_blob && (hello.flags & GPUP_FIXED_MODE) &&
+			(n->mode.hdisplay != outputs[i].width || n->mode.vdisplay != outputs[i].height))
+			return -EINVAL;
 		if (n->mode_blob && (n->mode.hdisplay < 64 || n->mode.vdisplay < 64 || n->mode.hdisplay > MAX_SIZE || n->mode.vdisplay > MAX_SIZE))
 			return -EINVAL;
 	}
@@ -161,28 +198,66 @@ static struct rect damage_of(const struct plane_state *p, const struct fb *fb)
 	return d;
 }
 
-static void commit_output(u32 i, const struct kms_state *old)
+static bool same_mode(const struct output_state *a, const struct output_state *b)
 {
-	const struct plane_state *p = &kms.plane[2 * i], *c = &kms.plane[2 * i + 1], *oc = &old->plane[2 * i + 1];
-	struct fb *fb = kms.out[i].active ? fb_find(p->fb) : NULL;
-	bool geometry = old->out[i].active != kms.out[i].active || old->plane[2 * i].fb != p->fb || old->plane[2 * i].sx != p->sx ||
-			old->plane[2 * i].sy != p->sy || memcmp(&old->out[i].mode, &kms.out[i].mode, sizeof(kms.out[i].mode)) != 0;
-	if (memcmp(&old->out[i].mode, &kms.out[i].mode, sizeof(kms.out[i].mode)) != 0)
-		vblank_mode_set(i);
-	if (fb) {
-		struct rect d = damage_of(p, fb);
-		/* Clips speak of this buffer against what was on screen; a buffer that was not on screen last may miss more. */
-		if (old->plane[2 * i].fb != p->fb)
-			d = (struct rect){0, 0, fb->width, fb->height};
-		fb->damage = rect_union(fb->damage, d);
-	}
+	return memcmp(&a->mode, &b->mode, sizeof(a->mode)) == 0;
+}
+
+/* Tells the driver what an output shows now. */
+static void show(u32 i, bool geometry, bool image)
+{
+	struct fb *fb = kms.out[i].active ? fb_find(kms.plane[2 * i].fb) : NULL;
 	if (geometry)
 		backend_scanout(i);
 	if (fb)
 		backend_flush(i, fb);
-	if (c->fb != oc->fb || c->hot_x != oc->hot_x || c->hot_y != oc->hot_y || c->output != oc->output)
+	if (image)
 		backend_cursor(i, true);
-	else if (c->fb && (c->x != oc->x || c->y != oc->y))
+}
+
+static void show_late(struct fence_cb *cb)
+{
+	u32 i = (u32)(fsl_entry(cb, struct output, late.cb) - outputs);
+	struct output *o = &outputs[i];
+	show(i, o->late.geometry, o->late.image);
+	o->late.geometry = o->late.image = false;
+	for (u32 k = 0; k < 2; k++) {
+		fb_put(o->late.shown[k]);
+		o->late.shown[k] = NULL;
+	}
+	vblank_start(i);
+}
+
+/* When the fence of a commit is not signalled yet, what is on screen stays there, and is held, until it is. */
+static void commit_output(u32 i, const struct kms_state *old, struct fence *in)
+{
+	const struct plane_state *p = &kms.plane[2 * i], *op = &old->plane[2 * i], *c = &kms.plane[2 * i + 1], *oc = &old->plane[2 * i + 1];
+	struct output *o = &outputs[i];
+	struct fb *fb = kms.out[i].active ? fb_find(p->fb) : NULL;
+	bool geometry = old->out[i].active != kms.out[i].active || op->fb != p->fb || op->sx != p->sx || op->sy != p->sy ||
+			!same_mode(&old->out[i], &kms.out[i]);
+	bool image = c->fb != oc->fb || c->hot_x != oc->hot_x || c->hot_y != oc->hot_y || c->output != oc->output;
+	if (!same_mode(&old->out[i], &kms.out[i]))
+		vblank_mode_set(i);
+	if (fb) {
+		/* Clips speak of this buffer against what was on screen; a buffer that was not on screen last may miss more. */
+		struct rect d = op->fb != p->fb ? (struct rect){0, 0, fb->width, fb->height} : damage_of(p, fb);
+		fb->damage = rect_union(fb->damage, d);
+	}
+	if (in && !in->signalled && fb && !o->late.cb.fence) {
+		o->late.cb.fn = show_late;
+		fence_wait(in, &o->late.cb);
+		o->late.geometry = geometry;
+		o->late.image = image;
+		for (u32 k = 0; k < 2; k++) {
+			o->late.shown[k] = old->plane[2 * i + k].fb ? fb_find(old->plane[2 * i + k].fb) : NULL;
+			if (o->late.shown[k])
+				o->late.shown[k]->refs++;
+		}
+		return;
+	}
+	show(i, geometry, image);
+	if (!image && c->fb && (c->x != oc->x || c->y != oc->y))
 		backend_cursor(i, false);
 }
 
@@ -210,56 +285,76 @@ static void release(const struct kms_state *s)
 			blob_put(blob_find(s->out[i].mode_blob));
 }
 
-static void add_flip(u32 i, struct drmfile *f, u64 user_data, bool event, i32 fence)
+static bool add_flip(u32 i, struct commit *c, bool event)
 {
 	struct flip *fl = calloc(1, sizeof(*fl));
 	if (!fl) {
-		fence_signal(fence, 0);
-		return;
+		fence_signal(c->out[i], -ENOMEM);
+		fence_put(c->out[i]);
+		return false;
 	}
-	*fl = (struct flip){.file = event ? f : NULL, .user_data = user_data, .type = DRM_EVENT_FLIP_COMPLETE, .fence = fence};
+	*fl = (struct flip){.file = event ? c->file : NULL, .user_data = c->user_data, .type = DRM_EVENT_FLIP_COMPLETE, .fence = c->out[i],
+		.sleeper = c->sleeper};
 	if (event)
-		f->reserved_events++;
+		c->file->reserved_events++;
 	outputs[i].busy = true;
 	vblank_add(i, fl);
+	return true;
 }
 
-void kms_commit(struct drmfile *f, struct kms_state *s, bool event, u64 user_data, const i32 *fences)
+bool kms_busy(const struct drmfile *f)
+{
+	for (u32 i = 0; i < noutputs; i++)
+		if (outputs[i].busy && leased_to(f, ID_CRTC + i))
+			return true;
+	return false;
+}
+
+static bool touched(u32 i, const struct kms_state *old, const struct commit *c)
+{
+	return memcmp(&old->out[i], &kms.out[i], sizeof(old->out[i])) != 0 ||
+	       memcmp(&old->plane[2 * i], &kms.plane[2 * i], 2 * sizeof(old->plane[0])) != 0 || kms.plane[2 * i].damage ||
+	       ((c->named >> i & 1) && kms.out[i].active);
+}
+
+void kms_commit(struct commit *c)
 {
 	struct kms_state old = kms;
-	hold(s);
-	kms = *s;
+	bool waiting = false;
+	hold(&c->state);
+	kms = c->state;
 	for (u32 i = 0; i < noutputs; i++) {
-		bool touched = memcmp(&old.out[i], &kms.out[i], sizeof(old.out[i])) != 0 ||
-			       memcmp(&old.plane[2 * i], &kms.plane[2 * i], 2 * sizeof(old.plane[0])) != 0 || kms.plane[2 * i].damage ||
-			       (event && kms.out[i].active);
-		i32 fence = fences ? fences[i] : -1;
-		if (touched)
-			commit_output(i, &old);
+		bool mine = touched(i, &old, c);
+		if (mine)
+			commit_output(i, &old, c->in);
 		kms.plane[2 * i].damage = kms.plane[2 * i + 1].damage = 0;
-		if ((touched && event) || fence >= 0)
-			add_flip(i, f, user_data, event && touched, fence);
+		bool shows = mine && ((c->event && c->named >> i & 1) || c->sleeper) && (kms.out[i].active || old.out[i].active);
+		if (shows || c->out[i])
+			waiting |= add_flip(i, c, mine && c->event && (c->named >> i & 1));
 	}
 	release(&old);
+	if (c->sleeper && !waiting)
+		c->sleeper->wake(c->sleeper, 0);
 }
 
 /* RMFB and the end of its owner take a frame buffer off every plane; a primary plane's CRTC goes dark. */
 void kms_fb_gone(struct fb *fb)
 {
-	struct kms_state s = kms;
+	struct commit c = {.state = kms};
+	struct kms_state *s = &c.state;
 	bool shown = false;
 	for (u32 p = 0; p < 2 * noutputs; p++) {
-		if (s.plane[p].fb != fb->id)
+		if (s->plane[p].fb != fb->id)
 			continue;
 		shown = true;
-		memset(&s.plane[p], 0, sizeof(s.plane[p]));
+		memset(&s->plane[p], 0, sizeof(s->plane[p]));
 		if (p % 2 == 0) {
-			s.out[p / 2].active = false;
-			s.out[p / 2].mode_blob = 0;
-			s.out[p / 2].connector_crtc = 0;
-			memset(&s.out[p / 2].mode, 0, sizeof(s.out[0].mode));
+			s->out[p / 2].active = false;
+			s->out[p / 2].mode_blob = 0;
+			s->out[p / 2].connector_crtc = 0;
+			memset(&s->out[p / 2].mode, 0, sizeof(s->out[0].mode));
 		}
 	}
 	if (shown)
-		kms_commit(NULL, &s, false, 0, NULL);
+		kms_commit(&c);
 }

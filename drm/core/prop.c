@@ -134,7 +134,7 @@ i64 prop_object(struct fsreq *r)
 	int e = ARG_GET(r, a);
 	if (e)
 		return e;
-	u32 kind = kind_of(a.obj_id, &index);
+	u32 kind = leased_to(file_of(r), a.obj_id) ? kind_of(a.obj_id, &index) : 0;
 	if (!kind)
 		return a.obj_type == DRM_MODE_OBJECT_ENCODER || fb_find(a.obj_id) ? -EINVAL : -ENOENT;
 	for (u32 p = 0; p < P_COUNT; p++) {

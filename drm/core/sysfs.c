@@ -94,19 +94,17 @@ void sysfs_publish(void)
 		connector(i);
 }
 
-void sysfs_hotplug(void)
+static void event(const char *what)
 {
 	char msg[512];
 	int n = 0;
 	if (!pci_path[0])
 		return;
-	for (u32 i = 0; i < noutputs; i++)
-		connector(i);
 	n += snprintf(msg, sizeof(msg), "change@/%s/drm/card0", pci_path + 4) + 1;
 	n += snprintf(msg + n, sizeof(msg) - (u32)n, "ACTION=change") + 1;
 	n += snprintf(msg + n, sizeof(msg) - (u32)n, "DEVPATH=/%s/drm/card0", pci_path + 4) + 1;
 	n += snprintf(msg + n, sizeof(msg) - (u32)n, "SUBSYSTEM=drm") + 1;
-	n += snprintf(msg + n, sizeof(msg) - (u32)n, "HOTPLUG=1") + 1;
+	n += snprintf(msg + n, sizeof(msg) - (u32)n, "%s=1", what) + 1;
 	n += snprintf(msg + n, sizeof(msg) - (u32)n, "DEVNAME=dri/card0") + 1;
 	n += snprintf(msg + n, sizeof(msg) - (u32)n, "DEVTYPE=drm_minor") + 1;
 	n += snprintf(msg + n, sizeof(msg) - (u32)n, "MAJOR=226") + 1;
@@ -114,4 +112,18 @@ void sysfs_hotplug(void)
 	struct weft_buf buf = {PTR(msg), (u32)n, WEFT_BUF_IN};
 	struct weft_req r = {.op = DEVP_EVENT, .args = {1}, .nbufs = 1, .bufs = PTR(&buf)};
 	weft_fd_call((u64)native_fd("open:dev"), PTR(&r));
+}
+
+void sysfs_hotplug(void)
+{
+	if (!pci_path[0])
+		return;
+	for (u32 i = 0; i < noutputs; i++)
+		connector(i);
+	event("HOTPLUG");
+}
+
+void sysfs_lease(void)
+{
+	event("LEASE");
 }

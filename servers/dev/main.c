@@ -177,6 +177,7 @@ static int make_tree(struct fs *fs)
 		{"dev/ptmx", S_IFCHR | 0666, 0x502},
 		{"dev/tty0", S_IFCHR | 0620, 0x400},
 		{"dev/tty1", S_IFCHR | 0620, 0x401},
+		{"dev/udmabuf", S_IFCHR | 0666, 0xa7e},
 		{"sys", S_IFDIR | 0555, 0},
 		{"sys/bus", S_IFDIR | 0755, 0},
 		{"sys/class/drm", S_IFDIR | 0755, 0},
