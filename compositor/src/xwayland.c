@@ -181,6 +181,14 @@ static void handle_associate(struct wl_listener *listener, void *data)
 	(void)data;
 	listener_add(&w->xs->surface->events.map, &w->map, handle_map);
 	listener_add(&w->xs->surface->events.unmap, &w->unmap, handle_unmap);
+	/*
+	 * Which surface is a window's comes over another connection than the surface's picture, which
+	 * may be here already. wlroots 0.18 would wait for the next picture, which a program that
+	 * stands still never draws.
+	 */
+	if (wlr_surface_has_buffer(w->xs->surface)) {
+		wlr_surface_map(w->xs->surface);
+	}
 }
 
 static void handle_dissociate(struct wl_listener *listener, void *data)
