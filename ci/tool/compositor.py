@@ -94,10 +94,12 @@ def tests(result):
         argv = ["unshare", "--user", "--map-root-user", *argv]
     try:
         done = subprocess.run([str(a) for a in argv], capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=600)
-        text, status = done.stdout, done.returncode
+                              stdin=subprocess.DEVNULL, timeout=900)
+        text, status, told = done.stdout, done.returncode, done.stderr
     except subprocess.TimeoutExpired as late:
-        text, status = (late.stdout or b"").decode(errors="replace"), "out of time"
+        text, told = ((stream or b"").decode(errors="replace")
+                      for stream in (late.stdout, late.stderr))
+        status = "out of time"
     seen = 0
     for line in text.splitlines():
         verdict, _, rest = line.partition(" - ")
@@ -106,5 +108,6 @@ def tests(result):
             name, _, why = rest.partition(": ")
             yield result(name, verdict == "ok", why)
     if status != 0 or seen == 0:
-        yield result("run", False, f"ended with {status} after {seen} checks: "
-                                   + " | ".join(text.strip().splitlines()[-3:]))
+        lines = (told or text).strip().splitlines()
+        yield result("run", False, "\n    ".join([f"ended with {status} after {seen} checks:",
+                                                 *lines[-120:]]))

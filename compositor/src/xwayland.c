@@ -7,6 +7,7 @@
 #include <wlr/types/wlr_xcursor_manager.h>
 #include <wlr/util/log.h>
 #include <wlr/xwayland.h>
+#include <wlr/xwayland/server.h>
 
 #include "cursor.h"
 #include "foreign.h"
@@ -426,6 +427,12 @@ static void handle_ready(struct wl_listener *listener, void *data)
 	struct wlr_xcursor *xcursor;
 
 	(void)data;
+	/*
+	 * The connection of the window manager is libxcb's by now, but wlroots 0.18 remembers its
+	 * number, and when the X server dies it closes it a second time: by then it may be the
+	 * number of somebody else's connection.
+	 */
+	x->wlr->server->wm_fd[0] = -1;
 	wlr_xwayland_set_seat(x->wlr, x->server->seat->wlr);
 	xcursor = wlr_xcursor_manager_get_xcursor(cursor->theme, "default", 1);
 	if (xcursor != NULL) {

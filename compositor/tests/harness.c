@@ -45,7 +45,7 @@ static struct {
 	bool have_buffer, ready;
 } shot;
 
-static uint32_t clock_ms(void)
+uint32_t clock_ms(void)
 {
 	struct timespec now;
 

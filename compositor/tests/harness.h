@@ -75,13 +75,15 @@ int compositor_pid(void);
 struct client *client_connect(void);
 void client_disconnect(struct client *client);
 void client_sync(struct client *client);
-/** Dispatches until the condition holds; fails the test after five seconds. */
+/** Milliseconds of the clock that never jumps. */
+uint32_t clock_ms(void);
+/** Dispatches until the condition holds; fails the test after ten seconds. */
 #define client_wait(client, condition)                                                             \
 	do {                                                                                       \
-		int tries_ = 0;                                                                    \
+		const uint32_t end_ = clock_ms() + 10000;                                          \
 		wl_display_flush((client)->display);                                               \
 		while (!(condition)) {                                                             \
-			if (tries_++ > 500) {                                                      \
+			if (clock_ms() > end_) {                                                   \
 				fail_msg("%s:%d: never true: %s", __FILE__, __LINE__, #condition); \
 			}                                                                          \
 			client_pump(client, 10);                                                   \

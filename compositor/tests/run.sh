@@ -9,14 +9,21 @@ for program in /b/tests/test-*; do
 	[ -x "$program" ] && [ -f "$program" ] || continue
 	name=$(basename "$program")
 	log=/tmp/$name.log
-	timeout 120 "$program" >"$log" 2>&1
+	timeout 240 "$program" >"$log" 2>&1
 	result=$?
-	sed -n "s/^\[ *OK \] /ok - $name /p; s/^\[ *FAILED *\] \([a-z_0-9]*\)$/not ok - $name \1: see the log/p" \
-		"$log" | sort -u
+	awk -v program="$name" '
+		/^\[ RUN/ { why = "" }
+		sub(/^\[ +(ERROR|LINE) +\] (--- )?/, "") { why = why == "" ? $0 : why "; " $0 }
+		sub(/^\[ +OK +\] /, "") { print "ok - " program " " $0 }
+		/^\[ +FAILED +\] [a-z_0-9]+$/ && !($NF in told) {
+			told[$NF]
+			print "not ok - " program " " $NF ": " why
+		}' "$log"
 	if [ $result -ne 0 ]; then
 		status=1
 		echo "not ok - $name: exit status $result"
-		grep -v '^\[ *\(RUN\|OK\|PASSED\|==*\)' "$log" | grep -v '\[INFO\]' | tail -60 >&2
+		# What it and the programs that it started have printed, at its end.
+		sed '/\[INFO\]/d; /^\[ *\(OK\|PASSED\|==*\)/d' "$log" | tail -100 >&2
 	fi
 done
 exit $status

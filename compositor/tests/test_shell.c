@@ -457,13 +457,33 @@ static void outputs_by_wlr_randr(void **state)
 	window_destroy(w);
 }
 
+#define X11_LOG "/tmp/x11-programs.log"
+
+/* Starts xclock, and Xwayland if need be; what they print is told when no window comes. */
+static void xclock_open(struct client *c)
+{
+	/* A first start reads 200 MB of libraries from the disk: its limit is a hang's. */
+	const uint32_t end = clock_ms() + 60000;
+
+	assert_int_equal(shell("display=$(weft-msg get display) && test -n \"$display\" && "
+			       "{ DISPLAY=$display xclock -digital >>" X11_LOG " 2>&1 & }"),
+		0);
+	while (!window_exists("xclock") && clock_ms() < end) {
+		client_pump(c, 10);
+	}
+	if (!window_exists("xclock")) {
+		shell("echo 'xclock printed:'; cat " X11_LOG "; echo 'display and sockets:'; "
+		      "weft-msg get display; ls -la /tmp/.X*; echo 'X server:'; pidof Xwayland");
+		fail_msg("no window of xclock");
+	}
+}
+
 /* Through Xwayland: a window like the others, and one that comes after the X server died. */
 static void x11_programs(void **state)
 {
 	struct client *c = *state;
 
-	assert_int_equal(shell("DISPLAY=$(weft-msg get display) xclock -digital 2>/dev/null &"), 0);
-	client_wait(c, window_exists("xclock"));
+	xclock_open(c);
 	assert_true(window_flag("xclock", "decorated"));
 	ipc_do("push left");
 	client_wait(c, window_number("xclock", "frame.width") == 640);
@@ -471,14 +491,38 @@ static void x11_programs(void **state)
 	client_wait(c, window_number("xclock", "content.width") == 1280);
 	ipc_do("close");
 	client_wait(c, !window_exists("xclock"));
-	assert_int_equal(shell("DISPLAY=$(weft-msg get display) xclock -digital 2>/dev/null &"), 0);
-	client_wait(c, window_exists("xclock"));
+	xclock_open(c);
 	assert_int_equal(shell("kill -9 $(pidof Xwayland)"), 0);
 	client_wait(c, !window_exists("xclock"));
-	assert_int_equal(shell("DISPLAY=$(weft-msg get display) xclock -digital 2>/dev/null &"), 0);
-	client_wait(c, window_exists("xclock"));
+	xclock_open(c);
 	ipc_do("close");
 	client_wait(c, !window_exists("xclock"));
+}
+
+/*
+ * An X server that dies takes down its own connections only. They close one after the other, and
+ * whoever connects in between gets their numbers: none of these may be cut off.
+ */
+static void dying_x_server_cuts_off_nobody(void **state)
+{
+	struct client *c = *state, *others[24];
+	char *answer;
+
+	for (int round = 0; round < 5; round++) {
+		xclock_open(c);
+		assert_int_equal(shell("kill -9 $(pidof Xwayland)"), 0);
+		for (size_t i = 0; i < 24; i++) {
+			others[i] = client_connect();
+			answer = ipc_request("get windows");
+			assert_string_not_equal(answer, "");
+			free(answer);
+		}
+		client_wait(c, !window_exists("xclock"));
+		for (size_t i = 0; i < 24; i++) {
+			client_sync(others[i]);
+			client_disconnect(others[i]);
+		}
+	}
 }
 
 static void globals_are_there(void **state)
@@ -544,6 +588,7 @@ int main(void)
 		TEST(pictures_by_grim),
 		TEST(outputs_by_wlr_randr),
 		TEST(x11_programs),
+		TEST(dying_x_server_cuts_off_nobody),
 		TEST(globals_are_there),
 		TEST(message_program),
 	};
