@@ -34,16 +34,15 @@ static const struct obj_ops as_ops = {.name = "address space", .destroy = destro
 
 struct as *as_create_empty(void)
 {
-	struct as *a = kzalloc(sizeof(*a));
+	struct as *a = object_new(sizeof(*a), WEFT_OBJ_AS, &as_ops);
 
 	if (!a)
 		return ERR_PTR(-ENOMEM);
+	list_init(&a->vmas);
 	if (arch_as_init(&a->arch)) {
-		kfree(a);
+		object_put(&a->obj);
 		return ERR_PTR(-ENOMEM);
 	}
-	list_init(&a->vmas);
-	object_init(&a->obj, WEFT_OBJ_AS, &as_ops);
 	return a;
 }
 
@@ -94,23 +93,14 @@ void as_switch(struct as *a)
 
 static int copy_vma(struct as *to, struct vma *v, bool *protected)
 {
-	struct vma *n = vma_new(to);
+	struct vma *n = vma_like(to, v, v->start, v->end, v->off);
+	bool wipe = v->flags & VMA_WIPEONFORK;
 
 	if (!n)
 		return -ENOMEM;
-	n->start = v->start;
-	n->end = v->end;
-	n->flags = v->flags & ~WEFT_MAP_LOCKED;
-	n->max_prot = v->max_prot;
-	n->off = v->off;
-	n->grow_min = v->grow_min;
-	n->m = v->m;
-	if (n->m)
-		object_get(&n->m->obj);
-	if (v->flags & VMA_WIPEONFORK)
-		n->flags &= ~VMA_ANON;
+	n->flags &= ~(WEFT_MAP_LOCKED | (wipe ? VMA_ANON : 0));
 	vma_insert(to, n);
-	return v->flags & VMA_WIPEONFORK ? 0 : as_copy_pages(to, v, protected);
+	return wipe ? 0 : as_copy_pages(to, v, protected);
 }
 
 struct as *as_copy(struct as *from)
@@ -172,7 +162,7 @@ void as_unmap_frame(struct as *a, u64 addr)
 
 	if (!v || !(v->flags & VMA_FRAME))
 		return;
-	as_zap(a, v->start, v->end);
+	as_zap(a, v->start, v->end, NULL);
 	vma_remove(v);
 }
 

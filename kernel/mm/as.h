@@ -13,8 +13,8 @@
 #include "memobj.h"
 
 struct vma {
-	struct vma *left, *right, *parent;
-	struct list link; /* as.vmas */
+	struct vma *child[2], *parent; /* left and right */
+	struct list link;	       /* as.vmas */
 	u64 start, end;
 	u64 gap, max_gap; /* free bytes below start (below grow_min for a stack), and the largest of
 			     the subtree */
@@ -60,6 +60,7 @@ struct vma *vma_find_from(struct as *a, u64 addr); /* the first with end > addr,
 struct vma *vma_next(struct vma *v);
 struct vma *vma_prev(struct vma *v);
 struct vma *vma_new(struct as *a);
+struct vma *vma_like(struct as *a, const struct vma *v, u64 start, u64 end, u64 off);
 void vma_insert(struct as *a,
 	struct vma
 		*v); /* start, end, m, off, flags are set; takes no reference of m but links it */
@@ -84,9 +85,8 @@ static inline bool frame_counted(const struct frame *f)
 {
 	return f && !(f->flags & FRAME_RESERVED);
 }
-void as_zap(struct as *a, u64 start, u64 end); /* drops every page there and flushes */
-void as_zap_object(struct as *a, struct memobj *m, u64 start,
-	u64 end);	       /* only pages that m holds */
+/* Drops the pages there (of m only, if it is not NULL: no private copies) and flushes. */
+void as_zap(struct as *a, u64 start, u64 end, struct memobj *m);
 void as_zap_all(struct as *a); /* at death: no flush */
 void as_write_protect(struct as *a, u64 start, u64 end);
 void as_reprotect(struct vma *v, u64 start, u64 end);

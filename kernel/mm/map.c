@@ -66,9 +66,21 @@ static void maybe_prune(struct as *a, u64 start, u64 end)
 	arch_prune(&a->arch, start, end);
 }
 
+/* Splits so that VMAs begin at start and end at end. */
+static int cut(struct as *a, u64 start, u64 end)
+{
+	struct vma *v = vma_find(a, start);
+	int r = v && v->start < start ? vma_split(v, start) : 0;
+
+	if (r)
+		return r;
+	v = vma_find(a, end);
+	return v && v->start < end ? vma_split(v, end) : 0;
+}
+
 int as_unmap(struct as *a, u64 addr, u64 len)
 {
-	struct vma *v, *first;
+	struct vma *v, *next;
 	u64 end;
 	int r;
 
@@ -78,30 +90,18 @@ int as_unmap(struct as *a, u64 addr, u64 len)
 	if (!range_ok(addr, len))
 		return -EINVAL;
 	end = addr + len;
-	first = vma_find_from(a, addr);
-	for (v = first; v && v->start < end; v = vma_next(v))
+	for (v = vma_find_from(a, addr); v && v->start < end; v = vma_next(v))
 		if (v->flags & VMA_FRAME)
 			return -EPERM;
-	if (!first || first->start >= end)
+	if (is_free(a, addr, len))
 		return 0;
-	if (first->start < addr) {
-		r = vma_split(first, addr);
-		if (r)
-			return r;
-		first = vma_next(first);
-	}
-	for (v = first; v && v->end <= end; v = vma_next(v))
-		;
-	if (v && v->start < end) {
-		r = vma_split(v, end);
-		if (r)
-			return r;
-	}
-	as_zap(a, first->start, end);
-	while (first && first->start < end) {
-		v = vma_next(first);
-		vma_remove(first);
-		first = v;
+	r = cut(a, addr, end);
+	if (r)
+		return r;
+	as_zap(a, addr, end, NULL);
+	for (v = vma_find_from(a, addr); v && v->start < end; v = next) {
+		next = vma_next(v);
+		vma_remove(v);
 	}
 	maybe_prune(a, addr, end);
 	return 0;
@@ -239,18 +239,6 @@ int as_populate(struct as *a, u64 start, u64 end)
 	return 0;
 }
 
-/* Splits so that VMAs begin at start and end at end; the range is known to be mapped there. */
-static int cut(struct as *a, u64 start, u64 end)
-{
-	struct vma *v = vma_find(a, start);
-	int r = v && v->start < start ? vma_split(v, start) : 0;
-
-	if (r)
-		return r;
-	v = vma_find(a, end);
-	return v && v->start < end ? vma_split(v, end) : 0;
-}
-
 /* The whole range is mapped, by VMAs that user mode may change: 0. A hole: -ENOMEM; else -EPERM. */
 static int check_mapped(struct as *a, u64 start, u64 end)
 {
@@ -267,147 +255,18 @@ static int check_mapped(struct as *a, u64 start, u64 end)
 	}
 }
 
-int as_protect(struct as *a, u64 addr, u64 len, u32 prot)
+/* The arguments of protect and advise; *end is addr for an empty range. */
+static int mapped_range(struct as *a, u64 addr, u64 len, u64 *end)
 {
-	struct vma *v;
-	u64 end;
-	int r;
-
-	if ((prot & ~VMA_PROT) || (addr & (PAGE_SIZE - 1)) || len > WEFT_USER_MAX)
+	if ((addr & (PAGE_SIZE - 1)) || len > WEFT_USER_MAX)
 		return -EINVAL;
-	len = ALIGN_UP(len, PAGE_SIZE);
-	if (!len)
+	*end = addr + ALIGN_UP(len, PAGE_SIZE);
+	if (*end == addr)
 		return 0;
-	if (!range_ok(addr, len))
-		return -ENOMEM;
-	end = addr + len;
-	r = check_mapped(a, addr, end);
-	if (r)
-		return r;
-	for (v = vma_find(a, addr); v && v->start < end; v = vma_next(v))
-		if (prot & ~v->max_prot)
-			return -EACCES;
-	r = cut(a, addr, end);
-	if (r)
-		return r;
-	for (v = vma_find(a, addr); v && v->start < end; v = vma_next(v)) {
-		u64 from = v->start, to = v->end;
-
-		if ((v->flags & VMA_PROT) != prot) {
-			vma_set_flags(v, (v->flags & ~VMA_PROT) | prot);
-			as_reprotect(v, from, to);
-		}
-		v = vma_merge(v);
-	}
-	v = vma_find(a, end);
-	if (v && v->start == end)
-		vma_merge(v);
-	return 0;
+	return range_ok(addr, *end - addr) ? check_mapped(a, addr, *end) : -ENOMEM;
 }
 
-/* Moves v's [addr, addr + old) to a VMA of len bytes at `to`, where nothing is. */
-static int move(struct as *a, struct vma *v, u64 addr, u64 old, u64 len, u64 to, bool keep)
-{
-	struct vma *n = vma_new(a);
-	u64 moved = MIN(old, len);
-	int r;
-
-	if (!n)
-		return -ENOMEM;
-	r = cut(a, addr, addr + old);
-	if (!r)
-		r = moved ? as_move_pages(a, addr, to, moved) : 0;
-	if (r) {
-		kfree(n);
-		return r;
-	}
-	v = vma_find(a, addr);
-	n->start = to;
-	n->end = to + len;
-	n->flags = v->flags & ~WEFT_MAP_STACK;
-	n->max_prot = v->max_prot;
-	n->m = v->m;
-	n->off = v->off;
-	if (n->m)
-		object_get(&n->m->obj);
-	vma_insert(a, n);
-	if (!keep)
-		as_unmap(a, addr, old); /* whole VMAs: needs no memory */
-	vma_merge(n);
-	return 0;
-}
-
-int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to)
-{
-	struct vma *v;
-	u64 at;
-	int r;
-
-	if ((flags & ~(WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED | WEFT_REMAP_DONTUNMAP)) ||
-		(addr & (PAGE_SIZE - 1)) || !len || len > WEFT_USER_MAX || old_len > WEFT_USER_MAX)
-		return -EINVAL;
-	if ((flags & (WEFT_REMAP_FIXED | WEFT_REMAP_DONTUNMAP)) && !(flags & WEFT_REMAP_MAYMOVE))
-		return -EINVAL;
-	len = ALIGN_UP(len, PAGE_SIZE);
-	old_len = ALIGN_UP(old_len, PAGE_SIZE);
-	if ((flags & WEFT_REMAP_DONTUNMAP) && old_len != len)
-		return -EINVAL;
-	v = vma_find(a, addr);
-	if (!v || addr + old_len > v->end || addr + old_len < addr)
-		return -EFAULT;
-	if (v->flags & VMA_FRAME)
-		return -EPERM;
-	if (!old_len && !(v->flags & WEFT_MAP_SHARED))
-		return -EINVAL;
-	if ((flags & WEFT_REMAP_DONTUNMAP) && v->m)
-		return -EINVAL;
-	if (flags & WEFT_REMAP_FIXED) {
-		at = *to;
-		if (!range_ok(at, len) || (at < addr + old_len && addr < at + len))
-			return -EINVAL;
-		r = as_unmap(a, at, len);
-		if (r)
-			return r;
-		v = vma_find(a, addr);
-	} else {
-		if (!(flags & WEFT_REMAP_DONTUNMAP) && old_len && len <= old_len) {
-			*to = addr;
-			return len < old_len ? as_unmap(a, addr + len, old_len - len) : 0;
-		}
-		r = check_limit(a, len - (flags & WEFT_REMAP_DONTUNMAP ? 0 : old_len));
-		if (r)
-			return r;
-		if (!(flags & WEFT_REMAP_DONTUNMAP) && old_len && addr + old_len == v->end &&
-			addr + len <= WEFT_USER_MAX && addr + len > addr &&
-			is_free(a, v->end, len - old_len)) {
-			struct vma *n = vma_next(v);
-			u64 low = n && (n->flags & WEFT_MAP_STACK) ? n->grow_min : WEFT_USER_MAX;
-
-			if (addr + len <= low) {
-				vma_set_end(v, addr + len);
-				v = vma_merge(v);
-				*to = addr;
-				goto grown;
-			}
-		}
-		if (!(flags & WEFT_REMAP_MAYMOVE))
-			return -ENOMEM;
-		at = place(a, 0, len, v->flags & WEFT_MAP_RUNTIME);
-		if (!at)
-			return -ENOMEM;
-	}
-	r = move(a, v, addr, old_len, len, at, (flags & WEFT_REMAP_DONTUNMAP) || !old_len);
-	if (r)
-		return r;
-	*to = at;
-grown:
-	v = vma_find(a, *to);
-	if (v && (v->flags & WEFT_MAP_LOCKED))
-		as_populate(a, *to, *to + len);
-	return 0;
-}
-
-static int advise_flags(struct as *a, u64 start, u64 end, u32 set, u32 clear)
+static int change_flags(struct as *a, u64 start, u64 end, u32 set, u32 clear)
 {
 	struct vma *v;
 	int r = cut(a, start, end);
@@ -415,7 +274,13 @@ static int advise_flags(struct as *a, u64 start, u64 end, u32 set, u32 clear)
 	if (r)
 		return r;
 	for (v = vma_find(a, start); v && v->start < end; v = vma_next(v)) {
-		vma_set_flags(v, (v->flags & ~clear) | set);
+		u32 flags = (v->flags & ~clear) | set;
+
+		if (flags != v->flags) {
+			vma_set_flags(v, flags);
+			if (clear & VMA_PROT)
+				as_reprotect(v, v->start, v->end);
+		}
 		v = vma_merge(v);
 	}
 	v = vma_find(a, end);
@@ -424,16 +289,122 @@ static int advise_flags(struct as *a, u64 start, u64 end, u32 set, u32 clear)
 	return 0;
 }
 
+int as_protect(struct as *a, u64 addr, u64 len, u32 prot)
+{
+	u64 end;
+	int r = prot & ~VMA_PROT ? -EINVAL : mapped_range(a, addr, len, &end);
+
+	if (r || end == addr)
+		return r;
+	for (struct vma *v = vma_find(a, addr); v && v->start < end; v = vma_next(v))
+		if (prot & ~v->max_prot)
+			return -EACCES;
+	return change_flags(a, addr, end, prot, VMA_PROT);
+}
+
+/* Moves [addr, addr + old) to a VMA of len bytes at `to`, where nothing is. */
+static int move(struct as *a, u64 addr, u64 old, u64 len, u64 to, bool keep)
+{
+	struct vma *v, *n;
+	int r = cut(a, addr, addr + old);
+
+	if (r)
+		return r;
+	v = vma_find(a, addr);
+	n = vma_like(a, v, to, to + len, v->off);
+	if (!n)
+		return -ENOMEM;
+	n->flags &= ~WEFT_MAP_STACK;
+	vma_insert(a, n);
+	r = as_move_pages(a, addr, to, MIN(old, len));
+	if (r) {
+		vma_remove(n);
+		return r;
+	}
+	if (!keep)
+		as_unmap(a, addr, old); /* whole VMAs: needs no memory */
+	vma_merge(n);
+	return 0;
+}
+
+/* Lets v go up to `end`, if nothing is in the way. */
+static bool grow(struct vma *v, u64 end)
+{
+	struct vma *n = vma_next(v);
+	u64 limit = !n ? WEFT_USER_MAX : n->flags & WEFT_MAP_STACK ? n->grow_min : n->start;
+
+	if (end > limit || end < v->end)
+		return false;
+	vma_set_end(v, end);
+	vma_merge(v);
+	return true;
+}
+
+int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to)
+{
+	const u32 known = WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED | WEFT_REMAP_DONTUNMAP;
+	bool fixed = flags & WEFT_REMAP_FIXED, keep = flags & WEFT_REMAP_DONTUNMAP;
+	struct vma *v;
+	u64 at = addr;
+	int r;
+
+	if ((flags & ~known) || (addr & (PAGE_SIZE - 1)) || !len || len > WEFT_USER_MAX ||
+		old_len > WEFT_USER_MAX)
+		return -EINVAL;
+	len = ALIGN_UP(len, PAGE_SIZE);
+	old_len = ALIGN_UP(old_len, PAGE_SIZE);
+	if (((fixed || keep) && !(flags & WEFT_REMAP_MAYMOVE)) || (keep && old_len != len))
+		return -EINVAL;
+	v = vma_find(a, addr);
+	if (!v || addr + old_len > v->end || addr + old_len < addr)
+		return -EFAULT;
+	if (v->flags & VMA_FRAME)
+		return -EPERM;
+	if ((!old_len && !(v->flags & WEFT_MAP_SHARED)) || (keep && v->m))
+		return -EINVAL;
+	if (fixed) {
+		at = *to;
+		if (!range_ok(at, len) || (at < addr + old_len && addr < at + len))
+			return -EINVAL;
+		r = as_unmap(a, at, len);
+		if (r)
+			return r;
+	} else if (!keep && old_len && len <= old_len) {
+		*to = addr;
+		return len < old_len ? as_unmap(a, addr + len, old_len - len) : 0;
+	} else {
+		r = check_limit(a, len - (keep ? 0 : old_len));
+		if (r)
+			return r;
+		if (keep || !old_len || addr + old_len != v->end || !grow(v, addr + len))
+			at = flags & WEFT_REMAP_MAYMOVE
+				? place(a, 0, len, v->flags & WEFT_MAP_RUNTIME)
+				: 0;
+		if (!at)
+			return -ENOMEM;
+	}
+	if (at != addr) {
+		r = move(a, addr, old_len, len, at, keep || !old_len);
+		if (r)
+			return r;
+	}
+	*to = at;
+	v = vma_find(a, at);
+	if (v && (v->flags & WEFT_MAP_LOCKED))
+		as_populate(a, at, at + len);
+	return 0;
+}
+
 static int dontneed(struct as *a, u64 start, u64 end)
 {
 	struct vma *v;
 
-	for (v = vma_find(a, start); v && v->start < end; v = vma_next(v))
+	for (v = vma_find(a, start); v && v->start < end; v = vma_next(v)) {
 		if (v->flags & WEFT_MAP_LOCKED)
 			return -EINVAL;
-	for (v = vma_find(a, start); v && v->start < end; v = vma_next(v))
 		v->run = 0;
-	as_zap(a, start, end);
+	}
+	as_zap(a, start, end, NULL);
 	return 0;
 }
 
@@ -471,44 +442,30 @@ static int each_object(struct as *a, u64 start, u64 end, bool remove)
 
 int as_advise(struct as *a, u64 addr, u64 len, u32 advice)
 {
+	static const struct {
+		u32 set, clear;
+	} change[] = {[WEFT_ADV_DONTFORK] = {WEFT_MAP_NOFORK, 0},
+		[WEFT_ADV_DOFORK] = {0, WEFT_MAP_NOFORK},
+		[WEFT_ADV_WIPEONFORK] = {VMA_WIPEONFORK, 0},
+		[WEFT_ADV_KEEPONFORK] = {0, VMA_WIPEONFORK},
+		[WEFT_ADV_LOCK] = {WEFT_MAP_LOCKED, 0},
+		[WEFT_ADV_UNLOCK] = {0, WEFT_MAP_LOCKED}};
 	u64 end;
-	int r;
+	int r = advice > WEFT_ADV_SYNC ? -EINVAL : mapped_range(a, addr, len, &end);
 
-	if ((addr & (PAGE_SIZE - 1)) || advice > WEFT_ADV_SYNC || len > WEFT_USER_MAX)
-		return -EINVAL;
-	len = ALIGN_UP(len, PAGE_SIZE);
-	if (!len)
-		return 0;
-	if (!range_ok(addr, len))
-		return -ENOMEM;
-	end = addr + len;
-	r = check_mapped(a, addr, end);
-	if (r)
+	if (r || end == addr)
 		return r;
-	switch (advice) {
-	case WEFT_ADV_DONTNEED:
+	if (advice == WEFT_ADV_DONTNEED)
 		return dontneed(a, addr, end);
-	case WEFT_ADV_WILLNEED:
-		return as_populate(a, addr, end);
-	case WEFT_ADV_DONTFORK:
-		return advise_flags(a, addr, end, WEFT_MAP_NOFORK, 0);
-	case WEFT_ADV_DOFORK:
-		return advise_flags(a, addr, end, 0, WEFT_MAP_NOFORK);
-	case WEFT_ADV_WIPEONFORK:
+	if (advice == WEFT_ADV_REMOVE || advice == WEFT_ADV_SYNC)
+		return each_object(a, addr, end, advice == WEFT_ADV_REMOVE);
+	if (advice == WEFT_ADV_WIPEONFORK)
 		for (struct vma *v = vma_find(a, addr); v && v->start < end; v = vma_next(v))
 			if (v->m)
 				return -EINVAL; /* private anonymous memory only */
-		return advise_flags(a, addr, end, VMA_WIPEONFORK, 0);
-	case WEFT_ADV_KEEPONFORK:
-		return advise_flags(a, addr, end, 0, VMA_WIPEONFORK);
-	case WEFT_ADV_REMOVE:
-		return each_object(a, addr, end, true);
-	case WEFT_ADV_LOCK:
-		r = advise_flags(a, addr, end, WEFT_MAP_LOCKED, 0);
-		return r ? r : as_populate(a, addr, end);
-	case WEFT_ADV_UNLOCK:
-		return advise_flags(a, addr, end, 0, WEFT_MAP_LOCKED);
-	default:
-		return each_object(a, addr, end, false);
-	}
+	if (advice != WEFT_ADV_WILLNEED)
+		r = change_flags(a, addr, end, change[advice].set, change[advice].clear);
+	if (!r && (advice == WEFT_ADV_WILLNEED || advice == WEFT_ADV_LOCK))
+		r = as_populate(a, addr, end);
+	return r;
 }

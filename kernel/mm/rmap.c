@@ -23,10 +23,7 @@ void memobj_unmap_range(struct memobj *m, u64 first, u64 n, bool private_too)
 	list_for_each(v, &m->mappings, obj_link) {
 		if (!vma_range(v, first, n, &start, &end))
 			continue;
-		if (private_too)
-			as_zap(v->as, start, end);
-		else
-			as_zap_object(v->as, m, start, end);
+		as_zap(v->as, start, end, private_too ? NULL : m);
 	}
 }
 

@@ -29,23 +29,33 @@ void as_flush(struct as *a, u64 start, u64 end)
 		tlb_shootdown(&a->arch, start, end);
 }
 
-static void gather_flush(struct gather *g)
+static void gather_reset(struct gather *g)
 {
-	if (g->start < g->end)
-		as_flush(g->as, g->start, g->end);
 	g->start = WEFT_USER_MAX;
 	g->end = 0;
-	while (g->n)
-		frame_put(g->f[--g->n]);
 }
 
 static void gather_init(struct gather *g, struct as *a)
 {
 	g->as = a;
-	g->start = WEFT_USER_MAX;
-	g->end = 0;
 	g->n = 0;
 	g->remote = loaded_elsewhere(a);
+	gather_reset(g);
+}
+
+static void gather_flush(struct gather *g)
+{
+	if (g->start < g->end)
+		as_flush(g->as, g->start, g->end);
+	gather_reset(g);
+	while (g->n)
+		frame_put(g->f[--g->n]);
+}
+
+static void gather_note(struct gather *g, u64 addr)
+{
+	g->start = MIN(g->start, addr);
+	g->end = MAX(g->end, addr + PAGE_SIZE);
 }
 
 static void account_drop(struct as *a, struct frame *f)
@@ -61,8 +71,7 @@ static void gather_drop(struct gather *g, pte_t *pte, u64 addr)
 
 	*pte = 0;
 	account_drop(g->as, f);
-	g->start = MIN(g->start, addr);
-	g->end = MAX(g->end, addr + PAGE_SIZE);
+	gather_note(g, addr);
 	if (!frame_counted(f))
 		return;
 	if (!g->remote || f->refs > 1) {
@@ -103,25 +112,16 @@ static pte_t *entry_next(struct as *a, u64 *addr, u64 end, pte_t *p)
 		for (pte_t *pte = entry_next(a, &addr, end, NULL); pte;                            \
 			pte = entry_next(a, &addr, end, pte))
 
-void as_zap(struct as *a, u64 start, u64 end)
+void as_zap(struct as *a, u64 start, u64 end, struct memobj *m)
 {
-	struct gather g;
-
-	gather_init(&g, a);
-	for_each_entry(a, addr, start, end, pte)
-		gather_drop(&g, pte, addr);
-	gather_flush(&g);
-}
-
-void as_zap_object(struct as *a, struct memobj *m, u64 start, u64 end)
-{
+	bool all = !m || memobj_is_phys(m);
 	struct gather g;
 
 	gather_init(&g, a);
 	for_each_entry(a, addr, start, end, pte) {
 		struct frame *f = frame_of(arch_pte_phys(*pte));
 
-		if (memobj_is_phys(m) || !f || !(f->flags & FRAME_ANON))
+		if (all || !f || !(f->flags & FRAME_ANON))
 			gather_drop(&g, pte, addr);
 	}
 	gather_flush(&g);
@@ -161,17 +161,15 @@ u32 vma_pte_flags(const struct vma *v, bool write)
 
 void as_write_protect(struct as *a, u64 start, u64 end)
 {
-	u64 lo = WEFT_USER_MAX, hi = 0;
+	struct gather g;
 
-	for_each_entry(a, addr, start, end, pte) {
-		if (!arch_pte_writable(*pte))
-			continue;
-		*pte = arch_pte_read_only(*pte);
-		lo = MIN(lo, addr);
-		hi = addr + PAGE_SIZE;
-	}
-	if (lo < hi)
-		as_flush(a, lo, hi);
+	gather_init(&g, a);
+	for_each_entry(a, addr, start, end, pte)
+		if (arch_pte_writable(*pte)) {
+			*pte = arch_pte_read_only(*pte);
+			gather_note(&g, addr);
+		}
+	gather_flush(&g);
 }
 
 /* Whether a page of v may be written at once, without a fault that copies or reserves. */
@@ -189,21 +187,20 @@ static bool writable_now(const struct vma *v, u64 addr, const struct frame *f)
 /* After v's protection has changed. */
 void as_reprotect(struct vma *v, u64 start, u64 end)
 {
-	u64 lo = WEFT_USER_MAX, hi = 0;
+	struct gather g;
 
+	gather_init(&g, v->as);
 	for_each_entry(v->as, addr, start, end, pte) {
 		u64 phys = arch_pte_phys(*pte);
-		pte_t new = arch_pte_make(phys,
-			vma_pte_flags(v, writable_now(v, addr, frame_of(phys))));
+		bool write = writable_now(v, addr, frame_of(phys));
+		pte_t new = arch_pte_make(phys, vma_pte_flags(v, write));
 
-		if (*pte == new)
-			continue;
-		*pte = new;
-		lo = MIN(lo, addr);
-		hi = addr + PAGE_SIZE;
+		if (*pte != new) {
+			*pte = new;
+			gather_note(&g, addr);
+		}
 	}
-	if (lo < hi)
-		as_flush(v->as, lo, hi);
+	gather_flush(&g);
 }
 
 /* File pages that are only read come cheaply again by a fault with its neighbours; few are worth

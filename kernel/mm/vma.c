@@ -36,7 +36,7 @@ static u64 max_gap(const struct vma *v)
 /* -> whether it changed */
 static bool update(struct vma *v)
 {
-	u64 m = MAX(v->gap, MAX(max_gap(v->left), max_gap(v->right)));
+	u64 m = MAX(v->gap, MAX(max_gap(v->child[0]), max_gap(v->child[1])));
 	bool changed = m != v->max_gap;
 
 	v->max_gap = m;
@@ -59,35 +59,25 @@ static void set_gap(struct vma *v)
 	update_up(v);
 }
 
-static void replace_child(struct as *a, struct vma *parent, struct vma *old, struct vma *new)
-{
-	if (!parent)
-		a->root = new;
-	else if (parent->left == old)
-		parent->left = new;
-	else
-		parent->right = new;
-	if (new)
-		new->parent = parent;
-}
-
-/* Lifts v above its parent. */
-static void rotate_up(struct as *a, struct vma *v)
+static struct vma **place_of(struct vma *v)
 {
 	struct vma *p = v->parent;
 
-	replace_child(a, p->parent, p, v);
-	if (p->left == v) {
-		p->left = v->right;
-		if (p->left)
-			p->left->parent = p;
-		v->right = p;
-	} else {
-		p->right = v->left;
-		if (p->right)
-			p->right->parent = p;
-		v->left = p;
-	}
+	return !p ? &v->as->root : &p->child[p->child[1] == v];
+}
+
+/* Lifts v above its parent. */
+static void rotate_up(struct vma *v)
+{
+	struct vma *p = v->parent;
+	bool side = p->child[1] == v;
+
+	*place_of(p) = v;
+	v->parent = p->parent;
+	p->child[side] = v->child[!side];
+	if (p->child[side])
+		p->child[side]->parent = p;
+	v->child[!side] = p;
 	p->parent = v;
 	update(p);
 	update(v);
@@ -100,9 +90,9 @@ struct vma *vma_find_from(struct as *a, u64 addr)
 	while (v) {
 		if (v->end > addr) {
 			best = v;
-			v = v->left;
+			v = v->child[0];
 		} else {
-			v = v->right;
+			v = v->child[1];
 		}
 	}
 	return best;
@@ -144,25 +134,25 @@ void vma_insert(struct as *a, struct vma *v)
 		/* The highest of all, as fork inserts them: its place is down the right edge from
 		 * the last one. */
 		p = list_entry(a->vmas.prev, struct vma, link);
-		at = &p->right;
+		at = &p->child[1];
 	}
 	while (*at) {
 		p = *at;
 		if (v->start < p->start) {
 			above = p;
-			at = &p->left;
+			at = &p->child[0];
 		} else {
-			at = &p->right;
+			at = &p->child[1];
 		}
 	}
 	*at = v;
 	v->parent = p;
-	v->left = v->right = NULL;
+	v->child[0] = v->child[1] = NULL;
 	v->prio = next_prio();
 	v->max_gap = 0;
 	list_add_tail(above ? &above->link : &a->vmas, &v->link);
 	while (v->parent && v->parent->prio < v->prio)
-		rotate_up(a, v);
+		rotate_up(v);
 	set_gap(v);
 	if (above)
 		set_gap(above);
@@ -178,19 +168,15 @@ void vma_insert(struct as *a, struct vma *v)
 void vma_remove(struct vma *v)
 {
 	struct as *a = v->as;
-	struct vma *next = vma_next(v), *p;
+	struct vma *next = vma_next(v);
 
-	while (v->left || v->right) {
-		struct vma *c = !v->left		 ? v->right
-			: !v->right			 ? v->left
-			: v->left->prio > v->right->prio ? v->left
-							 : v->right;
+	while (v->child[0] || v->child[1]) {
+		struct vma *l = v->child[0], *r = v->child[1];
 
-		rotate_up(a, c);
+		rotate_up(!l || (r && r->prio >= l->prio) ? r : l);
 	}
-	p = v->parent;
-	replace_child(a, p, v, NULL);
-	update_up(p);
+	*place_of(v) = NULL;
+	update_up(v->parent);
 	list_del(&v->link);
 	if (next)
 		set_gap(next);
@@ -233,21 +219,31 @@ void vma_set_flags(struct vma *v, u32 flags)
 	v->as->gen++;
 }
 
+struct vma *vma_like(struct as *a, const struct vma *v, u64 start, u64 end, u64 off)
+{
+	struct vma *n = vma_new(a);
+
+	if (!n)
+		return NULL;
+	n->start = start;
+	n->end = end;
+	n->flags = v->flags;
+	n->max_prot = v->max_prot;
+	n->grow_min = v->grow_min;
+	n->off = off;
+	n->m = v->m;
+	if (n->m)
+		object_get(&n->m->obj);
+	return n;
+}
+
 int vma_split(struct vma *v, u64 at)
 {
-	struct vma *n = vma_new(v->as);
-	u64 end = v->end;
+	struct vma *n = vma_like(v->as, v, at, v->end, v->off + (at - v->start));
 
 	if (!n)
 		return -ENOMEM;
-	n->flags = v->flags & ~WEFT_MAP_STACK; /* only the lowest part grows */
-	n->max_prot = v->max_prot;
-	n->m = v->m;
-	n->start = at;
-	n->end = end;
-	n->off = v->off + (at - v->start);
-	if (n->m)
-		object_get(&n->m->obj);
+	n->flags &= ~WEFT_MAP_STACK; /* only the lowest part grows */
 	vma_set_end(v, at);
 	vma_insert(v->as, n);
 	return 0;
@@ -293,7 +289,7 @@ static u64 find_in(struct vma *v, u64 len, u64 lo, u64 hi)
 		u64 top, bottom, got;
 
 		if (v->start < hi) {
-			got = find_in(v->right, len, lo, hi);
+			got = find_in(v->child[1], len, lo, hi);
 			if (got)
 				return got;
 		}
@@ -304,7 +300,7 @@ static u64 find_in(struct vma *v, u64 len, u64 lo, u64 hi)
 			return top - len;
 		if (v->end <= lo)
 			return 0; /* everything to the left is lower still */
-		v = v->left;
+		v = v->child[0];
 	}
 	return 0;
 }

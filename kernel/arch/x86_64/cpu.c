@@ -45,7 +45,6 @@ void cpu_detect(void)
 		arch_emulated = memcmp(h + 1, "TCGTCGTCGTCG", 12) == 0;
 	}
 	x86.pge = r[3] & 1u << 13;
-	x86.pcid = r[2] & 1u << 17;
 	x86.x2apic = r[2] & 1u << 21;
 	x86.tsc_deadline = r[2] & 1u << 24;
 	x86.xsave = r[2] & 1u << 26;

@@ -11,24 +11,26 @@
 #define CPU_TP 24
 #define CPU_RT_ENTRY 32
 #define CPU_REFLECTED 40
-#define R_RAX 0
-#define R_RBX 8
-#define R_RCX 16
-#define R_RDX 24
-#define R_RSI 32
-#define R_RDI 40
-#define R_RBP 48
-#define R_RSP 56
-#define R_R8 64
-#define R_R9 72
-#define R_R10 80
-#define R_R11 88
-#define R_R12 96
-#define R_R13 104
-#define R_R14 112
-#define R_R15 120
-#define R_RIP 128
-#define R_RFLAGS 136
+#define ALL_REGS rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15
+#define BUT_RSP rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+
+	/* R_rax and so on: the places in struct weft_regs. */
+	place = 0
+	.irp reg, ALL_REGS, rip, rflags
+	R_\reg = place
+	place = place + 8
+	.endr
+
+	.macro SAVE_AT off
+	.irp reg, BUT_RSP
+	movq %\reg, \off + R_\reg(%rsp)
+	.endr
+	.endm
+	.macro LOAD_AT off
+	.irp reg, BUT_RSP
+	movq \off + R_\reg(%rsp), %\reg
+	.endr
+	.endm
 
 	.section .text.hot_entry, "ax"
 	.globl syscall_entry
@@ -59,57 +61,41 @@ syscall_entry:
 2:	movq %gs:CPU_KSTACK, %rsp
 	pushq %r11
 	pushq %rcx
-	pushq %r15
-	pushq %r14
-	pushq %r13
-	pushq %r12
-	pushq %r11
-	pushq %r10
-	pushq %r9
-	pushq %r8
+	.irp reg, r15, r14, r13, r12, r11, r10, r9, r8
+	pushq %\reg
+	.endr
 	pushq %gs:CPU_SCRATCH
-	pushq %rbp
-	pushq %rdi
-	pushq %rsi
-	pushq %rdx
-	pushq %rcx
-	pushq %rbx
-	pushq %rax
+	.irp reg, rbp, rdi, rsi, rdx, rcx, rbx, rax
+	pushq %\reg
+	.endr
 	movq %rsp, %rdi
 	xorl %ebp, %ebp
 	call native_call		/* -> al: registers may have been changed */
 	testb %al, %al
 	jnz 4f
-3:	movq R_RBP(%rsp), %rbp
-	movq R_RAX(%rsp), %rax
-	movq R_RDX(%rsp), %rdx
-	movq R_RSI(%rsp), %rsi
-	movq R_RDI(%rsp), %rdi
-	movq R_R8(%rsp), %r8
-	movq R_R9(%rsp), %r9
-	movq R_R10(%rsp), %r10
-	movq R_RIP(%rsp), %rcx
-	movq R_RFLAGS(%rsp), %r11
-	movq R_RSP(%rsp), %rsp
+3:	.irp reg, rbp, rax, rdx, rsi, rdi, r8, r9, r10
+	movq R_\reg(%rsp), %\reg
+	.endr
+	movq R_rip(%rsp), %rcx
+	movq R_rflags(%rsp), %r11
+	movq R_rsp(%rsp), %rsp
 	swapgs
 	sysretq
 4:	/* sysret still does if rcx and r11 are what it leaves there. */
-	movq R_RIP(%rsp), %rcx
-	cmpq R_RCX(%rsp), %rcx
+	movq R_rip(%rsp), %rcx
+	cmpq R_rcx(%rsp), %rcx
 	jne user_return_full
-	movq R_RFLAGS(%rsp), %rdx
-	cmpq R_R11(%rsp), %rdx
+	movq R_rflags(%rsp), %rdx
+	cmpq R_r11(%rsp), %rdx
 	jne user_return_full
 	shrq $47, %rcx
 	jnz user_return_full
 	andl $~0x200cd5, %edx		/* nothing but IF, ID and the arithmetic flags */
 	cmpl $0x202, %edx
 	jne user_return_full
-	movq R_RBX(%rsp), %rbx
-	movq R_R12(%rsp), %r12
-	movq R_R13(%rsp), %r13
-	movq R_R14(%rsp), %r14
-	movq R_R15(%rsp), %r15
+	.irp reg, rbx, r12, r13, r14, r15
+	movq R_\reg(%rsp), %\reg
+	.endr
 	jmp 3b
 
 	/* Every register from the saved ones, by iretq. An address that iretq would refuse becomes one that faults in user mode. */
@@ -117,80 +103,44 @@ syscall_entry:
 user_return_full:
 	movq %gs:CPU_KSTACK, %rsp
 	subq $REGS_SIZE + 40, %rsp
-	movq 40 + R_RIP(%rsp), %rax
+	movq 40 + R_rip(%rsp), %rax
 	movq %rax, %rcx
 	shrq $47, %rcx
 	jz 1f
 	movabsq $0x7ffffffff000, %rax
 1:	movq %rax, (%rsp)
 	movq $USER_CS, 8(%rsp)
-	movq 40 + R_RFLAGS(%rsp), %rax
+	movq 40 + R_rflags(%rsp), %rax
 	andl $0x240dd5, %eax		/* AC, ID, TF and the arithmetic flags */
 	orl $0x202, %eax
 	movq %rax, 16(%rsp)
-	movq 40 + R_RSP(%rsp), %rax
+	movq 40 + R_rsp(%rsp), %rax
 	movq %rax, 24(%rsp)
 	movq $USER_DS, 32(%rsp)
-	movq 40 + R_RBX(%rsp), %rbx
-	movq 40 + R_RCX(%rsp), %rcx
-	movq 40 + R_RDX(%rsp), %rdx
-	movq 40 + R_RSI(%rsp), %rsi
-	movq 40 + R_RDI(%rsp), %rdi
-	movq 40 + R_RBP(%rsp), %rbp
-	movq 40 + R_R8(%rsp), %r8
-	movq 40 + R_R9(%rsp), %r9
-	movq 40 + R_R10(%rsp), %r10
-	movq 40 + R_R11(%rsp), %r11
-	movq 40 + R_R12(%rsp), %r12
-	movq 40 + R_R13(%rsp), %r13
-	movq 40 + R_R14(%rsp), %r14
-	movq 40 + R_R15(%rsp), %r15
-	movq 40 + R_RAX(%rsp), %rax
+	LOAD_AT 40
 	swapgs
 	iretq
 
 	/* Traps. Stack: vector, error, rip, cs, rflags, rsp, ss; from user mode the saved registers' place is next. */
-	.macro SAVE_AT off
-	movq %rax, \off + R_RAX(%rsp)
-	movq %rbx, \off + R_RBX(%rsp)
-	movq %rcx, \off + R_RCX(%rsp)
-	movq %rdx, \off + R_RDX(%rsp)
-	movq %rsi, \off + R_RSI(%rsp)
-	movq %rdi, \off + R_RDI(%rsp)
-	movq %rbp, \off + R_RBP(%rsp)
-	movq %r8, \off + R_R8(%rsp)
-	movq %r9, \off + R_R9(%rsp)
-	movq %r10, \off + R_R10(%rsp)
-	movq %r11, \off + R_R11(%rsp)
-	movq %r12, \off + R_R12(%rsp)
-	movq %r13, \off + R_R13(%rsp)
-	movq %r14, \off + R_R14(%rsp)
-	movq %r15, \off + R_R15(%rsp)
-	.endm
 	.macro SAVE_FRAME frame, regs
 	movq \frame + 16(%rsp), %rax
-	movq %rax, \regs + R_RIP(%rsp)
+	movq %rax, \regs + R_rip(%rsp)
 	movq \frame + 32(%rsp), %rax
-	movq %rax, \regs + R_RFLAGS(%rsp)
+	movq %rax, \regs + R_rflags(%rsp)
 	movq \frame + 40(%rsp), %rax
-	movq %rax, \regs + R_RSP(%rsp)
+	movq %rax, \regs + R_rsp(%rsp)
 	.endm
-	.macro LOAD_AT off
-	movq \off + R_RAX(%rsp), %rax
-	movq \off + R_RBX(%rsp), %rbx
-	movq \off + R_RCX(%rsp), %rcx
-	movq \off + R_RDX(%rsp), %rdx
-	movq \off + R_RSI(%rsp), %rsi
-	movq \off + R_RDI(%rsp), %rdi
-	movq \off + R_RBP(%rsp), %rbp
-	movq \off + R_R8(%rsp), %r8
-	movq \off + R_R9(%rsp), %r9
-	movq \off + R_R10(%rsp), %r10
-	movq \off + R_R11(%rsp), %r11
-	movq \off + R_R12(%rsp), %r12
-	movq \off + R_R13(%rsp), %r13
-	movq \off + R_R14(%rsp), %r14
-	movq \off + R_R15(%rsp), %r15
+	/* With all saved at rsp; leaves a frame record, so that back traces go on into what was interrupted. */
+	.macro CALL_KERNEL function
+	movq %rsp, %rdi
+	movl REGS_SIZE(%rsp), %esi
+	movq REGS_SIZE + 8(%rsp), %rdx
+	pushq R_rip(%rsp)
+	pushq %rbp
+	movq %rsp, %rbp
+	pushq $0
+	call \function
+	addq $24, %rsp
 	.endm
 
 	.balign 16
@@ -211,17 +161,8 @@ isr_common:
 1:	subq $REGS_SIZE, %rsp
 	SAVE_AT 0
 	SAVE_FRAME REGS_SIZE, 0
-	movq %rsp, %rdi
-	movl REGS_SIZE(%rsp), %esi
-	movq REGS_SIZE + 8(%rsp), %rdx
-	pushq R_RIP(%rsp)		/* a frame record, so that back traces go on into what was interrupted */
-	pushq %rbp
-	movq %rsp, %rbp
-	pushq $0
-	/* 56 + 144 + 24 below a 16-byte boundary */
-	call trap_kernel
-	addq $24, %rsp
-	movq R_RIP(%rsp), %rax		/* trap_kernel may have set a fix-up */
+	CALL_KERNEL trap_kernel		/* 56 + 144 + 24 below a 16-byte boundary */
+	movq R_rip(%rsp), %rax		/* trap_kernel may have set a fix-up */
 	movq %rax, REGS_SIZE + 16(%rsp)
 	LOAD_AT 0
 	addq $REGS_SIZE + 16, %rsp
@@ -240,15 +181,7 @@ isr_paranoid:
 	js 1f
 	swapgs
 	incl %ebx
-1:	movq %rsp, %rdi
-	movl REGS_SIZE(%rsp), %esi
-	movq REGS_SIZE + 8(%rsp), %rdx
-	pushq R_RIP(%rsp)
-	pushq %rbp
-	movq %rsp, %rbp
-	pushq $0
-	call trap_paranoid
-	addq $24, %rsp
+1:	CALL_KERNEL trap_paranoid
 	testl %ebx, %ebx
 	jz 2f
 	swapgs
@@ -282,20 +215,14 @@ isr_table:
 	.balign 16
 	.globl switch_stack
 switch_stack:
-	pushq %rbp
-	pushq %rbx
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	.irp reg, rbp, rbx, r12, r13, r14, r15
+	pushq %\reg
+	.endr
 	movq %rsp, (%rdi)
 	movq %rsi, %rsp
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbx
-	popq %rbp
+	.irp reg, r15, r14, r13, r12, rbx, rbp
+	popq %\reg
+	.endr
 	ret
 
 	.globl thread_entry_user
@@ -323,22 +250,16 @@ usercopy_start:
 	movq %rdx, %rcx
 	cmpq $64, %rcx
 	jb 2f
-1:	movq (%rsi), %rax
-	movq 8(%rsi), %rdx
-	movq 16(%rsi), %r8
-	movq 24(%rsi), %r9
-	movq %rax, (%rdi)
-	movq %rdx, 8(%rdi)
-	movq %r8, 16(%rdi)
-	movq %r9, 24(%rdi)
-	movq 32(%rsi), %rax
-	movq 40(%rsi), %rdx
-	movq 48(%rsi), %r8
-	movq 56(%rsi), %r9
-	movq %rax, 32(%rdi)
-	movq %rdx, 40(%rdi)
-	movq %r8, 48(%rdi)
-	movq %r9, 56(%rdi)
+1:	.irp half, 0, 32
+	movq \half(%rsi), %rax
+	movq \half + 8(%rsi), %rdx
+	movq \half + 16(%rsi), %r8
+	movq \half + 24(%rsi), %r9
+	movq %rax, \half(%rdi)
+	movq %rdx, \half + 8(%rdi)
+	movq %r8, \half + 16(%rdi)
+	movq %r9, \half + 24(%rdi)
+	.endr
 	addq $64, %rsi
 	addq $64, %rdi
 	subq $64, %rcx

@@ -4,7 +4,7 @@
  * are made at boot and copied into each address space. Nothing in it is writable and executable,
  * the direct map's view of the kernel's text included.
  *
- * A leaf that may not be read (PROT_NONE) is not present to the CPU and marked by PTE_NONE; its
+ * A leaf that may not be read (PROT_NONE) is not present to the CPU; its
  * other bits stay as they were.
  */
 #include <kernel/arch.h>
@@ -259,15 +259,22 @@ static pte_t *boot_table(pte_t *e)
 	return table(*e);
 }
 
-static void boot_map(u64 vaddr, u64 phys, u32 level, u64 bits)
+/* Leaves what is mapped already. false: instead of a large page there is a table. */
+static bool boot_map(u64 vaddr, u64 phys, u32 level, u64 bits)
 {
-	pte_t *t = kernel_top;
+	pte_t *t = kernel_top, *e;
 
-	for (u32 l = 3; l > level; l--)
-		t = boot_table(&t[slot(vaddr, l)]);
-	if (!(t[slot(vaddr, level)] & PTE_P))
-		t[slot(vaddr, level)] =
-			phys | bits | PTE_P | PTE_G | PTE_A | PTE_D | (level ? PTE_PS : 0);
+	for (u32 l = 3; l > level; l--) {
+		e = &t[slot(vaddr, l)];
+		if (*e & PTE_PS)
+			return true;
+		t = boot_table(e);
+	}
+	e = &t[slot(vaddr, level)];
+	if (*e & PTE_P)
+		return level == 0 || *e & PTE_PS;
+	*e = phys | bits | PTE_P | PTE_G | PTE_A | PTE_D | (level ? PTE_PS : 0);
+	return true;
 }
 
 /* Read-only for text and constants, in whichever view; only text can be executed, and only at its
@@ -295,19 +302,11 @@ static void map_image(void)
 static void map_ram(u64 start, u64 end)
 {
 	for (u64 p = ALIGN_DOWN(start, SPAN(1)); p < end;) {
-		if (x86.gib_pages && p % SPAN(2) == 0 && p + SPAN(2) <= end && p >= SPAN(2)) {
-			boot_map(DIRECT_MAP + p, p, 2, PTE_W | PTE_NX);
+		if (x86.gib_pages && p % SPAN(2) == 0 && p + SPAN(2) <= end && p &&
+			boot_map(DIRECT_MAP + p, p, 2, PTE_W | PTE_NX)) {
 			p += SPAN(2);
 		} else {
-			pte_t gib = kernel_top[slot(DIRECT_MAP + p, 3)];
-
-			gib = gib & PTE_P ? table(gib)[slot(DIRECT_MAP + p, 2)] : 0;
-			if (!(gib & PTE_PS)) {
-				pte_t two = gib & PTE_P ? table(gib)[slot(DIRECT_MAP + p, 1)] : 0;
-
-				if (!(two & PTE_P))
-					boot_map(DIRECT_MAP + p, p, 1, PTE_W | PTE_NX);
-			}
+			boot_map(DIRECT_MAP + p, p, 1, PTE_W | PTE_NX);
 			p += SPAN(1);
 		}
 	}

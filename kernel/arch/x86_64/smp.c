@@ -100,13 +100,13 @@ void arch_idle(void)
 
 u64 arch_linger(void *const *stop, const void *value, const bool *also, u64 until, u64 gap)
 {
-	u64 now = rdtsc(), before, held_up = 0;
+	u64 now = arch_tsc(), before, held_up = 0;
 
 	__asm__ volatile("sti" ::: "memory");
 	while (__atomic_load_n(stop, __ATOMIC_ACQUIRE) == value &&
 		!__atomic_load_n(also, __ATOMIC_RELAXED)) {
 		before = now;
-		now = rdtsc();
+		now = arch_tsc();
 		if (now - before > gap)
 			held_up += now - before;
 		if (now >= until)

@@ -9,9 +9,8 @@
 #include <kernel/thread.h>
 #include "x86.h"
 
-#define FPU_ALIGN 64
-
-static void *fpu_clean; /* the state that threads start with */
+static void *fpu_clean;	   /* the state that threads start with */
+static u32 fpu_area = 512; /* a power of two: kmalloc aligns those to themselves */
 
 void fpu_init_cpu(void)
 {
@@ -23,11 +22,6 @@ void fpu_init_cpu(void)
 	__asm__ volatile("fninit");
 }
 
-static void *fpu_align(void *mem)
-{
-	return (void *)ALIGN_UP((u64)mem, FPU_ALIGN);
-}
-
 void fpu_init(void)
 {
 	u32 r[4];
@@ -37,7 +31,9 @@ void fpu_init(void)
 		cpuid(0xd, 0, r);
 		x86.xsave_size = r[1];
 	}
-	f = fpu_align(kzalloc(x86.xsave_size + FPU_ALIGN));
+	while (fpu_area < x86.xsave_size)
+		fpu_area *= 2;
+	f = kzalloc(fpu_area);
 	kassert(f);
 	*(u16 *)f = 0x37f;	   /* control word */
 	*(u32 *)(f + 24) = 0x1f80; /* MXCSR */
@@ -81,18 +77,17 @@ static void first_frame(struct thread *t)
 int arch_thread_init(struct thread *t, const struct weft_regs *regs, u64 fs_base)
 {
 	u64 top = kstack_alloc();
-	void *mem = top ? kmalloc(x86.xsave_size + FPU_ALIGN) : NULL;
+	void *fpu = top ? kmalloc(fpu_area) : NULL;
 
-	if (!mem) {
+	if (!fpu) {
 		if (top)
 			kstack_free(top);
 		return -ENOMEM;
 	}
 	t->arch = (struct arch_thread){.kstack_top = top,
 		.fs_base = fs_base,
-		.fpu = fpu_align(mem),
-		.fpu_mem = mem};
-	t->arch.fpu_cpu = ~0u;
+		.fpu = fpu,
+		.fpu_cpu = ~0u};
 	memcpy(t->arch.fpu, fpu_clean, x86.xsave_size);
 	*arch_user_regs(t) = *regs;
 	first_frame(t);
@@ -111,7 +106,7 @@ void arch_thread_free(struct thread *t)
 	for (u32 i = 0; i < ncpus; i++)
 		if (cpus[i]->arch.user_owner == t)
 			cpus[i]->arch.user_owner = NULL;
-	kfree(t->arch.fpu_mem);
+	kfree(t->arch.fpu);
 	if (t->arch.kstack_top)
 		kstack_free(t->arch.kstack_top);
 	t->arch = (struct arch_thread){0};

@@ -87,7 +87,7 @@ static u64 sample(u64 *tsc)
 	u64 best = ~0ul, value = 0;
 
 	for (u32 i = 0; i < 8; i++) {
-		u64 before = rdtsc(), v = counter_read(), after = rdtsc();
+		u64 before = arch_tsc(), v = counter_read(), after = arch_tsc();
 
 		if (after - before < best) {
 			best = after - before;
@@ -146,7 +146,7 @@ void arch_timer_set(u64 deadline_ns)
 	now = now_ns();
 	delta = deadline_ns > now ? MIN(deadline_ns - now, 3600 * NS) : 1;
 	if (deadline_mode) {
-		wrmsr(MSR_TSC_DEADLINE, rdtsc() + mul_div(delta, tsc_hz, NS));
+		wrmsr(MSR_TSC_DEADLINE, arch_tsc() + mul_div(delta, tsc_hz, NS));
 		return;
 	}
 	ticks = mul_div(delta, lapic_hz, NS);
@@ -155,9 +155,9 @@ void arch_timer_set(u64 deadline_ns)
 
 void delay_us(u32 us)
 {
-	u64 until = rdtsc() + tsc_hz / 1000000 * us;
+	u64 until = arch_tsc() + tsc_hz / 1000000 * us;
 
-	while (rdtsc() < until)
+	while (arch_tsc() < until)
 		cpu_relax();
 }
 

@@ -37,24 +37,26 @@ static void check_tree(struct as *a, struct vma *v, u64 *last, u32 *n)
 
 	if (!v)
 		return;
-	if (v->left) {
-		assert_ptr_equal(v->left->parent, v);
-		assert_true(v->left->prio <= v->prio);
+	if (v->child[0]) {
+		assert_ptr_equal(v->child[0]->parent, v);
+		assert_true(v->child[0]->prio <= v->prio);
 	}
-	if (v->right) {
-		assert_ptr_equal(v->right->parent, v);
-		assert_true(v->right->prio <= v->prio);
+	if (v->child[1]) {
+		assert_ptr_equal(v->child[1]->parent, v);
+		assert_true(v->child[1]->prio <= v->prio);
 	}
-	check_tree(a, v->left, last, n);
+	check_tree(a, v->child[0], last, n);
 	assert_true(v->start >= *last && v->end > v->start);
 	m = (v->flags & WEFT_MAP_STACK ? MIN(v->grow_min, v->start) : v->start);
 	m = m > MAX(*last, WEFT_USER_MIN) ? m - MAX(*last, WEFT_USER_MIN) : 0;
 	assert_int_equal(v->gap, m);
-	m = MAX(m, MAX(v->left ? v->left->max_gap : 0, v->right ? v->right->max_gap : 0));
+	m = MAX(m,
+		MAX(v->child[0] ? v->child[0]->max_gap : 0,
+			v->child[1] ? v->child[1]->max_gap : 0));
 	assert_int_equal(v->max_gap, m);
 	*last = v->end;
 	++*n;
-	check_tree(a, v->right, last, n);
+	check_tree(a, v->child[1], last, n);
 }
 
 static void check(struct as *a)
@@ -64,8 +66,7 @@ static void check(struct as *a)
 	u32 n = 0, listed = 0;
 
 	check_tree(a, a->root, &last, &n);
-	list_for_each(v, &a->vmas, link)
-	{
+	list_for_each(v, &a->vmas, link) {
 		listed++;
 		mapped += v->end - v->start;
 	}

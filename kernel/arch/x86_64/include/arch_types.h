@@ -14,9 +14,8 @@ struct arch_thread {
 	u64 rsp;	/* 0: saved kernel stack pointer; read by switch.S */
 	u64 kstack_top; /* from kstack_alloc; the user's struct weft_regs lie just below */
 	u64 fs_base;	/* the user's; FSGSBASE is off, so that the kernel always knows it */
-	void *fpu;	/* save area, 64-byte aligned inside fpu_mem; NULL: kernel thread */
-	void *fpu_mem;
-	u32 fpu_cpu; /* CPU whose registers may still hold its state */
+	void *fpu;	/* save area, 64-byte aligned; NULL: kernel thread */
+	u32 fpu_cpu;	/* CPU whose registers may still hold its state */
 };
 
 struct arch_tss {
@@ -31,12 +30,10 @@ struct arch_tss {
 struct arch_cpu {
 	bool nofault; /* set around user copies that must not fault pages in */
 	bool online;
-	bool iomap_set; /* the TSS holds some process's ports */
-	u32 index_bit;
+	bool iomap_set;		   /* the TSS holds some process's ports */
 	struct arch_as *as;	   /* whose tables CR3 holds */
 	struct thread *user_owner; /* whose FPU, FS and GS bases are in the registers */
 	u64 timer_deadline;	   /* ns, as programmed */
-	u64 flush_all;		   /* set by others: shootdown of everything wanted */
 	u64 gdt[8];
 	struct arch_tss *tss;
 };

@@ -31,16 +31,13 @@
 #define MSR_TSC_DEADLINE   0x6e0
 #define MSR_X2APIC	   0x800
 #define MSR_PAT		   0x277
-#define MSR_EFER	   0xc0000080
 #define MSR_STAR	   0xc0000081
 #define MSR_LSTAR	   0xc0000082
-#define MSR_CSTAR	   0xc0000083
 #define MSR_SFMASK	   0xc0000084
 #define MSR_FS_BASE	   0xc0000100
 #define MSR_GS_BASE	   0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
-#define CR4_TSD	       (1ul << 2)
 #define CR4_PGE	       (1ul << 7)
 #define CR4_OSFXSR     (1ul << 9)
 #define CR4_OSXMMEXCPT (1ul << 10)
@@ -56,10 +53,6 @@ static inline void outb(u16 port, u8 v)
 static inline void outw(u16 port, u16 v)
 {
 	__asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port));
-}
-static inline void outl(u16 port, u32 v)
-{
-	__asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port));
 }
 static inline u8 inb(u16 port)
 {
@@ -90,13 +83,6 @@ static inline void wrmsr(u32 msr, u64 v)
 {
 	__asm__ volatile("wrmsr" ::"a"((u32)v), "d"((u32)(v >> 32)), "c"(msr) : "memory");
 }
-static inline u64 rdtsc(void)
-{
-	u32 lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (u64)hi << 32 | lo;
-}
 static inline void cpuid(u32 leaf, u32 sub, u32 r[4])
 {
 	__asm__ volatile("cpuid"
@@ -125,7 +111,7 @@ static inline void mmio_write(volatile void *p, u32 v)
 
 /* What CPUID said of the boot CPU; the others are taken to be alike. */
 struct x86_features {
-	bool smep, smap, umip, pge, gib_pages, x2apic, tsc_deadline, xsave, xsaveopt, rdrand, pcid;
+	bool smep, smap, umip, pge, gib_pages, x2apic, tsc_deadline, xsave, xsaveopt, rdrand;
 	u32 xsave_size; /* of the save area, XSAVE or FXSAVE */
 	u64 xcr0;
 };
@@ -201,6 +187,5 @@ extern char syscall_entry[], isr_table[], usercopy_start[], usercopy_end[], user
 void switch_stack(u64 *save_rsp, u64 rsp);
 void thread_entry_user(void);
 extern char trampoline_start[], trampoline_end[];
-extern u64 trampoline_cr3, trampoline_stack_table;
 #endif
 #endif
