@@ -169,8 +169,7 @@ static i64 open_peer(struct chan_end *e)
 	p = end_create(WEFT_OBJ_CHANNEL, e->type);
 	if (!p)
 		return -ENOMEM;
-	fd = fd_install(current_process(), &p->obj, WEFT_RIGHT_ALL,
-		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	fd = fd_install(current_process(), &p->obj, WEFT_RIGHT_ALL, FD_NEW);
 	if (fd >= 0) {
 		if (e->peer)
 			e->peer->peer = NULL; /* an earlier one, closed, but referred to */

@@ -356,8 +356,7 @@ i64 sys_chan_send(u64 fd, u64 umsg, u64 flags)
 static i64 give_receipt(struct receipt *r, struct weft_msg *m, u64 umsg, u32 flags, i64 n)
 {
 	u32 k = MIN(r->name_len, m->name_len);
-	i64 given = passed_give(r->fds, MIN(r->nfds, m->nfds), m->fds,
-		flags & (WEFT_CHAN_CLOEXEC | WEFT_CHAN_PRIVATE), false);
+	i64 given = passed_give(r->fds, MIN(r->nfds, m->nfds), m->fds, flags & FD_NEW, false);
 
 	if (given < 0)
 		return given;

@@ -60,18 +60,12 @@ static int block(struct weft_pollfd *f, u32 n, struct poller *p, u64 deadline)
 	return err;
 }
 
-/* Only revents is written back, as others may read the array. */
-static int give(u64 ufds, const struct weft_pollfd *f, u32 n)
-{
-	return n && copy_to_user(ufds, f, n * sizeof(*f)) ? -EFAULT : 0;
-}
-
 i64 sys_fd_poll(u64 ufds, u64 n, u64 deadline)
 {
 	struct weft_pollfd few[ON_STACK], *f = few;
 	struct poller few_p[ON_STACK], *p = few_p;
 	i64 got;
-	int err;
+	int err = 0;
 
 	/* As Linux bounds it: by how many fds one may have. */
 	if (n > MAX(current_process()->fds->limit, FDS_ALWAYS))
@@ -88,17 +82,13 @@ i64 sys_fd_poll(u64 ufds, u64 n, u64 deadline)
 		goto out;
 	for (;;) {
 		got = scan(f, (u32)n);
-		if (got || deadline == WEFT_NOW)
+		if (got || err || deadline == WEFT_NOW)
 			break;
 		err = block(f, (u32)n, p, deadline);
-		if (err == -EINTR || err == -ETIMEDOUT) {
-			got = scan(f, (u32)n);
-			if (!got && err == -EINTR)
-				got = -EINTR;
-			break;
-		}
 	}
-	if (got >= 0 && give(ufds, f, (u32)n))
+	if (!got && err == -EINTR)
+		got = -EINTR;
+	if (got >= 0 && n && copy_to_user(ufds, f, n * sizeof(*f)))
 		got = -EFAULT;
 out:
 	if (f != few) {

@@ -17,53 +17,37 @@
 #define SEEK_DATA_ 3
 #define SEEK_HOLE_ 4
 
-static u32 hash_of(const struct scheme *s, u64 id)
+/* All handles that have an id, of all schemes. */
+#define BUCKETS 4096u
+static struct list by_id[BUCKETS];
+
+static struct list *bucket(const struct scheme *s, u64 id)
 {
-	return (id * 0x9e3779b97f4a7c15ul >> 32) & (s->nhash - 1);
+	struct list *l = &by_id[((id + s->obj.id) * 0x9e3779b97f4a7c15ul >> 32) % BUCKETS];
+
+	if (!l->next)
+		list_init(l);
+	return l;
 }
 
 struct handle *scheme_find(struct scheme *s, u64 id)
 {
-	struct handle *h = s->hash[hash_of(s, id)];
+	struct handle *h;
 
-	while (h && h->id != id)
-		h = h->hash_next;
-	return h;
+	list_for_each(h, bucket(s, id), hash_link)
+		if (h->id == id && h->s == s)
+			return h;
+	return NULL;
 }
 
-static void hash_grow(struct scheme *s)
+/* From now on it has no name to its server. */
+static void handle_forget(struct handle *h)
 {
-	u32 old = s->nhash;
-	struct handle **hash, **from = s->hash, *h, *next;
-
-	hash = kzalloc(2 * old * sizeof(*hash));
-	if (!hash)
-		return; /* the chains get longer */
-	s->nhash = 2 * old;
-	s->hash = hash;
-	for (u32 i = 0; i < old; i++) {
-		for (h = from[i]; h; h = next) {
-			u32 b = hash_of(s, h->id);
-
-			next = h->hash_next;
-			h->hash_next = hash[b];
-			hash[b] = h;
-		}
-	}
-	kfree(from);
-}
-
-static void handle_unhash(struct handle *h)
-{
-	struct handle **p = &h->s->hash[hash_of(h->s, h->id)];
-
-	if (!h->hashed)
-		return;
-	while (*p != h)
-		p = &(*p)->hash_next;
-	*p = h->hash_next;
-	h->hashed = false;
-	h->s->nhandles--;
+	if (!list_empty(&h->link))
+		h->s->nhandles--;
+	list_del(&h->link);
+	list_del(&h->hash_link);
+	list_del(&h->watch_link);
 }
 
 void handle_set_ready(struct handle *h, u32 mask, bool edge)
@@ -144,11 +128,9 @@ static void handle_closed(struct object *o)
 		known = false; /* the new server never heard of it */
 	}
 	h->reattaching = false;
-	list_del(&h->watch_link);
+	handle_forget(h);
 	if (oneway_queued(&h->gone))
 		list_del(&h->gone.q.link);
-	handle_unhash(h);
-	list_del(&h->link);
 	detach_mem(h);
 	if (!h->id || !known || h->s->gone)
 		return;
@@ -163,9 +145,7 @@ static void handle_destroy(struct object *o)
 
 	/* It may never have had an fd: then closed() did not run, and its server has not heard of
 	 * it. */
-	list_del(&h->watch_link);
-	handle_unhash(h);
-	list_del(&h->link);
+	handle_forget(h);
 	detach_mem(h);
 	scheme_put(h->s);
 	kfree(h);
@@ -461,6 +441,7 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 	waitq_init(&h->offq);
 	list_init(&h->link);
 	list_init(&h->watch_link);
+	list_init(&h->hash_link);
 	list_init(&h->notice.q.link);
 	h->notice.handle = id;
 	h->notice.emit = reattach_emit;
@@ -471,16 +452,9 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 	h->gone.emit = gone_emit;
 	scheme_get(s);
 	if (id) {
-		u32 b;
-
-		if (s->nhandles >= 2 * s->nhash)
-			hash_grow(s);
-		b = hash_of(s, id);
-		h->hash_next = s->hash[b];
-		s->hash[b] = h;
-		h->hashed = true;
-		s->nhandles++;
+		list_add_tail(bucket(s, id), &h->hash_link);
 		list_add_tail(&s->handles, &h->link);
+		s->nhandles++;
 	}
 	*out = h;
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Fds on their way from one process to another. */
-#include "queue.h"
+#include "scheme_impl.h"
 
 int passed_take(struct passed *p, u64 ufds, u32 n)
 {
@@ -23,27 +23,35 @@ int passed_take(struct passed *p, u64 ufds, u32 n)
 	return 0;
 }
 
+i64 passed_install(const struct passed *p, u32 n, u32 dup_flags, bool all, i32 *fds)
+{
+	for (u32 i = 0; i < n; i++) {
+		fds[i] = fd_install(current_process(), p[i].o, p[i].rights, dup_flags);
+		if (fds[i] >= 0)
+			continue;
+		if (!all)
+			return i;
+		passed_uninstall(fds, i);
+		return fds[i];
+	}
+	return n;
+}
+
+void passed_uninstall(const i32 *fds, u32 n)
+{
+	while (n)
+		fd_close(current_process(), fds[--n]);
+}
+
 i64 passed_give(const struct passed *p, u32 n, u64 ufds, u32 dup_flags, bool all)
 {
-	struct process *to = current_process();
 	i32 fds[PASSED_MAX];
-	i64 err = 0;
-	u32 i;
+	i64 k = passed_install(p, n, dup_flags, all, fds);
 
-	for (i = 0; i < n; i++) {
-		fds[i] = fd_install(to, p[i].o, p[i].rights, dup_flags);
-		if (fds[i] < 0) {
-			err = all ? fds[i] : 0;
-			break;
-		}
-	}
-	if (!err && i && copy_to_user(ufds, fds, i * sizeof(*fds)))
-		err = -EFAULT;
-	if (!err)
-		return i;
-	while (i--)
-		fd_close(to, fds[i]);
-	return err;
+	if (k <= 0 || !copy_to_user(ufds, fds, (u64)k * sizeof(*fds)))
+		return k;
+	passed_uninstall(fds, (u32)k);
+	return -EFAULT;
 }
 
 void passed_drop(struct passed *p, u32 n)

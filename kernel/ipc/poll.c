@@ -21,18 +21,19 @@ struct pollset {
 	struct waitq waiters;
 	struct list ready;
 	struct list nested; /* items whose object is a poll set */
-	struct item **hash;
-	u32 nhash, nitems;
+	struct list items;
+	u32 nitems;
+	u64 rounds; /* reports so far */
 };
 
 struct item {
 	struct watch w;
 	struct pollset *ps;
-	struct item *hash_next;
-	struct list ready_link, nested_link;
+	struct list link, ready_link, nested_link;
 	i32 fd;
 	u32 events; /* with the flags; 0 after a one-shot fired */
 	u64 data;
+	u64 round; /* in which it was reported last */
 };
 
 static const struct obj_ops pollset_ops;
@@ -90,28 +91,10 @@ static u32 item_bits(struct item *i)
 	return want ? poll_aliases(object_ready(i->w.o)) & want : 0;
 }
 
-static u32 hash_of(const struct pollset *ps, i32 fd, const struct object *o)
-{
-	return ((u32)fd * 0x9e3779b1u ^ (u32)((u64)o >> 6)) & (ps->nhash - 1);
-}
-
-static struct item *find(struct pollset *ps, i32 fd, const struct object *o)
-{
-	struct item *i = ps->hash[hash_of(ps, fd, o)];
-
-	while (i && (i->fd != fd || i->w.o != o))
-		i = i->hash_next;
-	return i;
-}
-
 static void item_free(struct item *i)
 {
-	struct item **p = &i->ps->hash[hash_of(i->ps, i->fd, i->w.o)];
-
-	while (*p != i)
-		p = &(*p)->hash_next;
-	*p = i->hash_next;
 	i->ps->nitems--;
+	list_del(&i->link);
 	list_del(&i->ready_link);
 	list_del(&i->nested_link);
 	watch_del(&i->w);
@@ -178,27 +161,18 @@ static u32 depth_up(struct pollset *ps, u32 *visits)
 	return max;
 }
 
-static int hash_grow(struct pollset *ps)
+/* An object has few watches, a set may have many items. */
+static struct item *find(struct pollset *ps, i32 fd, struct object *o)
 {
-	u32 old = ps->nhash;
-	struct item **from = ps->hash, **hash, *i, *next;
+	struct watch *w;
+	struct item *i;
 
-	hash = kzalloc(2 * old * sizeof(*hash));
-	if (!hash)
-		return -ENOMEM;
-	ps->hash = hash;
-	ps->nhash = 2 * old;
-	for (u32 b = 0; b < old; b++) {
-		for (i = from[b]; i; i = next) {
-			u32 to = hash_of(ps, i->fd, i->w.o);
-
-			next = i->hash_next;
-			i->hash_next = hash[to];
-			hash[to] = i;
-		}
+	list_for_each(w, &o->watchers, link) {
+		i = container_of(w, struct item, w);
+		if (w->fire == item_fire && i->ps == ps && i->fd == fd)
+			return i;
 	}
-	kfree(from);
-	return 0;
+	return NULL;
 }
 
 #define EVENTS_KNOWN                                                                               \
@@ -208,11 +182,9 @@ static int hash_grow(struct pollset *ps)
 static int item_add(struct pollset *ps, i32 fd, struct object *o, const struct weft_poll_event *ev)
 {
 	struct item *i;
-	u32 visits = 0, b;
+	u32 visits = 0;
 	int err;
 
-	if (find(ps, fd, o))
-		return -EEXIST;
 	if (ps->nitems >= ITEMS_MAX)
 		return -ENOSPC;
 	if (o->type == WEFT_OBJ_POLLSET) {
@@ -223,8 +195,6 @@ static int item_add(struct pollset *ps, i32 fd, struct object *o, const struct w
 		if (err)
 			return err;
 	}
-	if (ps->nitems >= 2 * ps->nhash && hash_grow(ps) && ps->nitems >= 64 * ps->nhash)
-		return -ENOMEM;
 	i = kzalloc(sizeof(*i));
 	if (!i)
 		return -ENOMEM;
@@ -235,9 +205,7 @@ static int item_add(struct pollset *ps, i32 fd, struct object *o, const struct w
 	i->events = ev->events | ALWAYS;
 	i->data = ev->data;
 	i->w.exclusive = ev->events & WEFT_POLLEXCLUSIVE;
-	b = hash_of(ps, fd, o);
-	i->hash_next = ps->hash[b];
-	ps->hash[b] = i;
+	list_add_tail(&ps->items, &i->link);
 	ps->nitems++;
 	if (o->type == WEFT_OBJ_POLLSET)
 		list_add_tail(&ps->nested, &i->nested_link);
@@ -262,7 +230,7 @@ static int item_mod(struct pollset *ps, struct item *i, const struct weft_poll_e
 i64 sys_poll_ctl(u64 set, u64 op, u64 fd, u64 uevent)
 {
 	struct weft_poll_event ev = {0};
-	struct object *so, *o;
+	HELD struct object *so = NULL, *o = NULL;
 	struct pollset *ps;
 	struct item *i;
 	int err;
@@ -274,93 +242,57 @@ i64 sys_poll_ctl(u64 set, u64 op, u64 fd, u64 uevent)
 	if (ev.events & ~EVENTS_KNOWN)
 		return -EINVAL;
 	err = fd_get((i32)set, WEFT_OBJ_POLLSET, WEFT_RIGHT_CONTROL, &so);
+	if (!err)
+		err = fd_get((i32)fd, 0, 0, &o);
 	if (err)
 		return err;
 	ps = container_of(so, struct pollset, obj);
-	err = fd_get((i32)fd, 0, 0, &o);
-	if (err)
-		goto out;
 	i = find(ps, (i32)fd, o);
 	if (o == so)
-		err = -EINVAL;
-	else if (op == WEFT_POLL_ADD)
-		err = item_add(ps, (i32)fd, o, &ev);
-	else if (!i)
-		err = -ENOENT;
-	else if (op == WEFT_POLL_MOD)
-		err = item_mod(ps, i, &ev);
-	else
-		item_free(i);
-	object_put(o);
-out:
-	object_put(so);
-	return err;
+		return -EINVAL;
+	if (op == WEFT_POLL_ADD)
+		return i ? -EEXIST : item_add(ps, (i32)fd, o, &ev);
+	if (!i)
+		return -ENOENT;
+	if (op == WEFT_POLL_MOD)
+		return item_mod(ps, i, &ev);
+	item_free(i);
+	return 0;
 }
 
-/* Takes up to n ready items from `from`. Level items that are reported go to the set's own list
- * again. */
-static u32 collect(struct pollset *ps, struct list *from, struct weft_poll_event *out, u32 n)
+/* Looks once at each item that is ready now; what fires meanwhile is for the next call. */
+static i64 report(struct pollset *ps, u64 uevents, u32 n)
 {
+	struct weft_poll_event ev;
+	u64 round = ++ps->rounds;
 	struct item *i;
-	u32 got = 0, bits;
+	u32 done = 0;
 
-	while (got < n && !list_empty(from)) {
-		i = list_first(from, struct item, ready_link);
+	while (done < n && !list_empty(&ps->ready)) {
+		i = list_first(&ps->ready, struct item, ready_link);
+		if (i->round >= round)
+			break;
 		list_del(&i->ready_link);
-		bits = item_bits(i);
-		if (!bits)
+		ev = (struct weft_poll_event){item_bits(i), i->data};
+		if (!ev.events)
 			continue;
-		out[got].events = bits;
-		out[got++].data = i->data;
+		i->round = round;
 		if (i->events & WEFT_POLLONESHOT)
 			i->events = 0;
 		else if (!(i->events & WEFT_POLLET))
 			list_add_tail(&ps->ready, &i->ready_link);
+		if (copy_to_user(uevents + done * sizeof(ev), &ev, sizeof(ev)))
+			return done ? (i64)done : -EFAULT;
+		done++;
 	}
-	return got;
-}
-
-static void splice(struct list *from, struct list *to)
-{
-	if (list_empty(from))
-		return;
-	from->next->prev = to;
-	from->prev->next = to->next;
-	to->next->prev = from->prev;
-	to->next = from->next;
-	list_init(from);
-}
-
-#define EVENTS_CHUNK 32u
-static i64 report(struct pollset *ps, u64 uevents, u32 n)
-{
-	struct weft_poll_event ev[EVENTS_CHUNK];
-	struct list now;
-	u32 done = 0, k;
-	i64 err = 0;
-
-	/* What is ready now is looked at once; what fires meanwhile is for the next call. */
-	list_init(&now);
-	splice(&ps->ready, &now);
-	while (done < n && !list_empty(&now)) {
-		k = collect(ps, &now, ev, MIN(n - done, EVENTS_CHUNK));
-		if (!k)
-			break;
-		if (copy_to_user(uevents + done * sizeof(ev[0]), ev, k * sizeof(ev[0]))) {
-			err = -EFAULT;
-			break;
-		}
-		done += k;
-	}
-	splice(&now, &ps->ready);
 	if (!list_empty(&ps->ready) && !list_empty(&ps->waiters.threads))
 		waitq_wake(&ps->waiters, 1, 0);
-	return done ? done : err;
+	return done;
 }
 
 i64 sys_poll_wait(u64 set, u64 uevents, u64 n, u64 deadline)
 {
-	struct object *o;
+	HELD struct object *o = NULL;
 	struct pollset *ps;
 	i64 got;
 	int err = fd_get((i32)set, WEFT_OBJ_POLLSET, 0, &o);
@@ -368,24 +300,14 @@ i64 sys_poll_wait(u64 set, u64 uevents, u64 n, u64 deadline)
 	if (err)
 		return err;
 	ps = container_of(o, struct pollset, obj);
-	got = -EINVAL;
 	if (!n || n > INT32_MAX / sizeof(struct weft_poll_event))
-		goto out;
+		return -EINVAL;
 	for (;;) {
 		got = report(ps, uevents, (u32)n);
-		if (got || deadline == WEFT_NOW)
-			break;
+		if (got || err || deadline == WEFT_NOW)
+			return got || err != -EINTR ? got : -EINTR;
 		err = thread_block(&ps->waiters, deadline, BLOCK_INTERRUPTIBLE);
-		if (err == -EINTR || err == -ETIMEDOUT) {
-			got = report(ps, uevents, (u32)n);
-			if (!got && err == -EINTR)
-				got = -EINTR;
-			break;
-		}
 	}
-out:
-	object_put(o);
-	return got;
 }
 
 static u32 pollset_ready(struct object *o)
@@ -404,9 +326,8 @@ static u32 pollset_ready(struct object *o)
 
 static void pollset_clear(struct pollset *ps)
 {
-	for (u32 b = 0; b < ps->nhash; b++)
-		while (ps->hash[b])
-			item_free(ps->hash[b]);
+	while (!list_empty(&ps->items))
+		item_free(list_first(&ps->items, struct item, link));
 }
 
 static void pollset_closed(struct object *o)
@@ -422,7 +343,6 @@ static void pollset_destroy(struct object *o)
 	struct pollset *ps = container_of(o, struct pollset, obj);
 
 	pollset_clear(ps);
-	kfree(ps->hash);
 	kfree(ps);
 }
 
@@ -435,20 +355,14 @@ static const struct obj_ops pollset_ops = {
 
 int pollset_create(struct object **out)
 {
-	struct pollset *ps = kzalloc(sizeof(*ps));
+	struct pollset *ps = object_new(sizeof(*ps), WEFT_OBJ_POLLSET, &pollset_ops);
 
 	if (!ps)
 		return -ENOMEM;
-	ps->nhash = 16;
-	ps->hash = kzalloc(ps->nhash * sizeof(*ps->hash));
-	if (!ps->hash) {
-		kfree(ps);
-		return -ENOMEM;
-	}
 	waitq_init(&ps->waiters);
+	list_init(&ps->items);
 	list_init(&ps->ready);
 	list_init(&ps->nested);
-	object_init(&ps->obj, WEFT_OBJ_POLLSET, &pollset_ops);
 	*out = &ps->obj;
 	return 0;
 }

@@ -13,19 +13,6 @@
 
 #include "scheme_impl.h"
 
-struct passed {
-	struct object *o; /* with a capability */
-	u32 rights;
-};
-#define PASSED_MAX 253u
-
-/* The caller's fds: a capability of each. All or none. */
-int passed_take(struct passed *p, u64 ufds, u32 n);
-/* Installs them in the current process, to which their numbers are told: as many as it has room
- * for, or with `all` all or none. -> how many, or -errno. The capabilities stay the caller's. */
-i64 passed_give(const struct passed *p, u32 n, u64 ufds, u32 dup_flags, bool all);
-void passed_drop(struct passed *p, u32 n);
-
 /* One message, or what one sender has put into a stream without fds between. */
 struct msg {
 	struct list link;

@@ -4,7 +4,7 @@
  *
  * The fast path is fd_call -> request_enqueue -> direct switch to a server thread that waits ->
  * (its reply) -> direct switch back: no allocation, and nothing touched but the request, the
- * scheme, one tag slot and the two stacks.
+ * scheme and the two stacks.
  */
 #include "scheme_impl.h"
 
@@ -31,6 +31,7 @@ struct request *request_own(struct thread *t)
 		return NULL;
 	list_init(&r->q.link);
 	list_init(&r->serve_link);
+	list_init(&r->tag_link);
 	list_init(&r->cancel.q.link);
 	r->cancel.op = WEFT_OP_CANCEL;
 	r->cancel.done = cancel_done;
@@ -54,22 +55,28 @@ void ipc_thread_dying(struct thread *t)
 		kfree(r);
 }
 
-void request_drop_objs(struct request *r)
+void request_drop_fds(struct request *r)
 {
-	while (r->nfds)
-		object_fd_put(r->objs[--r->nfds]);
+	passed_drop(r->fds, r->nfds);
+	r->nfds = 0;
+}
+
+struct request *request_by_tag(struct scheme *s, u64 tag)
+{
+	struct request *r;
+
+	list_for_each(r, &s->tags[tag % TAG_BUCKETS], tag_link)
+		if (r->tag == tag)
+			return r;
+	return NULL;
 }
 
 int request_enqueue(struct request *r, bool first)
 {
 	struct scheme *s = r->s;
-	int err;
 
 	if (unlikely(!s->server && s->expired))
 		return -EIO;
-	err = tags_reserve(&s->tags, s->nreq + s->nkernel);
-	if (unlikely(err))
-		return err;
 	r->q.kind = Q_REQUEST;
 	r->state = REQ_QUEUED;
 	if (first)
@@ -83,8 +90,7 @@ int request_enqueue(struct request *r, bool first)
 /* Takes it out of whatever it is in; its tag is dead afterwards. */
 static void request_unlink(struct request *r)
 {
-	if (r->state == REQ_DELIVERED)
-		tags_del(&r->s->tags, r->tag);
+	list_del(&r->tag_link);
 	list_del(&r->q.link);
 }
 
@@ -126,7 +132,6 @@ void request_finish(struct request *r, i64 result, bool direct)
 			thread_wake(r->client, 0);
 		return;
 	}
-	s->nkernel--;
 	r->fn(r->arg, result);
 	kernel_free(r);
 	scheme_put(s);
@@ -225,8 +230,8 @@ static i64 request_wait(struct request *r)
 }
 
 /*
- * Sends r (op, flags, args, bufs and objs are set) to h's server and waits for the result. May
- * block. Takes no reference: the caller holds a capability of h. Received fds are in r->objs on
+ * Sends r (op, flags, args, bufs and fds are set) to h's server and waits for the result. May
+ * block. Takes no reference: the caller holds a capability of h. Received fds are in r->fds on
  * return; the caller takes them or drops them.
  */
 i64 request_run(struct request *r, struct handle *h)
@@ -237,7 +242,7 @@ i64 request_run(struct request *r, struct handle *h)
 	int err;
 
 	if (unlikely(h->abandoned || s->gone)) {
-		request_drop_objs(r);
+		request_drop_fds(r);
 		return -EIO;
 	}
 	if (unlikely(oneway_queued(&r->cancel)))
@@ -246,7 +251,7 @@ i64 request_run(struct request *r, struct handle *h)
 		err = thread_block(&s->room, (u64)WEFT_FOREVER,
 			r->flags & WEFT_REQ_NOINTR ? BLOCK_KILLABLE : BLOCK_INTERRUPTIBLE);
 		if (err == -EINTR || s->gone) {
-			request_drop_objs(r);
+			request_drop_fds(r);
 			return err == -EINTR ? -EINTR : -EIO;
 		}
 	}
@@ -270,7 +275,7 @@ i64 request_run(struct request *r, struct handle *h)
 	if (unlikely(!list_empty(&s->room.threads)))
 		waitq_wake(&s->room, 1, 0);
 	if (unlikely(r->state != REQ_DONE))
-		request_drop_objs(r);
+		request_drop_fds(r);
 	/* A notice that never reached the server has become pointless, unless we die (IDLE): then
 	 * it is the last word. */
 	if (unlikely(oneway_queued(&r->cancel)) && r->state != REQ_IDLE)
@@ -299,54 +304,17 @@ static int take_bufs(struct request *r, const struct weft_req *q)
 	return 0;
 }
 
-static int take_fds(struct request *r, const struct weft_req *q)
-{
-	i32 fds[WEFT_REQ_FDS];
-	struct fd_entry *e;
-
-	if (copy_from_user(fds, q->fds, q->nfds * sizeof(*fds)))
-		return -EFAULT;
-	for (u32 i = 0; i < q->nfds; i++) {
-		e = fd_peek(fds[i]);
-		if (!e)
-			return -EBADF;
-		if (!(e->rights & WEFT_RIGHT_DUP))
-			return -EPERM;
-		object_fd_get(e->o);
-		r->objs[i] = e->o;
-		r->rights[i] = e->rights;
-		r->nfds = i + 1;
-	}
-	return 0;
-}
-
 /* Installs what the server gave. All or nothing. */
-static int give_fds(struct request *r, const struct weft_req *q, u64 ureq)
+static i64 give_fds(struct request *r, const struct weft_req *q, u64 ureq)
 {
-	u32 how = (q->flags & WEFT_REQ_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) |
-		(q->flags & WEFT_REQ_PRIVATE ? WEFT_DUP_PRIVATE : 0);
-	struct process *p = current_process();
-	i32 fds[WEFT_REQ_FDS];
-	u8 n = r->nfds;
-	u32 i;
-	int err = 0;
+	i64 n = r->nfds;
 
-	for (i = 0; i < n; i++) {
-		fds[i] = fd_install(p, r->objs[i], r->rights[i], how);
-		if (fds[i] < 0) {
-			err = fds[i];
-			break;
-		}
-	}
-	if (!err &&
-		((n && copy_to_user(q->fds_out, fds, n * sizeof(*fds))) ||
-			copy_to_user(ureq + offsetof(struct weft_req, nfds_out), &n, 1)))
-		err = -EFAULT;
-	if (err)
-		while (i--)
-			fd_close(p, fds[i]);
-	request_drop_objs(r);
-	return err;
+	if (copy_to_user(ureq + offsetof(struct weft_req, nfds_out), &r->nfds, sizeof(r->nfds)))
+		n = -EFAULT;
+	else if (n)
+		n = passed_give(r->fds, r->nfds, q->fds_out, q->flags & FD_NEW, true);
+	request_drop_fds(r);
+	return n;
 }
 
 i64 sys_fd_call(u64 fd, u64 ureq)
@@ -355,8 +323,7 @@ i64 sys_fd_call(u64 fd, u64 ureq)
 	struct weft_req q;
 	struct request *r;
 	struct object *o;
-	i64 result;
-	int err;
+	i64 result, err;
 
 	if (unlikely(!e))
 		return -EBADF;
@@ -385,14 +352,12 @@ i64 sys_fd_call(u64 fd, u64 ureq)
 	for (u32 i = 0; i < 6; i++)
 		r->args[i] = q.args[i];
 	if (q.nbufs | q.nfds | q.max_fds) {
-		err = take_bufs(r, &q);
-		if (!err && q.nfds)
-			err = take_fds(r, &q);
-		if (unlikely(err)) {
-			request_drop_objs(r);
-			result = err;
+		result = take_bufs(r, &q);
+		if (!result && q.nfds)
+			result = passed_take(r->fds, q.fds, q.nfds);
+		if (unlikely(result))
 			goto out;
-		}
+		r->nfds = q.nfds;
 	}
 	result = request_run(r, container_of(o, struct handle, obj));
 	if (r->has_out &&
@@ -400,7 +365,7 @@ i64 sys_fd_call(u64 fd, u64 ureq)
 		result = -EFAULT;
 	if (q.max_fds) {
 		err = give_fds(r, &q, ureq);
-		if (unlikely(err))
+		if (unlikely(err < 0))
 			result = err;
 	}
 out:
@@ -420,6 +385,7 @@ int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6
 	if (!r)
 		return -ENOMEM;
 	list_init(&r->q.link);
+	list_init(&r->tag_link);
 	list_init(&r->cancel.q.link);
 	r->s = s;
 	r->op = op;
@@ -429,11 +395,9 @@ int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6
 	r->fn = fn;
 	r->arg = arg;
 	r->prio = WEFT_PRIO_NORMAL;
-	s->nkernel++;
 	scheme_get(s);
 	err = request_enqueue(r, false);
 	if (err) {
-		s->nkernel--;
 		scheme_put(s);
 		kernel_free(r);
 	}

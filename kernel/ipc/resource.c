@@ -85,8 +85,7 @@ i64 resource_derive(i32 fd, u64 ures, u64 b, u64 c)
 	if (n)
 		goto out;
 	r->parent = parent->obj.id;
-	n = fd_install(current_process(), &r->obj, WEFT_RIGHT_ALL,
-		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	n = fd_install(current_process(), &r->obj, WEFT_RIGHT_ALL, FD_NEW);
 	object_put(&r->obj);
 out:
 	object_put(o);

@@ -182,8 +182,6 @@ static void endpoint_destroy(struct object *o)
 	ktimer_cancel(&s->orphan_timer);
 	kassert(list_empty(&s->delivered) && list_empty(&s->handles) && list_empty(&s->queue));
 	list_del(&s->all_link);
-	tags_finish(&s->tags);
-	kfree(s->hash);
 	kfree(s);
 }
 
@@ -255,12 +253,8 @@ static int scheme_new(u64 orphan_ns, u32 max, u32 rank, struct scheme **out)
 	s->orphan_ns = orphan_ns ? orphan_ns : ORPHAN_NS_DEFAULT;
 	s->max = MIN(max ? max : REQUESTS_DEFAULT, REQUESTS_MAX);
 	s->rank = rank;
-	s->nhash = 16;
-	s->hash = kzalloc(s->nhash * sizeof(*s->hash));
-	if (!s->hash || tags_reserve(&s->tags, 16)) {
-		object_put(&s->obj);
-		return -ENOMEM;
-	}
+	for (u32 i = 0; i < TAG_BUCKETS; i++)
+		list_init(&s->tags[i]);
 	*out = s;
 	return 0;
 }
@@ -293,11 +287,9 @@ i64 sys_scheme_create(u64 flags, u64 ufds, u64 ulimits)
 		return -ENOMEM;
 	}
 	s->server = sv;
-	fds[1] = fd_install(current_process(), &s->obj, WEFT_RIGHT_ALL,
-		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	fds[1] = fd_install(current_process(), &s->obj, WEFT_RIGHT_ALL, FD_NEW);
 	fds[0] = fds[1] < 0 ? fds[1]
-			    : fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL,
-				      WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+			    : fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL, FD_NEW);
 	err = fds[0] < 0 ? fds[0] : copy_to_user(ufds, fds, sizeof(fds));
 	if (err) {
 		if (fds[0] >= 0)
@@ -330,8 +322,7 @@ i64 scheme_succeed(struct scheme *s)
 	sv = server_new(s);
 	if (!sv)
 		return -ENOMEM;
-	fd = fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL,
-		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	fd = fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL, FD_NEW);
 	if (fd >= 0) {
 		ktimer_cancel(&s->orphan_timer);
 		s->expired = false;

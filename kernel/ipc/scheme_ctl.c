@@ -31,8 +31,7 @@ static i64 new_handle(struct scheme *s, u64 urfd)
 	err = handle_mint(s, &f, &h);
 	if (err)
 		return err;
-	fd = fd_install(current_process(), &h->obj, f.rights & WEFT_RIGHT_ALL,
-		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	fd = fd_install(current_process(), &h->obj, f.rights & WEFT_RIGHT_ALL, FD_NEW);
 	if (fd < 0)
 		h->abandoned =
 			true; /* the call fails: no CLOSE for what the server does not have */
@@ -130,7 +129,7 @@ i64 sys_scheme_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
 		n = identify(s, (i32)a);
 		break;
 	case WEFT_SCHEME_LOOKUP_REQ:
-		n = tags_find(&s->tags, a) != NULL;
+		n = request_by_tag(s, a) != NULL;
 		break;
 	default:
 		n = -EINVAL;

@@ -29,6 +29,25 @@ static inline u32 poll_aliases(u32 bits)
 	return bits | (bits & WEFT_POLLIN ? 0x40 : 0) | (bits & WEFT_POLLOUT ? 0x100 : 0);
 }
 
+/* A capability on its way from one process to another. */
+struct passed {
+	struct object *o;
+	u32 rights;
+};
+#define PASSED_MAX 253u
+
+/* The caller's fds: a capability of each. All or none. */
+int passed_take(struct passed *p, u64 ufds, u32 n);
+/* Installs them in the current process: as many as it has room for, or with `all` all or none. ->
+ * how many, or -errno. The capabilities stay the caller's. */
+i64 passed_install(const struct passed *p, u32 n, u32 dup_flags, bool all, i32 *fds);
+void passed_uninstall(const i32 *fds, u32 n);
+/* The same, and their numbers are told. */
+i64 passed_give(const struct passed *p, u32 n, u64 ufds, u32 dup_flags, bool all);
+void passed_drop(struct passed *p, u32 n);
+
+#define TAG_BUCKETS 32u
+
 enum req_state { REQ_IDLE, REQ_QUEUED, REQ_DELIVERED, REQ_ABSENT, REQ_DONE };
 
 struct handle;
@@ -51,6 +70,7 @@ struct request {
 	struct thread *thread;	/* whose this is */
 	struct scheme *serving; /* the thread is one of this scheme's server threads */
 	struct list serve_link; /* in scheme.threads */
+	struct list tag_link;	/* in scheme.tags */
 	u64 fault_addr, fault_end;
 	bool fault_write;
 	u32 tries;
@@ -59,27 +79,9 @@ struct request {
 	struct oneway cancel;
 	/* The kernel's requests end here. */
 	struct weft_buf bufs[WEFT_REQ_BUFS];
-	struct object *objs[WEFT_REQ_FDS]; /* sent, then received: each with a capability */
-	u32 rights[WEFT_REQ_FDS];
+	struct passed fds[WEFT_REQ_FDS]; /* sent, then received */
 };
 #define REQUEST_KERNEL_SIZE offsetof(struct request, bufs)
-
-struct tag_slot {
-	struct request *r;
-	u64 gen;
-	u32 next;
-};
-struct tags {
-	struct tag_slot *slot;
-	u32 n, free, used;
-};
-/* tags.c: tag = generation << 16 | slot. A tag is never given twice. */
-int tags_reserve(struct tags *t, u32 n);	 /* room for n in all: 0 or -ENOMEM */
-u64 tags_add(struct tags *t, struct request *r); /* room was reserved */
-struct request *tags_find(const struct tags *t, u64 tag);
-void tags_del(struct tags *t, u64 tag);
-void tags_finish(struct tags *t);
-#define TAGS_MAX 65536u
 
 struct server {
 	struct object obj; /* WEFT_OBJ_SCHEME */
@@ -90,10 +92,10 @@ struct scheme {
 	struct object obj; /* WEFT_OBJ_ENDPOINT */
 	struct server *server;
 	struct list queue, delivered;
-	struct waitq servers; /* threads that wait in scheme_serve */
-	struct tags tags;
-	u32 nreq;    /* live requests of clients */
-	u32 nkernel; /* and of the kernel */
+	struct waitq servers;	       /* threads that wait in scheme_serve */
+	u64 last_tag;		       /* a tag is never given twice */
+	struct list tags[TAG_BUCKETS]; /* delivered requests, by tag_link */
+	u32 nreq;		       /* live requests of clients */
 	u32 max, rank;
 	u32 server_pid; /* whose thread served last */
 	u8 boost;	/* no server thread is known to have less than this */
@@ -102,8 +104,7 @@ struct scheme {
 	struct list threads;
 	u64 orphan_ns;
 	struct ktimer orphan_timer;
-	struct handle **hash;
-	u32 nhash, nhandles;
+	u32 nhandles;
 	struct list handles; /* all but root handles */
 	struct list watched; /* handles with WATCH_OWNER, by watch_link */
 	u64 served, dead_replies, bad_replies;
@@ -117,17 +118,16 @@ struct handle {
 	u64 id;
 	u32 ready, edge;
 	u32 flags; /* WEFT_HANDLE_* */
-	bool abandoned, hashed, reattaching, attr_open;
+	bool abandoned, reattaching, attr_open;
 	bool off_busy;
 	struct memobj *mem;
 	u64 offset;
 	struct waitq offq;
 	struct weft_attr attr;
-	struct handle *hash_next;
-	struct list link, watch_link; /* scheme.handles, scheme.watched */
-	struct oneway notice;	      /* REATTACH or CLOSE */
-	struct oneway gone;	      /* OWNER_GONE */
-	u32 owner[4];		      /* pids that used it while it was watched */
+	struct list link, watch_link, hash_link; /* scheme.handles, scheme.watched, by id */
+	struct oneway notice;			 /* REATTACH or CLOSE */
+	struct oneway gone;			 /* OWNER_GONE */
+	u32 owner[4];				 /* pids that used it while it was watched */
 	bool owner_gone[4];
 	bool owners_many, many_gone;
 };
@@ -145,7 +145,8 @@ int scheme_of_fd(i32 fd,
 struct request *request_own(struct thread *t); /* NULL: no memory */
 int request_enqueue(struct request *r, bool first);
 void request_finish(struct request *r, i64 result, bool direct);
-void request_drop_objs(struct request *r);
+void request_drop_fds(struct request *r);
+struct request *request_by_tag(struct scheme *s, u64 tag);
 i64 request_run(struct request *r, struct handle *h);
 void request_server_died(struct request *r);
 

@@ -12,90 +12,86 @@
 #define BATCH_MAX  64u
 #define COPY_SLICE (64ul << 10) /* how much req_copy moves before it lets others have the lock */
 
-/* Reads the fds of a reply into r->objs. What was read when it fails is dropped by the caller. */
-static int reply_fds(struct server *sv, struct request *r, u64 ufds, u32 n, bool *stale)
+static int reply_fd(struct server *sv, const struct weft_reply_fd *f, struct passed *to)
 {
-	struct weft_reply_fd f;
-	struct object *o;
+	struct fd_entry *e;
 	struct handle *h;
-	u64 tag = r ? r->tag : 0;
-	u32 rights;
 	int err;
 
-	*stale = false;
+	if (f->kind == WEFT_REPLY_NEW) {
+		err = handle_mint(sv->s, f, &h);
+		if (err)
+			return err;
+		*to = (struct passed){&h->obj, f->rights & WEFT_RIGHT_ALL};
+		object_fd_get(to->o);
+		object_put(to->o);
+		return 0;
+	}
+	if (f->kind != WEFT_REPLY_FD)
+		return -EINVAL;
+	e = fd_peek(f->fd);
+	if (!e)
+		return -EBADF;
+	if (!(e->rights & WEFT_RIGHT_DUP))
+		return -EPERM;
+	*to = (struct passed){e->o, e->rights & f->rights};
+	object_fd_get(to->o);
+	if (f->flags & WEFT_REPLY_MOVE)
+		fd_close(current_process(), f->fd);
+	return 0;
+}
+
+/* The fds of a reply. All or none. May block. */
+static int reply_fds(struct server *sv, u64 ufds, u32 n, struct passed *to)
+{
+	struct weft_reply_fd f;
+	int err = 0;
+
+	if (n > WEFT_REQ_FDS)
+		return -EINVAL;
 	for (u32 i = 0; i < n; i++) {
-		if (copy_from_user(&f, ufds + i * sizeof(f), sizeof(f)))
-			return -EFAULT;
-		/* The copy may have blocked: is the client still there? Go on without it, so that
-		 * moved fds are closed. */
-		if (r && tags_find(&sv->s->tags, tag) != r) {
-			r = NULL;
-			*stale = true;
-		}
-		if (f.kind == WEFT_REPLY_FD) {
-			err = fd_get_in(current_process(), f.fd, 0, 0, &o, &rights);
-			if (err)
-				return err;
-			if (r && !(rights & WEFT_RIGHT_DUP)) {
-				object_put(o);
-				return -EPERM;
-			}
-			object_fd_get(o);
-			object_put(o);
-			rights &= f.rights;
-			if (f.flags & WEFT_REPLY_MOVE)
-				fd_close(current_process(), f.fd);
-		} else if (f.kind == WEFT_REPLY_NEW) {
-			err = handle_mint(sv->s, &f, &h);
-			if (err)
-				return err;
-			o = &h->obj;
-			object_fd_get(o);
-			object_put(o);
-			rights = f.rights & WEFT_RIGHT_ALL;
-		} else {
-			return -EINVAL;
-		}
-		if (r && r->nfds < r->max_fds) {
-			r->objs[r->nfds] = o;
-			r->rights[r->nfds++] = rights;
-		} else {
-			object_fd_put(o); /* nobody to take it: a new handle gets its CLOSE */
+		err = copy_from_user(&f, ufds + i * sizeof(f), sizeof(f))
+			? -EFAULT
+			: reply_fd(sv, &f, &to[i]);
+		if (err) {
+			passed_drop(to, i);
+			break;
 		}
 	}
-	return 0;
+	return err;
 }
 
 static int serve_reply(struct server *sv, u64 ucqe)
 {
 	struct scheme *s = sv->s;
+	struct passed fds[WEFT_REQ_FDS];
 	struct weft_cqe c;
 	struct request *r;
-	bool stale;
 	int err;
 
 	if (unlikely(copy_from_user_nofault(&c, ucqe, sizeof(c)) &&
 		    copy_from_user(&c, ucqe, sizeof(c))))
 		return -EFAULT;
-	r = tags_find(&s->tags, c.tag);
-	if (unlikely(!r))
-		s->dead_replies++;
-	if (r && r->client)
-		request_drop_objs(r);
-	if (unlikely(c.nfds)) {
-		err = c.nfds > WEFT_REQ_FDS
-			? -EINVAL
-			: reply_fds(sv, r && r->client ? r : NULL, c.fds, c.nfds, &stale);
-		if (r && tags_find(&s->tags, c.tag) != r)
-			r = NULL;
-		if (err) {
-			s->bad_replies++;
-			if (r && r->client)
-				request_drop_objs(r);
-			c.result = -EPROTO;
-			c.flags &= ~WEFT_CQE_OUT;
+	err = unlikely(c.nfds) ? reply_fds(sv, c.fds, c.nfds, fds) : 0;
+	if (unlikely(err)) {
+		s->bad_replies++;
+		c.result = -EPROTO;
+		c.flags &= ~WEFT_CQE_OUT;
+		c.nfds = 0;
+	}
+	r = request_by_tag(s, c.tag);
+	if (r && r->client) {
+		request_drop_fds(r);
+		while (unlikely(r->nfds < MIN(c.nfds, r->max_fds))) {
+			r->fds[r->nfds] = fds[r->nfds];
+			r->nfds++;
 		}
 	}
+	/* Where nobody takes them, a new handle gets its CLOSE. */
+	for (u32 i = r && r->client ? r->nfds : 0; unlikely(i < c.nfds); i++)
+		object_fd_put(fds[i].o);
+	if (unlikely(!r))
+		s->dead_replies++;
 	if (unlikely(!r))
 		return 0;
 	if ((r->op == WEFT_OP_READ || r->op == WEFT_OP_WRITE) && r->client &&
@@ -157,12 +153,10 @@ static int deliver_oneway(struct scheme *s, struct oneway *w, u64 to)
  * for its fds. */
 static int deliver_request(struct scheme *s, struct request *r, u64 to)
 {
-	struct process *p = current_process();
 	struct weft_sqe q;
-	u32 i;
+	i64 err = 0;
 
-	r->tag = tags_add(&s->tags, r);
-	q.tag = r->tag;
+	q.tag = ++s->last_tag;
 	q.op = r->op;
 	q.flags = r->sqe_flags;
 	q.nbufs = r->nbufs;
@@ -170,31 +164,26 @@ static int deliver_request(struct scheme *s, struct request *r, u64 to)
 	q.max_fds = r->max_fds;
 	q.pad = 0;
 	q.handle = r->id;
-	for (i = 0; i < 6; i++)
+	for (u32 i = 0; i < 6; i++)
 		q.args[i] = r->args[i];
 	q.pid = r->pid;
 	q.tid = r->tid;
 	q.identity = r->identity;
 	q.prio = r->prio;
-	for (i = 0; i < r->nbufs; i++)
+	for (u32 i = 0; i < r->nbufs; i++)
 		q.len[i] = r->bufs[i].len;
-	for (i = 0; i < r->nfds; i++) {
-		q.fds[i] = fd_install(p, r->objs[i], r->rights[i],
-			WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK);
-		if (unlikely(q.fds[i] < 0)) {
-			while (i--)
-				fd_close(p, q.fds[i]);
-			r->state = REQ_DELIVERED;
-			request_finish(r, -ENFILE, false);
-			return 1;
-		}
+	if (unlikely(r->nfds))
+		err = passed_install(r->fds, r->nfds, FD_NEW | WEFT_DUP_NOFORK, true, q.fds);
+	if (unlikely(err < 0)) {
+		request_finish(r, -ENFILE, false);
+		return 1;
 	}
 	if (unlikely(copy_sqe(to, &q))) {
-		for (i = 0; i < r->nfds; i++)
-			fd_close(p, q.fds[i]);
-		tags_del(&s->tags, r->tag);
+		passed_uninstall(q.fds, r->nfds);
 		return -EFAULT;
 	}
+	r->tag = q.tag;
+	list_add_tail(&s->tags[r->tag % TAG_BUCKETS], &r->tag_link);
 	r->state = REQ_DELIVERED;
 	list_del(&r->q.link);
 	list_add_tail(&s->delivered, &r->q.link);
@@ -294,7 +283,7 @@ out:
  * ask again. */
 static i64 redeliver(struct scheme *s, struct request *r, u64 addr, u64 end, bool write)
 {
-	tags_del(&s->tags, r->tag);
+	list_del(&r->tag_link);
 	list_del(&r->q.link);
 	r->state = REQ_ABSENT;
 	r->fault_addr = addr;
@@ -319,7 +308,7 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 	if (unlikely(err))
 		return err;
 	s = sv->s;
-	r = tags_find(&s->tags, tag);
+	r = request_by_tag(s, tag);
 	result = -ESTALE;
 	if (unlikely(!r || !r->client))
 		goto out;
@@ -360,7 +349,7 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 		} else if (user_touch(local + done, n, !out)) {
 			goto out;
 		}
-		if (s->server != sv || tags_find(&s->tags, tag) != r) {
+		if (s->server != sv || request_by_tag(s, tag) != r) {
 			result = -ESTALE;
 			goto out;
 		}

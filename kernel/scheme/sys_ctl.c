@@ -248,8 +248,7 @@ static void pressure_rise(void)
 
 static i64 memory_pressure(i32 auth, u64 a, u64 b, u64 c)
 {
-	return fd_install(current_process(), pressure, WEFT_RIGHT_READ | WEFT_RIGHT_DUP,
-		WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
+	return fd_install(current_process(), pressure, WEFT_RIGHT_READ | WEFT_RIGHT_DUP, FD_NEW);
 }
 
 static i64 clock_get(i32 auth, u64 clock, u64 b, u64 c)

@@ -102,6 +102,9 @@ static inline u32 object_ready(struct object *o)
 	return o->ops->ready ? o->ops->ready(o) : WEFT_POLLIN | WEFT_POLLOUT;
 }
 
+/* How new fds are made that no program asked for; the flags of a call that say how. */
+#define FD_NEW (WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE)
+
 /* Fd tables (sched/fd.c). */
 struct fd_entry {
 	struct object *o;

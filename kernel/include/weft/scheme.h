@@ -65,9 +65,9 @@ struct weft_req {
 	u64 fds_out; /* i32[max_fds] */
 	u64 out[4];  /* out: the server's extra results */
 };
-#define WEFT_REQ_CLOEXEC 0x1u /* received fds get cloexec */
-#define WEFT_REQ_PRIVATE 0x2u /* received fds go to the private table */
-#define WEFT_REQ_NOINTR	 0x4u /* signals do not interrupt it (death does) */
+#define WEFT_REQ_CLOEXEC WEFT_DUP_CLOEXEC /* received fds get cloexec */
+#define WEFT_REQ_NOINTR	 0x2u /* signals do not interrupt it (death does) */
+#define WEFT_REQ_PRIVATE WEFT_DUP_PRIVATE /* received fds go to the private table */
 #define WEFT_REQ_IDEMPOTENT                                                                        \
 	0x8u /* if the server dies while it has it, its successor gets it again */
 
