@@ -19,6 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weft"
 
+# What is kept of each kind of cache entry, in bytes, and for how long an entry that was just
+# asked for is not touched in seconds: a guest may be about to open it.
+CACHE_LIMIT = 8 << 30
+CACHE_GRACE = 600
+
 # Every generated file carries this time, so that equal inputs give equal images.
 SOURCE_DATE_EPOCH = 1754697600  # Debian 13's release day
 
@@ -135,7 +140,25 @@ def cached(kind, key, suffix, make):
             os.replace(temporary, final)
         finally:
             remove(temporary)
+        prune(final)
     return final
+
+
+def prune(newest):
+    """Removes the entries of newest's kind that were longest not asked for, beyond CACHE_LIMIT."""
+    entries = []
+    for path in newest.parent.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file() and not path.name.startswith("."):
+                stat = path.stat()
+                entries.append((stat.st_mtime, stat.st_blocks * 512, path))
+    used = sum(size for _, size, _ in entries)
+    for asked, size, path in sorted(entries):
+        if used <= CACHE_LIMIT or time.time() - asked < CACHE_GRACE:
+            break
+        if path != newest:
+            remove(path)
+            used -= size
 
 
 def read_list(path):
