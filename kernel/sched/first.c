@@ -5,24 +5,12 @@
  * It gets all authority there is.
  */
 #include "internal.h"
+#include <elf.h>
 
 #define STACK_TOP   0x7fff7f000000ul
 #define STACK_SIZE  (1024 * 1024ul)
 #define BOOT_ADDR   0x100000000000ul
 #define CPIO_HEADER 110u
-
-struct elf_header {
-	u8 ident[16];
-	u16 type, machine;
-	u32 version;
-	u64 entry, phoff, shoff;
-	u32 flags;
-	u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct elf_segment {
-	u32 type, flags;
-	u64 offset, vaddr, paddr, filesz, memsz, align;
-};
 
 static u32 hex8(const u8 *s)
 {
@@ -95,28 +83,30 @@ static void map_copy(struct as *as, u64 addr, u64 size, u32 prot, const void *fr
 
 static u64 load(struct as *as, const u8 *file, u64 len)
 {
-	const struct elf_header *h = (const void *)file;
-	const struct elf_segment *s;
+	const Elf64_Ehdr *h = (const void *)file;
+	const Elf64_Phdr *s;
 
-	if (len < sizeof(*h) || memcmp(h->ident, "\177ELF\2\1\1", 7) || h->type != 2 ||
-		h->machine != 62 || h->phentsize != sizeof(*s) || h->phoff > len ||
-		h->phnum * sizeof(*s) > len - h->phoff)
+	if (len < sizeof(*h) || memcmp(h->e_ident, ELFMAG "\2\1\1", 7) || h->e_type != ET_EXEC ||
+		h->e_machine != EM_X86_64 || h->e_phentsize != sizeof(*s) || h->e_phoff > len ||
+		h->e_phnum * sizeof(*s) > len - h->e_phoff)
 		panic("first process: init in the boot archive is no static ELF64 x86-64 program");
-	s = (const void *)(file + h->phoff);
-	for (u32 i = 0; i < h->phnum; i++, s++) {
-		if (s->type != 1 || !s->memsz)
+	s = (const void *)(file + h->e_phoff);
+	for (u32 i = 0; i < h->e_phnum; i++, s++) {
+		if (s->p_type != PT_LOAD || !s->p_memsz)
 			continue;
-		u64 start = ALIGN_DOWN(s->vaddr, PAGE_SIZE),
-		    end = ALIGN_UP(s->vaddr + s->memsz, PAGE_SIZE);
-		if (s->offset > len || s->filesz > len - s->offset || s->filesz > s->memsz ||
-			s->vaddr < WEFT_USER_MIN || end >= STACK_TOP || end <= start)
+		u64 start = ALIGN_DOWN(s->p_vaddr, PAGE_SIZE),
+		    end = ALIGN_UP(s->p_vaddr + s->p_memsz, PAGE_SIZE);
+		if (s->p_offset > len || s->p_filesz > len - s->p_offset ||
+			s->p_filesz > s->p_memsz || s->p_vaddr < WEFT_USER_MIN ||
+			end >= STACK_TOP || end <= start)
 			panic("first process: segment %u of init is out of bounds", i);
-		u32 prot = (s->flags & 4 ? WEFT_PROT_READ : 0) |
-			(s->flags & 2 ? WEFT_PROT_WRITE : 0) | (s->flags & 1 ? WEFT_PROT_EXEC : 0);
-		map_copy(as, start, end - start, prot, file + s->offset, s->vaddr - start,
-			s->filesz);
+		u32 prot = (s->p_flags & PF_R ? WEFT_PROT_READ : 0) |
+			(s->p_flags & PF_W ? WEFT_PROT_WRITE : 0) |
+			(s->p_flags & PF_X ? WEFT_PROT_EXEC : 0);
+		map_copy(as, start, end - start, prot, file + s->p_offset, s->p_vaddr - start,
+			s->p_filesz);
 	}
-	return h->entry;
+	return h->e_entry;
 }
 
 static i32 give(struct process *p, struct object *o, u32 rights)

@@ -144,52 +144,22 @@ static i64 futex_requeue(u64 addr, u32 nwake, u32 nmove, u64 addr2, bool is_priv
 static int apply_op(u32 *w, u32 code, bool *hit)
 {
 	i32 arg = (i32)(code << 8) >> 20, cmp = (i32)(code << 20) >> 20;
-	u32 op = code >> 28 & 7, old = __atomic_load_n(w, __ATOMIC_SEQ_CST), new;
+	u32 op = code >> 28 & 7, test = code >> 24 & 15, old, new;
 
 	if (code >> 31)
 		arg = (i32)(1u << (arg & 31));
-	if (op > 4 || (code >> 24 & 15) > 5)
+	if (op > 4 || test > 5)
 		return -ENOSYS;
+	old = __atomic_load_n(w, __ATOMIC_SEQ_CST);
 	do {
-		switch (op) {
-		case 0:
-			new = (u32)arg;
-			break;
-		case 1:
-			new = old + (u32)arg;
-			break;
-		case 2:
-			new = old | (u32)arg;
-			break;
-		case 3:
-			new = old & ~(u32)arg;
-			break;
-		default:
-			new = old ^ (u32)arg;
-			break;
-		}
+		const u32 result[] = {arg, old + arg, old | arg, old & ~arg, old ^ arg};
+
+		new = result[op];
 	} while (!__atomic_compare_exchange_n(w, &old, new, false, __ATOMIC_SEQ_CST,
 		__ATOMIC_SEQ_CST));
-	switch (code >> 24 & 15) {
-	case 0:
-		*hit = (i32)old == cmp;
-		break;
-	case 1:
-		*hit = (i32)old != cmp;
-		break;
-	case 2:
-		*hit = (i32)old < cmp;
-		break;
-	case 3:
-		*hit = (i32)old <= cmp;
-		break;
-	case 4:
-		*hit = (i32)old > cmp;
-		break;
-	default:
-		*hit = (i32)old >= cmp;
-		break;
-	}
+	const bool is[] = {(i32)old == cmp, (i32)old != cmp,
+		(i32)old<cmp, (i32)old <= cmp, (i32)old> cmp, (i32)old >= cmp};
+	*hit = is[test];
 	return 0;
 }
 

@@ -62,6 +62,7 @@ void acct_system(struct cpu *c,
 
 /* sched.c */
 void sched_tick(struct cpu *c, u64 tsc);
+void thread_slept(struct ktimer *timer);
 void sched_switch_away(void);	    /* the current thread's state is set already */
 void sched_preempt(void);	    /* gives way to who deserves it more; on the way to user mode */
 void thread_poke(struct thread *t); /* makes it pass through user_return_work soon */

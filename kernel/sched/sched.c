@@ -223,8 +223,6 @@ static void switch_to(struct cpu *c, struct thread *next)
 	} else {
 		idle_cpus &= ~cpu_bit(c);
 		next->slice_end = now + slice_tsc;
-		if (next->tp && next->tp->cpu != c->id)
-			next->tp->cpu = c->id;
 		if (c->as != next->proc->as) {
 			as_switch(next->proc->as);
 			if (idle_cpus && prev != c->idle)
@@ -253,18 +251,16 @@ static u64 turn_end(struct cpu *c, u64 tsc)
 						: t->slice_end;
 }
 
-/* Whether the current thread should give way; *turn: to an equal, at the end of its slice. */
-static bool should_yield(struct cpu *c, u64 tsc, bool *turn)
+/* The current thread goes back to its queue, and `next` (NULL: the first of all) runs. */
+static void give_way(struct cpu *c, bool head, struct thread *next)
 {
-	struct thread *top = runq_top(c), *t = c->current;
+	struct thread *t = c->current;
 
-	*turn = false;
-	if (!top)
-		return false;
-	if (top->prio > t->prio || !(t->affinity & cpu_bit(c)))
-		return true;
-	*turn = (i64)(tsc - turn_end(c, tsc)) >= 0;
-	return *turn && top->prio == t->prio;
+	t->state = T_READY;
+	t->ready_since = c->acct_stamp;
+	t->light = false;
+	runq_push(c, t, head);
+	switch_to(c, next ? next : pick(c));
 }
 
 /* A thread below that has waited for half a second gets a slice, as if it were an equal. */
@@ -280,6 +276,7 @@ void sched_preempt(void)
 {
 	struct cpu *c = this_cpu();
 	struct thread *t = c->current, *low = NULL;
+	u64 now = c->acct_stamp;
 	bool turn;
 
 	c->need_resched = false;
@@ -291,22 +288,18 @@ void sched_preempt(void)
 	}
 	if (!c->nready)
 		return;
-	if (!should_yield(c, c->acct_stamp, &turn)) {
-		if (turn)
-			low = starved(c, c->acct_stamp);
+	/* To a higher one at once, to an equal when this one's turn has ended. */
+	turn = runq_top(c)->prio <= t->prio && (i64)(now - turn_end(c, now)) >= 0;
+	if (runq_top(c)->prio < t->prio || (runq_top(c)->prio == t->prio && !turn)) {
+		low = turn ? starved(c, now) : NULL;
 		if (!low) {
-			tick_by(c, turn ? c->acct_stamp + slice_tsc : turn_end(c, c->acct_stamp));
+			tick_by(c, turn ? now + slice_tsc : turn_end(c, now));
 			return;
 		}
+		runq_remove(c, low);
 	}
 	t->switches_forced++;
-	t->state = T_READY;
-	t->ready_since = c->acct_stamp;
-	t->light = false;
-	if (low)
-		runq_remove(c, low);
-	runq_push(c, t, !turn);
-	switch_to(c, low ? low : pick(c));
+	give_way(c, !turn, low);
 }
 
 /* In the timer interrupt: the slice is over, or ready threads have waited long enough for another
@@ -343,11 +336,7 @@ void sched_yield(void)
 	if (!top || top->prio < t->prio)
 		return;
 	t->switches_voluntary++;
-	t->state = T_READY;
-	t->ready_since = c->acct_stamp;
-	t->light = false;
-	runq_push(c, t, false);
-	switch_to(c, pick(c));
+	give_way(c, false, NULL);
 }
 
 bool thread_interrupted(struct thread *t)
@@ -355,34 +344,23 @@ bool thread_interrupted(struct thread *t)
 	return t->killed || t->stop_wanted || signal_deliverable(t);
 }
 
-struct sleep {
-	struct ktimer timer;
-	struct thread *t;
-};
-
-static void sleep_over(struct ktimer *timer)
+void thread_slept(struct ktimer *timer)
 {
-	thread_wake(container_of(timer, struct sleep, timer)->t, -ETIMEDOUT);
+	thread_wake(container_of(timer, struct thread, sleep), -ETIMEDOUT);
 }
 
 int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 {
 	struct thread *t = current_thread();
-	struct cpu *c;
-	struct sleep s;
+	struct cpu *c = this_cpu();
 
-	if (mode != BLOCK_UNKILLABLE && t->killed)
+	if ((mode != BLOCK_UNKILLABLE && t->killed) ||
+		(mode == BLOCK_INTERRUPTIBLE && thread_interrupted(t)))
 		return -EINTR;
-	if (mode == BLOCK_INTERRUPTIBLE && thread_interrupted(t))
-		return -EINTR;
-	t->sleep_timer = NULL;
 	if (deadline < (u64)WEFT_FOREVER) {
 		if (deadline <= now_ns())
 			return -ETIMEDOUT;
-		s.t = t;
-		ktimer_init(&s.timer, sleep_over);
-		ktimer_arm(&s.timer, deadline);
-		t->sleep_timer = &s.timer;
+		ktimer_arm(&t->sleep, deadline);
 	}
 	t->block_mode = (u8)mode;
 	t->state = T_BLOCKED;
@@ -390,15 +368,11 @@ int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 	if (q)
 		list_add_tail(&q->threads, &t->wait_link);
 	t->switches_voluntary++;
-	c = this_cpu();
 	if (c->nready || ncpus == 1 || !linger(c, t)) {
 		sched_switch_away();
 		sched_reap();
 	}
-	if (t->sleep_timer) {
-		ktimer_cancel(t->sleep_timer);
-		t->sleep_timer = NULL;
-	}
+	ktimer_cancel(&t->sleep);
 	return t->wake_result;
 }
 
@@ -422,6 +396,7 @@ static bool lingers(struct thread *t)
 	if (c->linger != t)
 		return false;
 	t->state = T_RUNNING;
+	c->need_resched |= !(t->affinity & cpu_bit(c));
 	__atomic_store_n(&c->linger, NULL, __ATOMIC_RELEASE);
 	return true;
 }
@@ -606,14 +581,11 @@ i64 sys_null_call(void)
 
 i64 sys_sleep(u64 a0, u64 a1)
 {
-	u64 deadline = a1;
+	bool real = a0 == WEFT_CLOCK_REALTIME;
+	int r;
 
-	if ((a0 != WEFT_CLOCK_REALTIME && a0 != WEFT_CLOCK_MONOTONIC &&
-		    a0 != WEFT_CLOCK_BOOTTIME) ||
-		(i64)deadline < 0)
+	if ((!real && a0 != WEFT_CLOCK_MONOTONIC && a0 != WEFT_CLOCK_BOOTTIME) || (i64)a1 < 0)
 		return -EINVAL;
-	if (a0 == WEFT_CLOCK_REALTIME)
-		deadline = monotonic(deadline);
-	int r = thread_block(NULL, deadline, BLOCK_INTERRUPTIBLE);
+	r = thread_block(NULL, real ? monotonic(a1) : a1, BLOCK_INTERRUPTIBLE);
 	return r == -ETIMEDOUT ? 0 : r;
 }

@@ -8,25 +8,21 @@
  */
 #include "internal.h"
 
-#define BUCKETS	  4096u
-#define ID_MAX	  4194304u
-#define SPARE_MAX 32u
+#define BUCKETS 4096u
+#define ID_MAX	4194304u
 
 u64 thread_count;
 static struct list by_tid[BUCKETS];
 static u32 last_id;
 struct list sched_dead = {&sched_dead, &sched_dead}; /* thread.run_link */
-static struct thread *spare[SPARE_MAX];
-static u32 nspare;
 
 static void thread_destroy(struct object *o)
 {
 	struct thread *t = container_of(o, struct thread, obj);
 
-	if (nspare < SPARE_MAX)
-		spare[nspare++] = t;
-	else
-		kfree(t);
+	arch_thread_free(t);
+	identity_put(t->ident);
+	kfree(t);
 }
 
 static const struct obj_ops thread_ops = {.destroy = thread_destroy};
@@ -139,12 +135,11 @@ static int tp_install(struct thread *t, struct as *as, const struct weft_thread_
 int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n, u32 tid,
 	struct thread *from, bool copy_tp, struct thread **out)
 {
-	struct thread *t = nspare ? spare[--nspare] : kmalloc(sizeof(*t));
+	HELD struct thread *t = object_new(sizeof(*t), WEFT_OBJ_NONE, &thread_ops);
 	int r;
 
 	if (!t)
 		return -ENOMEM;
-	memset(t, 0, sizeof(*t));
 	t->proc = p;
 	t->tid = tid;
 	t->state = T_NEW;
@@ -157,37 +152,28 @@ int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n
 	t->free_addr = n->free_addr;
 	t->free_len = n->free_len;
 	t->sig_blocked = n->tp ? 0 : ~0ul;
-	t->deadline = WEFT_FOREVER;
 	t->stop_own = n->flags & WEFT_THREAD_STOPPED;
-	list_init(&t->run_link);
-	list_init(&t->wait_link);
-	list_init(&t->proc_link);
-	list_init(&t->futex_link);
-	list_init(&t->sigq.entries);
-	r = arch_thread_init(t, &n->regs, n->fs_base);
-	if (r) {
-		kfree(t);
-		return r;
-	}
-	r = tp_install(t, as, n, copy_tp ? from : NULL);
-	if (r) {
-		arch_thread_free(t);
-		kfree(t);
-		return r;
-	}
-	object_init(&t->obj, WEFT_OBJ_NONE, &thread_ops);
 	t->ident = p == from->proc ? from->ident : p->ident;
 	identity_hold(t->ident);
 	strlcpy(t->name, p->name, sizeof(t->name));
+	list_init(&t->run_link);
+	list_init(&t->wait_link);
+	list_init(&t->futex_link);
+	list_init(&t->sigq.entries);
+	ktimer_init(&t->sleep, thread_slept);
+	r = arch_thread_init(t, &n->regs, n->fs_base);
+	if (!r)
+		r = tp_install(t, as, n, copy_tp ? from : NULL);
+	if (r)
+		return r;
 	*out = t;
+	t = NULL;
 	return 0;
 }
 
 void thread_discard(struct thread *t, struct as *as)
 {
 	page_remove(as, t->tp_addr, t->tp_frame, true);
-	arch_thread_free(t);
-	identity_put(t->ident);
 	object_put(&t->obj);
 }
 
@@ -285,8 +271,7 @@ void thread_release_user(struct thread *t, bool as_dies)
 void thread_bury(struct thread *t, struct as *dead_as)
 {
 	sigq_drop(&t->sigq, ~0ul);
-	identity_put(t->ident);
-	t->ident = identity_system;
+	identity_set(&t->ident, identity_system);
 	t->dead_as = dead_as;
 	t->state = T_DEAD;
 	list_add_tail(&sched_dead, &t->run_link);
@@ -363,7 +348,6 @@ void sched_reap_all(void)
 	while (!list_empty(&sched_dead)) {
 		t = list_first(&sched_dead, struct thread, run_link);
 		list_del(&t->run_link);
-		arch_thread_free(t);
 		as_put(t->dead_as);
 		object_put(&t->obj);
 	}

@@ -64,33 +64,18 @@ void user_return_work(struct weft_regs *frame)
 		deliver(t, frame);
 }
 
+/* The signal of a fault: Linux's number. */
 static u32 fault_status(u32 cause, u32 vector)
 {
-	switch (cause) {
-	case WEFT_CAUSE_BEYOND:
-		return 7;
-	case WEFT_CAUSE_OOM:
-		return 9;
-	case WEFT_CAUSE_CPU:
-		break;
-	default:
-		return 11;
-	}
-	switch (vector) {
-	case 0:
-	case 16:
-	case 19:
-		return 8;
-	case 1:
-	case 3:
-		return 5;
-	case 6:
-		return 4;
-	case 17:
-		return 7;
-	default:
-		return 11;
-	}
+	static const u8 of_vector[32] =
+		{[0] = 8, [1] = 5, [3] = 5, [6] = 4, [16] = 8, [17] = 7, [19] = 8};
+	u32 signo = cause == WEFT_CAUSE_CPU && vector < 32 ? of_vector[vector] : 0;
+
+	if (cause == WEFT_CAUSE_BEYOND)
+		signo = 7;
+	if (cause == WEFT_CAUSE_OOM)
+		signo = 9;
+	return signo ? signo : 11;
 }
 
 void user_fault(struct weft_regs *frame, u32 cause, u32 vector, u64 error, u64 address)

@@ -63,8 +63,7 @@ struct thread {
 	struct waitq *waiting_on;
 	struct list proc_link; /* process.threads */
 	int wake_result;       /* what thread_block returns */
-	u64 deadline;	       /* WEFT_FOREVER: none */
-	struct ktimer *sleep_timer;
+	struct ktimer sleep;
 	u8 block_mode;	    /* enum block_mode */
 	struct weft_tp *tp; /* the kernel's mapping of its thread page, or NULL */
 	struct frame *tp_frame;

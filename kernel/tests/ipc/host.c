@@ -243,7 +243,7 @@ int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 	}
 	if (deadline <= host_time)
 		return -ETIMEDOUT;
-	t->deadline = deadline;
+	t->sleep.deadline = deadline;
 	t->block_mode = (u8)mode;
 	t->state = T_BLOCKED;
 	t->waiting_on = q;
@@ -332,8 +332,8 @@ static bool next_deadline(u64 until)
 	u64 at = until;
 
 	for (struct kthread *k = threads; k; k = k->next)
-		if (k->t.state == T_BLOCKED && k->t.deadline < at)
-			at = k->t.deadline;
+		if (k->t.state == T_BLOCKED && k->t.sleep.deadline < at)
+			at = k->t.sleep.deadline;
 	for (struct list *p = timers.next; p != &timers; p = p->next) {
 		t = container_of((struct ktimer **)p, struct ktimer, left);
 		if (t->deadline <= at) {
@@ -350,7 +350,7 @@ static bool next_deadline(u64 until)
 		return true;
 	}
 	for (struct kthread *k = threads; k; k = k->next)
-		if (k->t.state == T_BLOCKED && k->t.deadline <= at)
+		if (k->t.state == T_BLOCKED && k->t.sleep.deadline <= at)
 			thread_wake(&k->t, -ETIMEDOUT);
 	return true;
 }
