@@ -161,16 +161,36 @@ static bool process_lives(u32 pid)
 	return ready < 0 || !(ready & WEFT_POLLIN);
 }
 
-/* A name can be taken over from a socket that was bound, never listened, and whose process is gone. */
+/* Whether the socket that has the name is still open somewhere: what its end's closing says may not have come yet. */
+static bool is_held(const struct binding *b)
+{
+	if (b->fd < 0)
+		return process_lives(b->pid);
+	i64 ready = weft_fd_ctl((u64)b->fd, WEFT_FD_READY, 0, 0);
+	return ready < 0 || !(ready & (WEFT_POLLHUP | WEFT_POLLERR));
+}
+
 static int claim(const struct key *k)
 {
 	struct binding *b = binding_find(k);
 	if (!b)
 		return binding_count() < MAX_BINDINGS ? 0 : -ENOBUFS;
-	if (b->fd >= 0 || process_lives(b->pid))
+	if (is_held(b))
 		return -EADDRINUSE;
 	free_binding(b);
 	return 0;
+}
+
+/* The bound socket's other end, the request's fd i: it tells when the socket is closed. */
+static int take_end(struct request *r, u32 i, struct binding *b)
+{
+	b->fd = request_take_fd(r, i);
+	int e = b->fd < 0 ? b->fd : watch_end(b);
+	if (e && b->fd >= 0) {
+		weft_fd_close((u64)b->fd);
+		b->fd = -1;
+	}
+	return e;
 }
 
 static i64 op_bind(struct request *r)
@@ -203,6 +223,11 @@ static i64 op_bind(struct request *r)
 	b->pid = r->sqe->pid;
 	b->identity = r->sqe->identity;
 	b->type = (u32)r->sqe->args[0];
+	e = r->sqe->nfds > 1u + inode ? take_end(r, 1u + inode, b) : 0;
+	if (e) {
+		free_binding(b);
+		return e;
+	}
 	name_remember(socket, &a, NULL);
 	r->out[0] = a.len;
 	r->has_out = true;
@@ -224,19 +249,12 @@ static i64 op_listen(struct request *r)
 	struct binding *b = binding_of(socket);
 	if (!b)
 		return -EINVAL;
-	if (r->sqe->nfds < 2 && !b->listening)
-		return -EINVAL;
-	if (!b->listening) {
-		b->fd = request_take_fd(r, 1);
-		e = b->fd < 0 ? b->fd : watch_end(b);
-		if (e) {
-			if (b->fd >= 0)
-				weft_fd_close((u64)b->fd);
-			b->fd = -1;
+	if (b->fd < 0) {
+		e = r->sqe->nfds < 2 ? -EINVAL : take_end(r, 1, b);
+		if (e)
 			return e;
-		}
-		b->listening = true;
 	}
+	b->listening = true;
 	b->pid = r->sqe->pid;
 	b->identity = r->sqe->identity;
 	set_backlog(b, r->sqe->args[0]);
@@ -276,14 +294,20 @@ static i64 op_connect(struct request *r)
 	struct addr a;
 	struct key k;
 	u64 socket = 0, end = 0;
-	bool inode = r->sqe->args[1];
+	bool inode = r->sqe->args[1], has_end = r->sqe->args[3];
+	struct binding *own = NULL;
 	int e = object_of(r, 0, &socket);
-	if (!e)
+	if (!e && has_end)
 		e = object_of(r, 1, &end);
 	if (!e)
-		e = name_of(r, inode, 2, &a, &k);
+		e = name_of(r, inode, 1u + has_end, &a, &k);
 	if (e)
 		return e;
+	if (!has_end) { /* a bound socket: its other end has been here since */
+		own = binding_of(socket);
+		if (!own || own->fd < 0 || own->listening)
+			return -EISCONN;
+	}
 	struct binding *b = binding_find(&k);
 	if (!b || !b->listening)
 		return -ECONNREFUSED;
@@ -293,13 +317,15 @@ static i64 op_connect(struct request *r)
 		b->identity);
 	if (x < 0)
 		return x;
-	i32 fd = request_take_fd(r, 1);
+	i32 fd = has_end ? request_take_fd(r, 1) : (i32)weft_fd_dup((u64)own->fd, 0, WEFT_DUP_PRIVATE, WEFT_RIGHT_ALL);
 	if (fd < 0)
 		return fd;
 	x = deliver(b, socket, fd, r->sqe->pid, r->sqe->identity);
 	if (x != -EAGAIN || r->sqe->args[2]) {
 		if (x < 0)
 			weft_fd_close((u64)fd);
+		else if (own)
+			free_binding(own); /* connected: nobody can bind to find it */
 		return x;
 	}
 	struct waiting *w = calloc(1, sizeof(*w));
@@ -310,6 +336,8 @@ static i64 op_connect(struct request *r)
 		return -ENOMEM;
 	}
 	*w = (struct waiting){.req = kept, .to = b, .end = fd, .socket = socket};
+	if (own)
+		free_binding(own);
 	struct waiting **at = &waiting;
 	while (*at)
 		at = &(*at)->next;
@@ -437,7 +465,7 @@ static i64 op_dgram_lookup(struct request *r)
 static const struct server_op table[] = {
 	{IPCP_BIND, 1, 1, 0, op_bind},
 	{IPCP_LISTEN, 0, 1, 0, op_listen},
-	{IPCP_CONNECT, 1, 2, 0, op_connect},
+	{IPCP_CONNECT, 1, 1, 0, op_connect},
 	{IPCP_NAME, 1, 1, 0, op_name},
 	{IPCP_DGRAM_LOOKUP, 1, 0, 0, op_dgram_lookup},
 	{IPCP_DGRAM_BIND, 1, 2, 0, op_dgram_bind},

@@ -20,12 +20,13 @@
 #include <weft/scheme.h>
 
 enum ipcp_op {
-	/* args: socket type, has_inode, 1: only remember the name. Buffer 0 IN: sockaddr. fds: {the socket itself, inode handle if has_inode}. An empty name (sa_family
-	 * only) asks for an abstract one of the server's choice: out[0] = its length, buffer 1 OUT */
+	/* args: socket type, has_inode, 1: only remember the name. Buffer 0 IN: sockaddr. fds: {the socket itself, inode handle if has_inode,
+	 * its other end}: while the server has that, it knows whether the socket is open. An empty name (sa_family only) asks for an abstract one of the server's choice: out[0] = its length, buffer 1 OUT */
 	IPCP_BIND = WEFT_OP_USER,
-	/* args: backlog. fds: {the socket itself, its other end}. -EINVAL if it is not bound. A second listen has one fd: new backlog */
+	/* args: backlog. fds: {the socket itself, its other end unless bind gave it}. -EINVAL if it is not bound. A second listen: new backlog */
 	IPCP_LISTEN,
-	/* args: socket type, has_inode, 1 non-blocking. Buffer 0 IN: sockaddr. fds: {the socket itself, its other end, inode handle} */
+	/* args: socket type, has_inode, 1 non-blocking, 1 the other end comes (0: bind gave it). Buffer 0 IN: sockaddr. fds: {the socket itself, its
+	 * other end, inode handle} */
 	IPCP_CONNECT,
 	/* args: 0 own name, 1 the peer's. fds: {socket}. Buffer 0 OUT: sockaddr. out[0] = length (2: unnamed), out[1] = 1 if it listens */
 	IPCP_NAME,

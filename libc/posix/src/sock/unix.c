@@ -196,15 +196,18 @@ static bool is_inet(u64 addr, u64 len)
 /* Port 0 takes one that is free. args[2] of a bind: the name is only remembered, for a connecting socket */
 static i64 inet_bind(i32 fd, struct sockaddr_un_ *un, u16 port, bool only_name)
 {
-	i64 r = -EADDRINUSE;
+	i64 r = -EADDRINUSE, peer = only_name ? -1 : NC(FD_CTL, fd, WEFT_CHAN_OPEN_PEER, 0, 0);
+	i32 fds[2] = {fd, peer};
 
 	for (u32 tries = 0; tries < 64 && r == -EADDRINUSE; tries++) {
 		struct weft_req q = {.flags = WEFT_REQ_NOINTR};
 		rt_inet_set_port(un, port ? port : rt_inet_random_port());
-		r = ipc_call(IPCP_BIND, WEFT_CHAN_STREAM, 0, only_name, un, INET_NAME_LEN, &fd, 1, &q);
+		r = ipc_call(IPCP_BIND, WEFT_CHAN_STREAM, 0, only_name, un, INET_NAME_LEN, fds, peer >= 0 ? 2 : 1, &q);
 		if (port)
 			break;
 	}
+	if (peer >= 0)
+		NC(FD_CLOSE, peer);
 	return r;
 }
 
@@ -213,8 +216,9 @@ i64 rt_sys_bind(u64 fd, u64 addr, u64 len)
 	struct weft_fd_info info;
 	struct sockaddr_un_ un;
 	struct weft_req q = {.flags = WEFT_REQ_NOINTR};
-	i32 inode, fds[2];
-	i64 r = rt_sock_check(fd, &info);
+	i32 inode, fds[3];
+	u32 nfds = 0;
+	i64 r = rt_sock_check(fd, &info), peer;
 
 	if (r)
 		return r;
@@ -228,11 +232,15 @@ i64 rt_sys_bind(u64 fd, u64 addr, u64 len)
 	r = address_in(addr, len, &un, true, &inode);
 	if (r < 0)
 		return r;
-	fds[0] = fd;
-	fds[1] = inode;
-	r = ipc_call(IPCP_BIND, chan_type(fd), inode >= 0, 0, &un, len, fds, inode >= 0 ? 2 : 1, &q);
+	fds[nfds++] = fd;
 	if (inode >= 0)
-		NC(FD_CLOSE, inode);
+		fds[nfds++] = inode;
+	peer = info.type == WEFT_OBJ_CHANNEL && chan_type(fd) != WEFT_CHAN_DGRAM ? NC(FD_CTL, (i32)fd, WEFT_CHAN_OPEN_PEER, 0, 0) : -1;
+	if (peer >= 0)
+		fds[nfds++] = peer;
+	r = ipc_call(IPCP_BIND, chan_type(fd), inode >= 0, 0, &un, len, fds, nfds, &q);
+	while (nfds > 1)
+		NC(FD_CLOSE, fds[--nfds]);
 	return r;
 }
 
@@ -268,6 +276,7 @@ i64 rt_sys_connect(u64 fd, u64 addr, u64 len)
 	struct sockaddr_un_ un;
 	struct weft_req q = {0};
 	i32 inode, fds[3];
+	u32 nfds = 0;
 	i64 r = rt_sock_check(fd, &info), peer;
 	u16 family;
 
@@ -295,19 +304,19 @@ i64 rt_sys_connect(u64 fd, u64 addr, u64 len)
 			return r;
 	}
 	peer = NC(FD_CTL, (i32)fd, WEFT_CHAN_OPEN_PEER, 0, 0);
-	if (peer < 0) {
-		r = -EISCONN;
-		goto out;
-	}
-	fds[0] = fd;
-	fds[1] = peer;
-	fds[2] = inode;
-	r = UNLESS_IGNORED(ipc_call(IPCP_CONNECT, chan_type(fd), inode >= 0, !!(info.status & O_NONBLOCK), &un, len, fds, inode >= 0 ? 3 : 2, &q));
-	NC(FD_CLOSE, peer);
+	/* A bound socket's is with servers/ipc already, which also knows one that is connected. */
+	fds[nfds++] = fd;
+	if (peer >= 0)
+		fds[nfds++] = peer;
+	if (inode >= 0)
+		fds[nfds++] = inode;
+	q.args[3] = peer >= 0;
+	r = UNLESS_IGNORED(ipc_call(IPCP_CONNECT, chan_type(fd), inode >= 0, !!(info.status & O_NONBLOCK), &un, len, fds, nfds, &q));
+	if (peer >= 0)
+		NC(FD_CLOSE, peer);
 	/* TCP never connects at once: programs that do not block are told so, and find it writable. */
 	if (!r && rt_inet_is_name((const u8 *)&un, len) && (info.status & O_NONBLOCK))
 		r = -EINPROGRESS;
-out:
 	if (inode >= 0)
 		NC(FD_CLOSE, inode);
 	return rt_intr(r, ERESTARTSYS);
