@@ -14,6 +14,7 @@
 #define AF_UNIX_LEN 2
 #define MAX_BINDINGS 16384
 #define BACKLOG_MAX 4096
+#define INET_KEY 6
 
 static struct server server;
 static struct loop loop;
@@ -24,6 +25,7 @@ struct waiting {
 	struct waiting *next;
 	struct request *req;
 	struct binding *to;
+	struct addr asked;
 	i32 end;
 	u64 socket;
 };
@@ -97,6 +99,11 @@ static int object_of(struct request *r, u32 i, u64 *object)
 	return 0;
 }
 
+static bool is_inet(const struct addr *a)
+{
+	return a->len == AF_UNIX_LEN + INET_KEY + 16 && a->bytes[2] == 0 && a->bytes[3] == 1 && a->bytes[4] == 'i';
+}
+
 /* The address in buffer 0 and the key it means; the inode's handle is fds[inode_at]. */
 static int name_of(struct request *r, bool has_inode, u32 inode_at, struct addr *a, struct key *k)
 {
@@ -123,7 +130,8 @@ static int name_of(struct request *r, bool has_inode, u32 inode_at, struct addr 
 	}
 	if (a->len > AF_UNIX_LEN && a->bytes[2] != 0)
 		return -EINVAL; /* a path without its inode */
-	k->len = a->len - AF_UNIX_LEN;
+	/* Loopback names (libc/posix, inet.h): the port is the name, the address behind it is only told. */
+	k->len = is_inet(a) ? INET_KEY : a->len - AF_UNIX_LEN;
 	memcpy(k->bytes, a->bytes + AF_UNIX_LEN, k->len);
 	return 0;
 }
@@ -261,8 +269,8 @@ static i64 op_listen(struct request *r)
 	return 0;
 }
 
-/* Gives `end` to the listener. -EAGAIN: its queue is full. */
-static i64 deliver(struct binding *b, u64 socket, i32 end, u32 pid, u32 identity)
+/* Gives `end` to the listener. -EAGAIN: its queue is full. A connection over the loopback has the address that was asked for. */
+static i64 deliver(struct binding *b, const struct addr *asked, u64 socket, i32 end, u32 pid, u32 identity)
 {
 	struct weft_fd_info info;
 	struct addr own = {0};
@@ -283,8 +291,9 @@ static i64 deliver(struct binding *b, u64 socket, i32 end, u32 pid, u32 identity
 	e = weft_chan_send((u64)b->fd, PTR(&m), WEFT_CHAN_NONBLOCK);
 	if (e < 0)
 		return e == -EPIPE ? -ECONNREFUSED : e;
-	name_remember(info.object, &b->addr, own.len ? &own : NULL);
-	name_remember(socket, NULL, &b->addr);
+	const struct addr *name = is_inet(asked) ? asked : &b->addr;
+	name_remember(info.object, name, own.len ? &own : NULL);
+	name_remember(socket, NULL, name);
 	weft_fd_close((u64)end);
 	return 0;
 }
@@ -320,7 +329,7 @@ static i64 op_connect(struct request *r)
 	i32 fd = has_end ? request_take_fd(r, 1) : (i32)weft_fd_dup((u64)own->fd, 0, WEFT_DUP_PRIVATE, WEFT_RIGHT_ALL);
 	if (fd < 0)
 		return fd;
-	x = deliver(b, socket, fd, r->sqe->pid, r->sqe->identity);
+	x = deliver(b, &a, socket, fd, r->sqe->pid, r->sqe->identity);
 	if (x != -EAGAIN || r->sqe->args[2]) {
 		if (x < 0)
 			weft_fd_close((u64)fd);
@@ -335,7 +344,7 @@ static i64 op_connect(struct request *r)
 		weft_fd_close((u64)fd);
 		return -ENOMEM;
 	}
-	*w = (struct waiting){.req = kept, .to = b, .end = fd, .socket = socket};
+	*w = (struct waiting){.req = kept, .to = b, .asked = a, .end = fd, .socket = socket};
 	if (own)
 		free_binding(own);
 	struct waiting **at = &waiting;
@@ -352,7 +361,7 @@ static void drain(struct binding *b)
 	for (struct waiting **at = &waiting; *at;) {
 		struct waiting *w = *at;
 		i64 e = w->to != b ? -EAGAIN :
-				     deliver(b, w->socket, w->end, w->req->sqe->pid, w->req->sqe->identity);
+				     deliver(b, &w->asked, w->socket, w->end, w->req->sqe->pid, w->req->sqe->identity);
 		if (e == -EAGAIN) {
 			left |= w->to == b;
 			at = &w->next;

@@ -119,7 +119,12 @@ struct rt_inotify {
 };
 #define RT_INOTIFIES 16
 #define RT_LOCKED 8
-#define RT_PASSCREDS 32
+#define RT_SOCKOPTS 64
+struct rt_sockopt {
+	u64 object; /* 0: free */
+	u32 level, name;
+	u64 value[2];
+};
 #define RT_INETS 64
 
 /* Process state, in a slot's state area. Locks are taken in the order of their declaration, and all of them by fork. */
@@ -164,8 +169,9 @@ struct rt_proc {
 	} locked[RT_LOCKED];
 
 	u64 uid_cache; /* (identity number + 1) << 32 | uid, for siginfo */
-	u64 passcred[RT_PASSCREDS]; /* channel ends with SO_PASSCRED */
-	u32 passcred_next;
+	struct rt_sockopt sockopt[RT_SOCKOPTS];
+	u32 sockopt_next;
+	bool sock_special; /* some socket has SO_PASSCRED or a timeout */
 	u64 inet[RT_INETS]; /* socket object << 8 | family: of AF_INET sockets without a name yet */
 	u32 inet_next;
 

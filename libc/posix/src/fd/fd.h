@@ -36,6 +36,29 @@ static inline void rt_lock_closing(i32 fd)
 		rt_lock_closing_any(p, fd);
 }
 void rt_lock_closing_range(u32 lo, u32 hi, bool cloexec_only);
+/*
+ * A socket with SO_RCVTIMEO or SO_SNDTIMEO is tried without blocking and waited for until its deadline; any other fd is simply
+ * called. WEFT_FOREVER: no timeout. The wait gives 0, -EAGAIN when it is too late, or -ERESTARTNOHAND.
+ */
+u64 rt_sock_timeout_any(i32 fd, bool send);
+i64 rt_sock_wait(i32 fd, bool send, u64 deadline);
+static inline u64 rt_sock_timeout(i32 fd, bool send)
+{
+	return likely(!rt_proc()->sock_special) ? (u64)WEFT_FOREVER : rt_sock_timeout_any(fd, send);
+}
+#define SOCK_TIMED(fd, send, call, nonblocking)                                                    \
+	({                                                                                         \
+		u64 until_ = rt_sock_timeout(fd, send);                                            \
+		i64 t_;                                                                            \
+		if (likely(until_ == (u64)WEFT_FOREVER))                                           \
+			t_ = UNLESS_IGNORED(call);                                                 \
+		else                                                                               \
+			do                                                                         \
+				t_ = (nonblocking);                                                \
+			while (t_ == -EAGAIN && (t_ = rt_sock_wait(fd, send, until_)) == 0);       \
+		t_;                                                                                \
+	})
+
 /* enum weft_obj of a program's fd, or -EBADF */
 i64 rt_fd_type(u64 fd);
 i64 rt_raise(int signo); /* to the calling thread, as the kernel's own doing */

@@ -50,13 +50,15 @@ static i64 done_write(i32 fd, i64 r)
 i64 rt_sys_read(u64 fd, u64 buf, u64 n)
 {
 	PROGRAM_FD(fd);
-	return done_read(fd, UNLESS_IGNORED(NC(FD_READ, (i32)fd, buf, MIN(n, RW_MAX), -1l, 0)));
+	return done_read(fd, SOCK_TIMED(fd, false, NC(FD_READ, (i32)fd, buf, MIN(n, RW_MAX), -1l, 0),
+		NC(FD_READ, (i32)fd, buf, MIN(n, RW_MAX), -1l, WEFT_IO_NONBLOCK)));
 }
 
 i64 rt_sys_write(u64 fd, u64 buf, u64 n)
 {
 	PROGRAM_FD(fd);
-	return done_write(fd, UNLESS_IGNORED(NC(FD_WRITE, (i32)fd, buf, MIN(n, RW_MAX), -1l, 0)));
+	return done_write(fd, SOCK_TIMED(fd, true, NC(FD_WRITE, (i32)fd, buf, MIN(n, RW_MAX), -1l, 0),
+		NC(FD_WRITE, (i32)fd, buf, MIN(n, RW_MAX), -1l, WEFT_IO_NONBLOCK)));
 }
 
 i64 rt_sys_pread64(u64 fd, u64 buf, u64 n, u64 off)
@@ -85,7 +87,8 @@ i64 rt_sys_readv(u64 fd, u64 iov, u64 n)
 	PROGRAM_FD(fd);
 	if (vector_check(n))
 		return -EINVAL;
-	return done_read(fd, UNLESS_IGNORED(NC(FD_READ, (i32)fd, iov, n, -1l, WEFT_IO_VEC)));
+	return done_read(fd, SOCK_TIMED(fd, false, NC(FD_READ, (i32)fd, iov, n, -1l, WEFT_IO_VEC),
+		NC(FD_READ, (i32)fd, iov, n, -1l, WEFT_IO_VEC | WEFT_IO_NONBLOCK)));
 }
 
 i64 rt_sys_writev(u64 fd, u64 iov, u64 n)
@@ -93,7 +96,8 @@ i64 rt_sys_writev(u64 fd, u64 iov, u64 n)
 	PROGRAM_FD(fd);
 	if (vector_check(n))
 		return -EINVAL;
-	return done_write(fd, UNLESS_IGNORED(NC(FD_WRITE, (i32)fd, iov, n, -1l, WEFT_IO_VEC)));
+	return done_write(fd, SOCK_TIMED(fd, true, NC(FD_WRITE, (i32)fd, iov, n, -1l, WEFT_IO_VEC),
+		NC(FD_WRITE, (i32)fd, iov, n, -1l, WEFT_IO_VEC | WEFT_IO_NONBLOCK)));
 }
 
 #define RWF_HIPRI 1u

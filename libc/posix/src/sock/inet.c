@@ -4,7 +4,8 @@
 i64 rt_inet_name(u64 addr, u64 len, bool bind, struct sockaddr_un_ *un, u16 *port)
 {
 	struct sockaddr_in6_ a;
-	static const u8 one[16] = {[15] = 1}, any[16] = {0};
+	static const u8 one[16] = {[15] = 1}, any[16] = {0}, lo4[4] = {127, 0, 0, 1};
+	u8 host[16] = {0};
 
 	memset(&a, 0, sizeof(a));
 	if (copy_in(&a, addr, MIN(len, sizeof(a))))
@@ -16,11 +17,13 @@ i64 rt_inet_name(u64 addr, u64 len, bool bind, struct sockaddr_un_ *un, u16 *por
 		bool zero = !v4->addr[0] && !v4->addr[1] && !v4->addr[2] && !v4->addr[3];
 		if (v4->addr[0] != 127 && !zero)
 			return bind ? -EADDRNOTAVAIL : -ENETUNREACH;
+		memcpy(host, zero && !bind ? lo4 : v4->addr, 4);
 	} else if (a.family == AF_INET6) {
 		if (len < 24)
 			return -EINVAL;
 		if (memcmp(a.addr, one, 16) && memcmp(a.addr, any, 16))
 			return bind ? -EADDRNOTAVAIL : -ENETUNREACH;
+		memcpy(host, bind ? a.addr : one, 16);
 	} else {
 		return -EAFNOSUPPORT;
 	}
@@ -29,6 +32,7 @@ i64 rt_inet_name(u64 addr, u64 len, bool bind, struct sockaddr_un_ *un, u16 *por
 	un->path[1] = 1;
 	un->path[2] = 'i';
 	un->path[3] = a.family;
+	memcpy(un->path + 6, host, sizeof(host));
 	*port = a.port;
 	rt_inet_set_port(un, a.port);
 	return 0;
@@ -51,13 +55,8 @@ u32 rt_inet_address(const u8 *un, u8 out[28])
 	out[0] = un[5];
 	out[2] = un[6];
 	out[3] = un[7];
-	if (un[5] == AF_INET) {
-		out[4] = 127;
-		out[7] = 1;
-		return sizeof(struct sockaddr_in_);
-	}
-	out[8 + 15] = 1;
-	return sizeof(struct sockaddr_in6_);
+	memcpy(out + (un[5] == AF_INET ? 4 : 8), un + 8, un[5] == AF_INET ? 4 : 16);
+	return un[5] == AF_INET ? sizeof(struct sockaddr_in_) : sizeof(struct sockaddr_in6_);
 }
 
 void rt_inet_remember(u64 object, u32 family)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * TCP over the loopback without a network: 127.0.0.0/8 and ::1 are names of servers/ipc, and connections are channels, as for unix sockets.
- * A port is the abstract name {0, 1, "in", family, port}. Where scheme net is, its sockets are used instead.
+ * A port is the abstract name {0, 1, 'i', family, port}. Where scheme net is, its sockets are used instead.
  */
 #ifndef RT_INET_H
 #define RT_INET_H
@@ -19,7 +19,7 @@ struct sockaddr_in6_ {
 	u8 addr[16];
 	u32 scope;
 };
-#define INET_NAME_LEN 8 /* of the sockaddr_un: family, then six bytes */
+#define INET_NAME_LEN 24 /* of the sockaddr_un: family, six bytes, and the address, which is told but not compared */
 
 /* A program's sockaddr_in or in6 as a name. -> 0; *any: the address is not bound to one interface */
 i64 rt_inet_name(u64 addr, u64 len, bool bind, struct sockaddr_un_ *un, u16 *port);

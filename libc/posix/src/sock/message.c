@@ -139,7 +139,11 @@ static i64 send_one(i32 fd, const struct weft_fd_info *info, const struct linux_
 	}
 	struct weft_msg m = {.iov = h->iov, .niov = h->iovlen, .nfds = c.nfds, .fds = (u64)c.fds, .dest = dest, .pid = rt_tp()->pid,
 		.identity = rt_pp()->identity};
-	r = UNLESS_IGNORED(NC(CHAN_SEND, dest >= 0 && info->type == WEFT_OBJ_CHANNEL ? (i32)dest : fd, &m, chan_flags(flags)));
+	i32 to = dest >= 0 && info->type == WEFT_OBJ_CHANNEL ? (i32)dest : fd;
+	if (flags & MSG_DONTWAIT)
+		r = UNLESS_IGNORED(NC(CHAN_SEND, to, &m, chan_flags(flags)));
+	else
+		r = SOCK_TIMED(fd, true, NC(CHAN_SEND, to, &m, chan_flags(flags)), NC(CHAN_SEND, to, &m, chan_flags(flags | MSG_DONTWAIT)));
 	if (dest >= 0)
 		NC(FD_CLOSE, dest);
 	return send_result(r, flags);
@@ -228,7 +232,10 @@ static i64 recv_one(i32 fd, const struct weft_fd_info *info, struct linux_msghdr
 	bool passcred = rt_sock_passcred(info->object);
 	struct weft_msg m = {.iov = h->iov, .niov = h->iovlen, .nfds = h->control && h->controllen >= 20 ? FDS_MAX : 0, .fds = (u64)fds, .dest = -1,
 		.name = (u64)name + 2, .name_len = 108};
-	r = UNLESS_IGNORED(NC(CHAN_RECV, fd, &m, chan_flags(flags)));
+	if (flags & MSG_DONTWAIT)
+		r = UNLESS_IGNORED(NC(CHAN_RECV, fd, &m, chan_flags(flags)));
+	else
+		r = SOCK_TIMED(fd, false, NC(CHAN_RECV, fd, &m, chan_flags(flags)), NC(CHAN_RECV, fd, &m, chan_flags(flags | MSG_DONTWAIT)));
 	if (r < 0)
 		return rt_intr(r == -ENOTCONN && NC(FD_CTL, fd, WEFT_CHAN_TYPE, 0, 0) == WEFT_CHAN_STREAM ? -EINVAL : r, ERESTARTSYS);
 	out |= m.flags & WEFT_MSG_TRUNC ? MSG_TRUNC : 0;

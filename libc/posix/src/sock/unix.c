@@ -354,7 +354,8 @@ i64 rt_sys_accept4(u64 fd, u64 addr, u64 lenp, u64 flags)
 	if (info.type != WEFT_OBJ_CHANNEL || chan_type(fd) == WEFT_CHAN_DGRAM)
 		return -EOPNOTSUPP;
 	struct weft_msg m = {.iov = (u64)&iov, .niov = 1, .nfds = 1, .fds = (u64)got, .dest = -1};
-	r = UNLESS_IGNORED(NC(CHAN_RECV, (i32)fd, &m, (flags & SOCK_CLOEXEC ? WEFT_CHAN_CLOEXEC : 0)));
+	u32 how = flags & SOCK_CLOEXEC ? WEFT_CHAN_CLOEXEC : 0;
+	r = SOCK_TIMED(fd, false, NC(CHAN_RECV, (i32)fd, &m, how), NC(CHAN_RECV, (i32)fd, &m, how | WEFT_CHAN_NONBLOCK));
 	if (r == -ENOTCONN)
 		return -EINVAL; /* not listening */
 	if (r < 0)

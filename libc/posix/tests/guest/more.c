@@ -4,9 +4,13 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -155,9 +159,80 @@ static void test_attributes(void)
 	CHECK("a file is no directory", size_of(NAME "/x") == -ENOTDIR && size_of(NAME "/") == -ENOTDIR);
 }
 
+static long ms_since(const struct timespec *from)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - from->tv_sec) * 1000 + (now.tv_nsec - from->tv_nsec) / 1000000;
+}
+
+static int loopback(int type, int port, struct sockaddr_in *a)
+{
+	*a = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	return socket(AF_INET, type | SOCK_CLOEXEC, 0);
+}
+
+static void test_sockets(void)
+{
+	struct timeval tv = {0, 200000}, got;
+	struct sockaddr_in a, b;
+	socklen_t len = sizeof(got);
+	struct timespec start;
+	int pair[2], on = 1, out = 0;
+	char c;
+
+	socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+	CHECK("SO_RCVTIMEO is kept", setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) == 0 &&
+		getsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &got, &len) == 0 && len == sizeof(got) && got.tv_sec == 0 && got.tv_usec == 200000);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	FAILS("and ends a read", read(pair[0], &c, 1), EAGAIN);
+	CHECK("in time", ms_since(&start) >= 200);
+	FAILS("and a recv", recv(pair[0], &c, 1, 0), EAGAIN);
+	CHECK("not one that finds data", write(pair[1], "x", 1) == 1 && read(pair[0], &c, 1) == 1);
+	setsockopt(pair[1], SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	static char much[65536];
+	long n = 0;
+	for (long w; (w = write(pair[1], much, sizeof(much))) > 0; n += w)
+		;
+	int why = errno;
+	CHECK("SO_SNDTIMEO ends a write", why == EAGAIN && n > 0);
+	CHECK("an option is told as it was set", setsockopt(pair[0], SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == 0 && (len = sizeof(out)) &&
+		getsockopt(pair[0], SOL_SOCKET, SO_KEEPALIVE, &out, &len) == 0 && out == 1);
+	FAILS("an option of another protocol", setsockopt(pair[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), EOPNOTSUPP);
+	close(pair[0]);
+	close(pair[1]);
+
+	int s = loopback(SOCK_STREAM, 0, &a), t = loopback(SOCK_STREAM, 0, &b);
+	a.sin_addr.s_addr = INADDR_ANY;
+	len = sizeof(a);
+	CHECK("a port is found", bind(s, (void *)&a, sizeof(a)) == 0 && getsockname(s, (void *)&a, &len) == 0 && a.sin_port && !a.sin_addr.s_addr);
+	FAILS("and is taken", bind(t, (void *)&a, sizeof(a)), EADDRINUSE);
+	close(s);
+	CHECK("until its socket is closed", bind(t, (void *)&a, sizeof(a)) == 0 && listen(t, 4) == 0);
+	s = loopback(SOCK_STREAM, ntohs(a.sin_port), &b);
+	CHECK("TCP_NODELAY", getsockopt(s, IPPROTO_TCP, TCP_NODELAY, &out, &len) == 0 && out == 0 &&
+		setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 && getsockopt(s, IPPROTO_TCP, TCP_NODELAY, &out, &len) == 0 && out == 1);
+	CHECK("connected", connect(s, (void *)&b, sizeof(b)) == 0);
+	len = sizeof(a);
+	int u = accept(t, (void *)&a, &len);
+	CHECK("accepted", u >= 0 && a.sin_addr.s_addr == htonl(INADDR_LOOPBACK) && write(s, "x", 1) == 1 && read(u, &c, 1) == 1);
+	len = sizeof(a);
+	CHECK("its own address is the one asked for", getsockname(u, (void *)&a, &len) == 0 && a.sin_addr.s_addr == b.sin_addr.s_addr && a.sin_port == b.sin_port);
+	close(s);
+	CHECK("and its end is seen", read(u, &c, 1) == 0);
+	close(u);
+	close(t);
+	s = loopback(SOCK_STREAM, 0, &a);
+	bind(s, (void *)&a, sizeof(a));
+	FAILS("nobody listens", connect(s, (void *)&b, sizeof(b)), ECONNREFUSED);
+	close(s);
+}
+
 int main(void)
 {
 	unlink(NAME);
+	test_sockets();
 	test_attributes();
 	test_locks();
 	unlink(NAME);
