@@ -2,7 +2,8 @@
 /*
  * exec: all that can fail is made first (the pages in the new address space, the new thread, an own
  * fd table); then the other threads die; then the process is swapped over. The calling thread is
- * replaced by the new one, whose tid is the pid.
+ * replaced by the new one, whose tid is the pid. An image (WEFT_PROC_IMAGE) brings all that is new
+ * with it, and is finished when it has given it.
  */
 #include "internal.h"
 
@@ -48,6 +49,7 @@ struct exec {
 	struct frame *page;
 	struct fds *fds; /* NULL: the process's own serve */
 	struct thread *t;
+	struct process *image; /* or NULL */
 };
 
 static int exec_prepare(struct exec *e, const struct weft_exec *x)
@@ -78,6 +80,69 @@ static int exec_prepare(struct exec *e, const struct weft_exec *x)
 	return r;
 }
 
+static struct thread *image_thread(const struct process *q)
+{
+	struct thread *t;
+
+	if (!q->image || q->exiting || q->nthreads != 1)
+		return NULL;
+	t = list_first(&q->threads, struct thread, proc_link);
+	return t->state == T_STOPPED ? t : NULL;
+}
+
+/* After this the image has neither thread nor process page, and nothing can fail. */
+static int exec_image(struct exec *e, struct weft_exec *x)
+{
+	struct thread *me = current_thread();
+	struct process *p = me->proc, *q;
+	int r = process_get(x->as, WEFT_RIGHT_EXEC, &q);
+
+	if (r)
+		return r;
+	if (!image_thread(q))
+		r = -EINVAL;
+	else if (!ns_subset(q->ns, p->ns))
+		r = -EPERM;
+	else if (p->fds->refs > 1)
+		r = fds_copy(p->fds, &e->fds);
+	if (!r)
+		r = only_thread(me);
+	e->t = image_thread(q);
+	if (r || !e->t) {
+		fds_put(e->fds);
+		object_put(&q->obj);
+		return r ? r : -ESRCH;
+	}
+	thread_adopt(e->t, p);
+	e->image = q;
+	e->as = q->as;
+	as_get(e->as);
+	e->page = q->pp_frame;
+	*x = (struct weft_exec){.pp = q->pp_addr};
+	memcpy(x->name, q->name, sizeof(x->name));
+	process_set_page(q, NULL, 0);
+	return 0;
+}
+
+/* Private fds and identity change sides. Process fds that others hold are good for less now. */
+static void take_image(struct process *p, struct process *q)
+{
+	struct fd_table priv = p->fds->priv;
+	struct identity *ident = p->ident;
+
+	p->fds->priv = q->fds->priv;
+	q->fds->priv = priv;
+	p->ident = q->ident;
+	q->ident = ident;
+	p->guarded = true;
+	p->pdeathsig = 0;
+	if (p->exit_signal)
+		p->exit_signal = SIGNO_CHLD;
+	as_put(process_finish(q));
+	process_end(q);
+	object_put(&q->obj);
+}
+
 i64 sys_proc_exec(u64 a0, u64 a1)
 {
 	struct thread *me = current_thread();
@@ -91,13 +156,16 @@ i64 sys_proc_exec(u64 a0, u64 a1)
 		return -EINVAL;
 	if (copy_from_user(&x, a0, sizeof(x)))
 		return -EFAULT;
-	r = thread_check(&x.thread);
+	r = x.flags == WEFT_EXEC_BECOME ? 0 : thread_check(&x.thread);
 	if (r)
 		return r;
-	if ((x.pp & (PAGE_SIZE - 1)) || x.pp >= WEFT_USER_MAX || x.flags ||
-		!runtime_valid(&x.runtime))
-		return -EINVAL;
-	r = exec_prepare(&e, &x);
+	if (x.flags == WEFT_EXEC_BECOME)
+		r = exec_image(&e, &x);
+	else if ((x.pp & (PAGE_SIZE - 1)) || x.pp >= WEFT_USER_MAX || x.flags ||
+		 !runtime_valid(&x.runtime))
+		r = -EINVAL;
+	else
+		r = exec_prepare(&e, &x);
 	if (r)
 		return r;
 
@@ -107,14 +175,16 @@ i64 sys_proc_exec(u64 a0, u64 a1)
 	old = process_leave_as(p);
 	p->as = e.as;
 	p->shares_as = false;
-	p->rt = x.runtime;
-	process_set_page(p, e.page, x.pp);
-	if (e.t->tp)
-		e.t->tp->proc_page = x.pp;
 	if (e.fds) {
 		fds_put(p->fds);
 		p->fds = e.fds;
 	}
+	if (e.image)
+		take_image(p, e.image);
+	p->rt = x.runtime;
+	process_set_page(p, e.page, x.pp);
+	if (e.t->tp)
+		e.t->tp->proc_page = x.pp;
 	fds_close_exec(p);
 	if (x.name[0]) {
 		x.name[sizeof(x.name) - 1] = 0;

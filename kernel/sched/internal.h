@@ -73,6 +73,7 @@ int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n
 	struct thread *from, bool copy_tp, struct thread **out);
 void thread_discard(struct thread *t, struct as *as); /* one that never ran */
 void thread_start(struct thread *t);
+void thread_adopt(struct thread *t, struct process *p); /* the current process's, by exec */
 NORETURN void thread_replace(struct thread *new, struct as *dead_as);
 void thread_release_user(struct thread *t,
 	bool as_dies); /* robust list, child-tid word, pages; the current thread in its own AS */

@@ -280,7 +280,7 @@ static i64 open_process(u32 pid)
 {
 	struct process *p = process_find(pid);
 
-	return p ? give(&p->obj, WEFT_RIGHT_ALL, WEFT_DUP_PRIVATE) : -ESRCH;
+	return p ? give(&p->obj, WEFT_RIGHT_ALL | WEFT_RIGHT_GUARDED, WEFT_DUP_PRIVATE) : -ESRCH;
 }
 
 static i64 open_events(void)

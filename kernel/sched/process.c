@@ -95,6 +95,7 @@ struct process *process_find(u32 pid)
 int process_get(i32 fd, u32 rights, struct process **out)
 {
 	struct object *o;
+	u32 has;
 	int r;
 
 	if (fd == -1) {
@@ -102,10 +103,15 @@ int process_get(i32 fd, u32 rights, struct process **out)
 		object_get(&(*out)->obj);
 		return 0;
 	}
-	r = fd_get(fd, WEFT_OBJ_PROCESS, rights, &o);
-	if (!r)
-		*out = container_of(o, struct process, obj);
-	return r;
+	r = fd_get_in(current_process(), fd, WEFT_OBJ_PROCESS, rights, &o, &has);
+	if (r)
+		return r;
+	*out = container_of(o, struct process, obj);
+	rights &= WEFT_RIGHT_CONTROL | WEFT_RIGHT_WRITE;
+	if (!rights || !(*out)->guarded || (has & WEFT_RIGHT_GUARDED))
+		return 0;
+	object_put(o);
+	return -EPERM;
 }
 
 void process_reap(struct process *p)
@@ -390,7 +396,7 @@ static int check_new(const struct weft_proc_new *n)
 	const u32 as_flags = WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS;
 	const u32 fd_flags = WEFT_PROC_COPY_FDS | WEFT_PROC_SHARE_FDS;
 
-	if ((n->flags & ~0x7f7u) || (n->flags & as_flags) == as_flags ||
+	if ((n->flags & ~0xff7u) || (n->flags & as_flags) == as_flags ||
 		(n->flags & fd_flags) == fd_flags)
 		return -EINVAL;
 	if ((n->pp & (PAGE_SIZE - 1)) || n->pp >= WEFT_USER_MAX || n->exit_signal > 64)
@@ -426,7 +432,8 @@ static int furnish(struct process *p, const struct weft_proc_new *n)
 		p->rt = me->rt;
 	/* A sibling's end is told to a process that did not choose the signal. */
 	p->exit_signal = n->flags & WEFT_PROC_SIBLING ? me->exit_signal : n->exit_signal;
-	p->stopped = n->flags & WEFT_PROC_STOPPED;
+	p->image = n->flags & WEFT_PROC_IMAGE;
+	p->stopped = n->flags & (WEFT_PROC_STOPPED | WEFT_PROC_IMAGE);
 	return n->nfds ? give_fds(p, n) : 0;
 }
 

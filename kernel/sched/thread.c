@@ -320,6 +320,22 @@ void thread_exit_current(void)
 	thread_bury(t, as);
 }
 
+/* The thread of an image, which never ran, becomes one of p that has the current one's place. */
+void thread_adopt(struct thread *t, struct process *p)
+{
+	const struct thread *me = current_thread();
+
+	unlink_thread(t);
+	t->proc = p;
+	t->tid = p->pid;
+	t->stop_own = false;
+	t->affinity = me->affinity;
+	t->base_prio = t->prio = me->base_prio;
+	t->ceiling = me->ceiling;
+	if (t->tp)
+		t->tp->pid = t->tp->tid = p->pid;
+}
+
 /* exec: the new thread takes over; the current one, whose user side has been released, vanishes. */
 void thread_replace(struct thread *new, struct as *dead_as)
 {

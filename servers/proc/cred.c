@@ -7,13 +7,14 @@
 #define CAP_ALL ((1ull << (CAP_LAST + 1)) - 1)
 
 /* capabilities(7), "Effect of user ID changes on capabilities". */
-static void uids_changed(struct weft_identity *n, const struct weft_identity *old)
+static void uids_changed(struct weft_identity *n, const struct weft_identity *old, bool keep)
 {
 	bool had_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
 	bool has_root = n->uid == 0 || n->euid == 0 || n->suid == 0;
 	if (had_root && !has_root) {
-		n->cap_permitted = n->cap_effective = 0;
-		n->cap_ambient = 0;
+		n->cap_effective = n->cap_ambient = 0;
+		if (!keep)
+			n->cap_permitted = 0;
 	}
 	if (old->euid == 0 && n->euid != 0)
 		n->cap_effective = 0;
@@ -30,12 +31,22 @@ static void fsuid_changed(struct weft_identity *n, u32 old)
 		n->cap_effective |= n->cap_permitted & fs_caps;
 }
 
+/* What any exec does: the saved and file system ids follow the effective ones, capabilities are computed anew. Files have none here. */
+void cred_after_exec(struct weft_identity *n)
+{
+	bool root = n->uid == 0 || n->euid == 0;
+	n->suid = n->fsuid = n->euid;
+	n->sgid = n->fsgid = n->egid;
+	n->cap_permitted = root ? n->cap_inheritable | n->cap_bounding : n->cap_ambient;
+	n->cap_effective = n->euid == 0 ? n->cap_permitted : n->cap_ambient;
+}
+
 static bool one_of(u32 id, u32 a, u32 b, u32 c)
 {
 	return id == a || id == b || id == c;
 }
 
-static int set_uids(struct weft_identity *n, const struct weft_identity *o, u32 op, u32 a, u32 b, u32 c)
+static int set_uids(struct weft_identity *n, const struct weft_identity *o, u32 op, u32 a, u32 b, u32 c, bool keep)
 {
 	bool cap = cred_capable(o, CAP_SETUID);
 	switch (op) {
@@ -69,7 +80,7 @@ static int set_uids(struct weft_identity *n, const struct weft_identity *o, u32 
 		n->suid = c == NONE ? n->suid : c;
 	}
 	n->fsuid = n->euid;
-	uids_changed(n, o);
+	uids_changed(n, o, keep);
 	return 0;
 }
 
@@ -179,7 +190,7 @@ i64 op_cred(struct fsreq *r)
 	case PROCP_SETUID:
 	case PROCP_SETREUID:
 	case PROCP_SETRESUID:
-		result = op == PROCP_SETUID && a == NONE ? -EINVAL : set_uids(&n, o, op, a, b, c);
+		result = op == PROCP_SETUID && a == NONE ? -EINVAL : set_uids(&n, o, op, a, b, c, r->sqe->args[4]);
 		break;
 	case PROCP_SETGID:
 	case PROCP_SETREGID:
@@ -203,6 +214,9 @@ i64 op_cred(struct fsreq *r)
 		break;
 	case PROCP_CAPSET:
 		result = set_caps(r, &n);
+		break;
+	case PROCP_EXEC:
+		cred_after_exec(&n);
 		break;
 	case PROCP_NO_NEW_PRIVS:
 		n.flags |= WEFT_IDENT_NO_NEW_PRIVS;

@@ -40,6 +40,9 @@ static const struct {
 	{PROCP_PIDFD_GETFD, op_pidfd_getfd},
 	{PROCP_CAPGET, op_capget},
 	{PROCP_REBOOT, op_reboot},
+	{PROCP_EXEC_SETID, op_exec_setid},
+	{PROCP_SESSION, op_session},
+	{PROCP_MOUNT, op_mount},
 };
 
 static bool private_op(struct fs *fs, struct fsreq *r, i64 *result)
@@ -71,6 +74,8 @@ int main(void)
 		vfs_other = private_op;
 		e = vfs_init(&tree, "scheme:proc");
 	}
+	if (!e)
+		e = setid_init();
 	if (!e)
 		e = vfs_run(&tree);
 	native_log("proc: %s", strerror(-e));

@@ -235,22 +235,10 @@ static int text_maps(struct text *t, const struct pnode *p, const struct fsreq *
 	return 0;
 }
 
-/* As posix_start names them; the runtime of the process itself knows better for its own. */
 static int text_mounts(struct text *t, const struct pnode *p, const struct fsreq *r)
 {
-	(void)p;
 	(void)r;
-	text_add(t, "fs / tmpfs rw,relatime 0 0\ndev /dev devtmpfs rw,nosuid,relatime 0 0\ndevpts /dev/pts devpts rw,nosuid,noexec 0 0\n"
-		    "proc /proc proc rw,nosuid,nodev,noexec,relatime 0 0\nsysfs /sys sysfs rw,nosuid,nodev,noexec,relatime 0 0\n");
-	return 0;
-}
-
-static int text_mountinfo(struct text *t, const struct pnode *p, const struct fsreq *r)
-{
-	(void)p;
-	(void)r;
-	text_add(t, "21 1 0:21 / / rw,relatime - tmpfs fs rw\n6 21 0:6 / /dev rw,nosuid - devtmpfs dev rw\n24 6 0:24 / /dev/pts rw,nosuid,noexec - devpts devpts rw\n"
-		    "23 21 0:23 / /proc rw,nosuid,nodev,noexec - proc proc rw\n22 21 0:22 / /sys rw,nosuid,nodev,noexec - sysfs sysfs rw\n");
+	mounts_text(t, strcmp(p->file->name, "mountinfo") == 0);
 	return 0;
 }
 
@@ -335,7 +323,7 @@ const struct pfile pid_files[] = {
 	{"auxv", 0400, text_auxv, true, false},
 	{"maps", 0444, text_maps, true, false},
 	{"mounts", 0444, text_mounts, false, false},
-	{"mountinfo", 0444, text_mountinfo, false, false},
+	{"mountinfo", 0444, text_mounts, false, false},
 	{"limits", 0444, text_limits, false, false},
 	{"io", 0400, text_io, true, false},
 	{"cgroup", 0444, text_constant, false, false},

@@ -6,6 +6,7 @@
  *   process.c  looking at processes      kill.c   signals         cred.c  uids, gids, capabilities
  *   group.c    sessions and groups       sched.c  priorities      system.c  /proc/cpuinfo, meminfo ...
  *   pid.c      the tree of /proc/PID     pidtext.c its texts      links.c fd/N, exe, cwd, root
+ *   setid.c    set-id exec               mounts.c  what is mounted
  */
 #ifndef PROC_PROC_H
 #define PROC_PROC_H
@@ -37,6 +38,7 @@ void process_each(bool (*fn)(u32 pid, const struct weft_proc_info *info, void *a
 /* May `c` look into `pid` (ptrace(2), "Ptrace access mode checking")? 0, -EACCES, -ESRCH. */
 int process_may_look(u32 pid, const struct weft_identity *c);
 int set_identity(u32 pid, u32 tid, const struct weft_identity *id); /* tid 0: every thread */
+void cred_after_exec(struct weft_identity *n); /* cred.c */
 
 /* kill.c, cred.c, group.c, sched.c: the PROCP_* operations */
 i64 op_kill(struct fsreq *r);
@@ -63,6 +65,22 @@ struct text {
 };
 void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_bytes(struct text *t, const void *p, u64 n);
+
+/* mounts.c: what PROCP_SESSION and PROCP_MOUNT told. nmounts: how many; each has fds of ours. */
+struct session {
+	i32 root, proc, ipc, ns, net; /* -1: none */
+};
+extern struct session session;
+struct posix_mount;
+const struct posix_mount *mounts_all(u32 *n);
+bool mounts_suid(u64 scheme); /* may a program of this scheme's files be set-id? */
+i64 op_session(struct fsreq *r);
+i64 op_mount(struct fsreq *r);
+void mounts_text(struct text *t, bool info);
+
+/* setid.c */
+int setid_init(void);
+i64 op_exec_setid(struct fsreq *r);
 
 /* system.c */
 int system_files(struct fs *fs);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "proc.h"
 
+#include <posix/public.h>
+
 i32 process_open(u32 pid)
 {
 	return (i32)weft_proc_ctl((u64)procs, WEFT_PROC_OPEN, pid, 0, 0);
@@ -40,7 +42,10 @@ int process_may_look(u32 pid, const struct weft_identity *c)
 		return -ESRCH;
 	bool same = c->fsuid == t->uid && c->fsuid == t->euid && c->fsuid == t->suid &&
 		    c->fsgid == t->gid && c->fsgid == t->egid && c->fsgid == t->sgid;
-	return same || cred_capable(c, CAP_SYS_PTRACE) ? 0 : -EACCES;
+	struct posix_public pub = {0};
+	if (same)
+		read_public(pid, &pub);
+	return (same && !pub.undumpable) || cred_capable(c, CAP_SYS_PTRACE) ? 0 : -EACCES;
 }
 
 int set_identity(u32 pid, u32 tid, const struct weft_identity *id)

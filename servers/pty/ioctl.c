@@ -35,9 +35,9 @@ static i64 set_termios_now(struct fsreq *r)
 	struct tty_termios n = e->t->tty.termios;
 	u32 cmd = (u32)r->sqe->args[0];
 	bool two = cmd == K_TCSETS2 || cmd == K_TCSETSW2 || cmd == K_TCSETSF2;
-	if (!e->master) { /* a waiting change runs here when the output has drained */
+	if (e->t->is_console) { /* a waiting change runs here when the output has drained */
 		if ((cmd == TCSETSW || cmd == TCSETSF || cmd == K_TCSETSW2 || cmd == K_TCSETSF2) &&
-			e->t->tty.out_len && e->t->masters + e->t->is_console && !e->t->tty.hung_up)
+			e->t->tty.out_len && !e->t->tty.hung_up)
 			return -EAGAIN;
 	}
 	i64 x = fsreq_in(r, 0, 0, &n, two ? sizeof(n) : TERMIOS_SIZE);

@@ -141,7 +141,9 @@ static u32 wanted(u32 flags)
 
 static int may_open(struct fsreq *r, struct node *n, u32 flags, bool created)
 {
-	u32 may = wanted(flags);
+	u32 may = wanted(flags) | (flags & FSP_O_EXEC ? MAY_X : 0);
+	if ((flags & FSP_O_EXEC) && !S_ISREG(n->mode))
+		return -EACCES;
 	if (S_ISLNK(n->mode))
 		return -ELOOP;
 	if (S_ISDIR(n->mode) && (may & MAY_W))
@@ -182,7 +184,7 @@ i64 vfs_give_handle(struct fsreq *r, struct dentry *d, u32 flags)
 	r->fd = (struct weft_reply_fd){.kind = WEFT_REPLY_NEW,
 		.fd = has_mem ? n->mem : -1,
 		.rights = rights,
-		.status = flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC | O_NOCTTY),
+		.status = flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC | O_NOCTTY | FSP_O_EXEC),
 		.handle = h->id,
 		.ready = WEFT_POLLIN | WEFT_POLLOUT};
 	if (!fsl_empty(&n->watches) || (fs_watch_count && !fsl_empty(&d->parent->node->watches))) {
@@ -276,6 +278,7 @@ static i64 op_open(struct fsreq *r)
 			goto out;
 	}
 	struct node *n = p.w.at->node;
+	r->out[3] = n->mode;
 	if (flags & O_PATH)
 		e = (flags & O_DIRECTORY) && !S_ISDIR(n->mode) ? -ENOTDIR : 0;
 	else

@@ -167,11 +167,31 @@ static int add_given(struct plan *p, struct service *s)
 	return r;
 }
 
+/* What people's programs can name: of these, those that some service offers. */
+static u32 session_names(char *names, u32 room)
+{
+	static const char *const all[] = {"fs", "dev", "proc", "ipc", "pty", "drm", "input", "net"};
+	static char there[256 * (WEFT_NAME_MAX + 1) + 2];
+	u32 len = 0;
+	i64 n = weft_ns_ctl(native_boot()->ns, WEFT_NS_LIST, PTR(there + 1), sizeof there - 2, 0);
+	there[0] = '\n';
+	there[n < 0 ? 1 : n + 1] = 0;
+	for (u32 i = 0; i < sizeof all / sizeof all[0]; i++) {
+		char word[MANIFEST_NAME + 2];
+		u32 size = (u32)snprintf(word, sizeof word, "\n%s\n", all[i]);
+		if (!strstr(there, word) || len + size > room)
+			continue;
+		memcpy(names + len, word + 1, size - 1);
+		len += size - 1;
+	}
+	return len;
+}
+
 /* A namespace with just these names (each exists: endpoints are made before anything starts). */
 static int make_namespace(struct plan *p, const struct manifest *m)
 {
-	char names[MANIFEST_LIST * (MANIFEST_NAME + 1)];
-	u32 len = 0;
+	char names[MANIFEST_LIST * (MANIFEST_NAME + 1) + 64];
+	u32 len = m->paths || m->may_mount ? session_names(names, 64) : 0;
 	for (u32 i = 0; i < m->needs.n; i++) {
 		size_t n = strlen(m->needs.word[i]);
 		if (n >= MANIFEST_NAME)

@@ -5,12 +5,13 @@
  *	SCHEME:PATH=SCHEME:PATH,FSTYPE,WHERE,FLAGS
  *
  * the mount point as its own server knows it (made, as a directory, if it is absent), the root of what is mounted, and what /proc/self/mountinfo says of
- * it. Both are marked in their servers, so that walks stop there; init hands the table to every program with paths. Each
- * scheme named must be in `opens` of the manifest.
+ * it. Both are marked in their servers, so that walks stop there; init hands the table to every program with paths, and servers/proc to those
+ * that it builds. Each scheme named must be in `opens` of the manifest.
  */
 #include <native/call.h>
 #include <native/fsproto.h>
 #include <native/init.h>
+#include <native/procproto.h>
 #include <native/start.h>
 #include <posix/start.h>
 #include <stdio.h>
@@ -93,18 +94,40 @@ static int one(char *spec, struct posix_mount *m, i32 fds[2])
 	return (int)e;
 }
 
+/* Set-id programs begin with what this program has: its namespace is the sessions'. */
+static i64 tell_session(i32 proc)
+{
+	i64 ns = weft_ns_ctl((u64)-1, WEFT_NS_CLONE, 0, 0, WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC);
+	char top[] = "fs:";
+	i32 fds[5] = {open_node(top, false), proc, scheme_root("ipc"), (i32)ns, scheme_root("net")};
+	struct weft_req r = {.op = PROCP_SESSION, .nfds = fds[4] < 0 ? 4 : 5, .fds = PTR(fds)};
+	return ns < 0 ? ns : weft_fd_call((u64)proc, PTR(&r));
+}
+
+static i64 tell_mount(i32 proc, struct posix_mount *m, i32 *fds)
+{
+	struct weft_buf buf = {PTR(m), sizeof(*m), WEFT_BUF_IN};
+	struct weft_req r = {.op = PROCP_MOUNT, .nbufs = 1, .bufs = PTR(&buf), .nfds = 2, .fds = PTR(fds)};
+	return weft_fd_call((u64)proc, PTR(&r));
+}
+
 int main(int argc, char **argv)
 {
 	static struct posix_mount mounts[BATCH];
 	static i32 fds[2 * BATCH];
-	i32 init = native_fd("open:init");
+	i32 init = native_fd("open:init"), proc = scheme_root("proc");
 	int status = 0;
+	i64 told = tell_session(proc);
+	if (told < 0)
+		native_log("mounts: the session: error %d", (int)-told);
 	for (int i = 1; i < argc;) {
 		u32 n = 0;
 		for (; i < argc && n < BATCH; i++) {
 			char spec[256];
 			snprintf(spec, sizeof(spec), "%s", argv[i]);
 			int e = one(spec, &mounts[n], &fds[2 * n]);
+			if (!e)
+				e = (int)tell_mount(proc, &mounts[n], &fds[2 * n]);
 			if (e) {
 				native_log("mounts: %s: error %d", argv[i], -e);
 				status = 1;

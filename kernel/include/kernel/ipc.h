@@ -14,6 +14,7 @@ void ns_put(struct namespace *n);
 
 struct object *ns_object(struct namespace *n); /* its WEFT_OBJ_NS object */
 struct namespace *ns_of_object(struct object *o);
+bool ns_subset(struct namespace *small, struct namespace *big);
 
 /* For obj_create: new objects, refs 1, fds 0. */
 int pipe_create(u64 cap, struct object *out[2]);

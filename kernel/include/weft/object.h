@@ -52,6 +52,8 @@ enum weft_obj {
 #define WEFT_RIGHT_CONTROL                                                                         \
 	0x0020u /* fd_ctl setters, poll_ctl, scheme_ctl, timer_set, proc_ctl, mem_ctl ... */
 #define WEFT_RIGHT_ALL 0x003fu
+#define WEFT_RIGHT_GUARDED                                                                         \
+	0x0040u /* process fds from PROC_OPEN: they hold for guarded processes too */
 
 /* fd_dup(fd, where, flags, rights): where is a lower bound, or the exact number with EXACT (which
  * closes what was there). */

@@ -121,6 +121,8 @@ enum weft_proc_flags {
 	WEFT_PROC_SIBLING = 0x200,   /* CLONE_PARENT: a child of the caller's parent; exit_signal is
 					then the caller's own */
 	WEFT_PROC_SHARE_FDS = 0x400, /* CLONE_FILES without CLONE_VM|CLONE_THREAD */
+	WEFT_PROC_IMAGE = 0x800,     /* never to run: what a holder of its process fd with EXEC
+					becomes by proc_exec */
 };
 /*
  * proc_create makes a process with one thread; with COPY_AS the tp page (and pp page) are private
@@ -151,8 +153,14 @@ struct weft_fd_give {
 	u32 flags; /* WEFT_DUP_CLOEXEC, WEFT_DUP_NOFORK */
 };
 
-/* proc_exec: the calling process goes on in address space `as` with one thread, which keeps the pid
- * as tid. */
+/*
+ * proc_exec: the calling process goes on in address space `as` with one thread, which keeps the pid
+ * as tid. With BECOME `as` is the process fd of an image: its address space, private fds, identity,
+ * name and first thread are taken as they are, and nothing else of this record counts. -EPERM
+ * unless the image's namespace is within the caller's. From then on the process is guarded: only
+ * process fds with GUARDED control or signal it.
+ */
+#define WEFT_EXEC_BECOME 0x1u
 struct weft_exec {
 	i32 as;
 	u32 flags;
@@ -177,7 +185,7 @@ enum weft_proc_op {
 			    bound up to which the process itself may set it later (-EPERM above).
 			    CPU_NS: SIGXCPU is posted at the limit and after each second more */
 	WEFT_PROC_OPEN,	 /* proc = resource fd WEFT_RES_PROCS: a: pid -> process fd (private,
-			    cloexec) */
+			    cloexec, GUARDED) */
 	WEFT_PROC_LIST,	 /* proc = resource fd WEFT_RES_PROCS: a: u32 pids[], b: n -> count */
 	WEFT_PROC_AS,	 /* -> fd of its address space (for /proc/pid/mem, maps; needs CONTROL) */
 	WEFT_PROC_FDS, /* a: struct weft_fd_info *, b: fd -> 0; for /proc/pid/fd (needs CONTROL) */

@@ -26,8 +26,8 @@ static int append(struct block *k, const void *data, u32 len)
 
 static int append_strings(struct block *k, const char *const *list, u32 *n)
 {
-	for (*n = 0; list && list[*n]; (*n)++) {
-		int r = append(k, list[*n], (u32)strlen(list[*n]) + 1);
+	for (u32 i = 0; list && list[i]; i++, (*n)++) {
+		int r = append(k, list[i], (u32)strlen(list[i]) + 1);
 		if (r < 0)
 			return r;
 	}
@@ -43,6 +43,28 @@ static int append_fd_names(struct block *k, const struct build *b)
 	int r = append(k, text, (u32)n + 1);
 	if (r == 0)
 		k->s->envc++;
+	return r;
+}
+
+/* argv, envp and the names of the fds; or the strings that are ready made. */
+static int append_all_strings(struct block *k, const struct build *b)
+{
+	const struct spawn_posix *p = b->a->posix;
+	struct posix_start *s = k->s;
+	int r = 0;
+	s->strings = k->at;
+	if (p && p->strings) {
+		s->argc = p->argc;
+		s->envc = p->envc;
+		r = append(k, p->strings, p->strings_size);
+	} else {
+		r = append_strings(k, b->a->argv, &s->argc);
+		if (r == 0)
+			r = append_strings(k, b->a->envp, &s->envc);
+	}
+	if (r == 0 && b->nnames)
+		r = append_fd_names(k, b);
+	s->strings_size = k->at - s->strings;
 	return r;
 }
 
@@ -73,6 +95,11 @@ static int give_paths(struct build *b, struct block *k)
 	s->euid = p->euid;
 	s->gid = p->gid;
 	s->egid = p->egid;
+	s->flags = p->flags;
+	s->blocked = b->n.thread.blocked = p->blocked;
+	s->ignored = p->ignored;
+	if (p->limits)
+		memcpy(s->limits, p->limits, sizeof s->limits);
 	if (p->exe_path) {
 		s->exe_path = k->at;
 		if ((r = append(k, p->exe_path, (u32)strlen(p->exe_path) + 1)) < 0)
@@ -102,10 +129,9 @@ static int fill_block(struct build *b, struct block *k)
 	if ((r = give(b, a->runtime, &s->runtime)) < 0 || (r = give(b, a->time_page, &s->time_page)) < 0 ||
 		(r = give(b, a->image, &s->exe)) < 0 || (r = give(b, a->interp, &s->interp)) < 0)
 		return r;
-	s->strings = k->at;
-	if ((r = append_strings(k, a->argv, &s->argc)) < 0 || (r = append_strings(k, a->envp, &s->envc)) < 0 || (r = append_fd_names(k, b)) < 0)
+	r = append_all_strings(k, b);
+	if (r < 0)
 		return r;
-	s->strings_size = k->at - s->strings;
 	r = give_paths(b, k);
 	if (r < 0)
 		return r;
@@ -116,7 +142,7 @@ static int fill_block(struct build *b, struct block *k)
 
 static int map_block(struct build *b)
 {
-	struct block k = {.room = SPAWN_STRINGS_MAX + (32u << 10)};
+	struct block k = {.room = SPAWN_STRINGS_MAX + (32u << 10) + (b->a->posix ? b->a->posix->strings_size : 0)};
 	k.s = calloc(1, k.room);
 	if (!k.s)
 		return -ENOMEM;

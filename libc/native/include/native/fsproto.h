@@ -36,7 +36,7 @@ enum fsp_stop {
 
 enum fsp_op {
 	/* args: flags (Linux O_*), walk, mode (umask applied). -> 0 and fds_out[0]: a handle whose attr is set and to whose file the memory object is attached
-	 * (regular files: reads, writes, seeks and mappings then stay in the kernel). out[2] = FSP_OPENED_* */
+	 * (regular files: reads, writes, seeks and mappings then stay in the kernel). out[2] = FSP_OPENED_*, out[3] = the file's mode */
 	FSP_OPEN = WEFT_OP_USER,
 	/* args: -, walk. Buffer 2 OUT: struct fsp_stat. -> maybe fds_out[0]: the memory object of a LIVE entry (native/fscache.h), without rights */
 	FSP_STAT,
@@ -68,7 +68,8 @@ enum fsp_op {
 	FSP_FALLOCATE,
 	/* args: LOCK_SH|EX|UN|NB */
 	FSP_FLOCK,
-	/* args: F_GETLK|F_SETLK|F_SETLKW, 1 if OFD. Buffer 0 IN|OUT: struct fsp_lock */
+	/* args: F_GETLK|F_SETLK|F_SETLKW, 1 if OFD. Buffer 0 IN|OUT: struct fsp_lock. -> 0, or 1: ask again, now the kernel will tell of the
+	 * owner's end */
 	FSP_LOCK,
 	/* On any handle. Buffer 0 OUT: the path from this scheme's root ("" for the root), " (deleted)" appended if so; out[1] = length */
 	FSP_PATH,
@@ -93,6 +94,7 @@ enum fsp_op {
 	/* First operation of other protocols on the same handles: tty, drm and input use FSP_IOCTL; private server protocols start here */
 	FSP_PRIVATE = 0x200,
 };
+#define FSP_O_EXEC 0x20u /* FSP_OPEN: to be executed: wants that permission too, and a regular file */
 #define FSP_OPENED_CREATED 0x1u
 #define FSP_OPENED_WAIT	   0x2u /* a named pipe whose other side is not open: wait with FSP_FIFO_WAIT */
 /* On such a handle: answers 0 once the other side has been opened */

@@ -13,7 +13,7 @@ enum procp_op {
 	PROCP_KILL = FSP_PRIVATE,
 	/* args: tgid or 0 (tkill), tid, signal. Buffer 0 as above */
 	PROCP_TGKILL,
-	/* args: enum procp_cred, a, b, c. Buffer 0 IN: u32 gids[] (SETGROUPS) or u64 {effective, permitted, inheritable} (CAPSET). Mints an
+	/* args: enum procp_cred, a, b, c, 1 to keep permitted capabilities (PR_SET_KEEPCAPS). Buffer 0 IN: u32 gids[] (SETGROUPS) or u64 {effective, permitted, inheritable} (CAPSET). Mints an
 	 * identity and attaches it to the calling thread (glibc does the rest by its own broadcast) */
 	PROCP_CRED,
 	/* args: pid or 0, pgid or 0. Sets the identity of every thread of that process */
@@ -33,8 +33,9 @@ enum procp_op {
 	PROCP_SCHED,
 	/* args: pid or tid, 1 to set. Buffer 0 IN or OUT: u64 mask */
 	PROCP_AFFINITY,
-	/* Set-id exec. Buffer 0 IN: the new program's struct posix_start (with strings); fds[0]: the file, as the program opened it. The server
-	 * opens the file again by itself, builds the process and lets it take the caller's place. Replies only on failure */
+	/* Set-id exec. Buffer 0 IN: the new program's struct posix_start (with strings); fds: {the file, as the program opened it; its working
+	 * directory}. The server opens the file again by itself and builds the whole process. -> fds_out[0]: an image, for
+	 * proc_exec with WEFT_EXEC_BECOME. -EPERM: here the file is run without its set-id bits (nosuid, no_new_privs) */
 	PROCP_EXEC_SETID,
 	/* args: pidfd in fds[0], fd number. -> fds_out[0] (needs the rights of ptrace) */
 	PROCP_PIDFD_GETFD,
@@ -43,6 +44,11 @@ enum procp_op {
 	/* args: 0 off, 1 reboot, 2 halt, by way of init: programs and services end in good order. Needs CAP_SYS_BOOT, or the group `seat`: who
 	 * sits at the machine may switch it off */
 	PROCP_REBOOT,
+	/* CAP_SYS_ADMIN: what programs that the server builds begin with. fds: root directory, root handles of proc and ipc, namespace, root
+	 * handle of net if there is one */
+	PROCP_SESSION,
+	/* CAP_SYS_ADMIN: one more mount. Buffer 0 IN: struct posix_mount (at and root are not looked at); fds: {mount point, root} */
+	PROCP_MOUNT,
 };
 
 enum procp_cred {
@@ -55,6 +61,7 @@ enum procp_cred {
 	PROCP_NO_NEW_PRIVS,
 	PROCP_CAP_DROP_BOUNDING, /* a: capability */
 	PROCP_CAP_AMBIENT,	 /* a: PR_CAP_AMBIENT_*, b: capability */
+	PROCP_EXEC,		 /* what exec of an ordinary program does to ids and capabilities */
 };
 
 #endif

@@ -11,6 +11,7 @@
 #include <native/start.h>
 
 struct posix_mount;
+struct posix_rlimit;
 
 struct spawn_fd {
 	const char *name; /* in the child's table of named fds; NULL: none */
@@ -27,6 +28,12 @@ struct spawn_posix {
 	u32 umask;
 	u32 uid, euid, gid, egid; /* for the auxiliary vector only */
 	const char *exe_path;	  /* NULL: argv[0] */
+	/* As in struct posix_start. strings: argc + envc of them, each ended by NUL; they come before those of argv and envp */
+	u32 flags;
+	u64 blocked, ignored;
+	const struct posix_rlimit *limits; /* [16], or NULL */
+	const char *strings;
+	u32 strings_size, argc, envc;
 };
 
 struct spawn_args {
@@ -44,7 +51,7 @@ struct spawn_args {
 	i32 ident_auth;		  /* resource for identities, or -1: the caller's identity */
 	u32 identity;
 	u32 prio;		  /* 0: the caller's */
-	u32 flags;		  /* WEFT_PROC_NO_PARENT, WEFT_PROC_STOPPED */
+	u32 flags;		  /* WEFT_PROC_NO_PARENT, WEFT_PROC_STOPPED, WEFT_PROC_IMAGE */
 	u32 exit_signal;
 	u64 stack_size;		  /* native; 0: 1 MiB, filled on demand */
 };

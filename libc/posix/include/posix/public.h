@@ -17,7 +17,7 @@ struct posix_public {
 	i32 root, cwd, exe;  /* private fds, for PROC_GET_FD */
 	u32 umask;
 	i32 nice;
-	u32 pad;
+	u32 undumpable; /* only root may look inside (PR_SET_DUMPABLE) */
 };
 
 #endif

@@ -113,7 +113,7 @@ static i64 open_parent(i32 dirfd, char *path, u64 n, char *name, bool *slash)
 		path[1] = 0;
 		at = 1;
 	}
-	return rt_open_at(dirfd, false, path, at, O_PATH | O_DIRECTORY, 0, FSP_WALK_DIRECTORY, WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC);
+	return rt_open_at(dirfd, false, path, at, O_PATH | O_DIRECTORY, 0, FSP_WALK_DIRECTORY, WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC, NULL);
 }
 
 i64 rt_sys_linkat(u64 olddir, u64 old, u64 newdir, u64 new, u64 flags)
@@ -127,7 +127,7 @@ i64 rt_sys_linkat(u64 olddir, u64 old, u64 newdir, u64 new, u64 flags)
 	if (n < 0)
 		return n;
 	if (n)
-		node = rt_open_at(olddir, false, path, n, O_PATH | (flags & AT_SYMLINK_FOLLOW ? 0 : O_NOFOLLOW), 0, 0, WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC);
+		node = rt_open_at(olddir, false, path, n, O_PATH | (flags & AT_SYMLINK_FOLLOW ? 0 : O_NOFOLLOW), 0, 0, WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC, NULL);
 	else if ((u32)olddir >= WEFT_FD_PRIVATE)
 		node = -EBADF;
 	else

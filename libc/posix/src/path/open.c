@@ -3,7 +3,7 @@
 #include "path.h"
 #include "../core/calls.h"
 
-i64 rt_open_at(i32 dirfd, bool internal, char *path, u32 len, u32 flags, u32 mode, u32 walk, u32 req_flags)
+i64 rt_open_at(i32 dirfd, bool internal, char *path, u32 len, u32 flags, u32 mode, u32 walk, u32 req_flags, u32 *mode_out)
 {
 	struct path_call c = {.op = FSP_OPEN, .dirfd = dirfd, .internal = internal, .path = path, .len = len, .walk = walk, .want_fd = true,
 		.arg0 = flags & ~O_CLOEXEC, .arg2 = mode, .req_flags = req_flags};
@@ -15,6 +15,8 @@ i64 rt_open_at(i32 dirfd, bool internal, char *path, u32 len, u32 flags, u32 mod
 	i64 r = rt_path_do(&c);
 	if (r)
 		return r;
+	if (mode_out)
+		*mode_out = c.magic < 0 ? c.out[3] : 0;
 	if (c.magic < 0) {
 		if (c.out[2] & FSP_OPENED_WAIT) {
 			struct weft_req q = {.op = FSP_FIFO_WAIT};
@@ -38,7 +40,7 @@ i64 rt_open_private(const char *path, u32 flags)
 	char buf[PATH_MAX];
 
 	rt_string_set(buf, sizeof(buf), path);
-	return rt_open_at(AT_FDCWD, true, buf, strlen(buf), flags, 0, 0, WEFT_REQ_PRIVATE);
+	return rt_open_at(AT_FDCWD, true, buf, strlen(buf), flags, 0, 0, WEFT_REQ_PRIVATE, NULL);
 }
 
 static i64 open_user(i32 dirfd, u64 user, u64 flags, u64 mode, u32 walk)
@@ -56,7 +58,7 @@ static i64 open_user(i32 dirfd, u64 user, u64 flags, u64 mode, u32 walk)
 	if (!(flags & O_CREAT) && !walk && rt_cache_absent(dirfd, path, flags & O_NOFOLLOW ? FSP_WALK_NOFOLLOW : 0))
 		return -ENOENT;
 	u32 m = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? mode & 07777 & ~rt_proc()->umask : 0;
-	return rt_open_at(dirfd, false, path, n, flags | O_LARGEFILE, m, walk, flags & O_CLOEXEC ? WEFT_REQ_CLOEXEC : 0);
+	return rt_open_at(dirfd, false, path, n, flags | O_LARGEFILE, m, walk, flags & O_CLOEXEC ? WEFT_REQ_CLOEXEC : 0, NULL);
 }
 
 i64 rt_sys_openat(u64 dirfd, u64 path, u64 flags, u64 mode)
@@ -118,7 +120,7 @@ static i64 open_dir(i32 dirfd, u64 user)
 
 	if (n < 0)
 		return n;
-	r = rt_open_at(dirfd, false, path, n, O_PATH | O_DIRECTORY, 0, FSP_WALK_DIRECTORY, WEFT_REQ_PRIVATE);
+	r = rt_open_at(dirfd, false, path, n, O_PATH | O_DIRECTORY, 0, FSP_WALK_DIRECTORY, WEFT_REQ_PRIVATE, NULL);
 	if (r < 0)
 		return r;
 	path[0] = 0;

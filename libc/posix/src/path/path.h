@@ -34,7 +34,8 @@ i64 rt_path_in(char *buf, u64 user, bool empty_ok);
 i64 rt_path_do(struct path_call *c);
 /* Opens for the runtime itself, from the root or cwd. -> private fd */
 i64 rt_open_private(const char *path, u32 flags);
-i64 rt_open_at(i32 dirfd, bool internal, char *path, u32 len, u32 flags, u32 mode, u32 walk, u32 req_flags);
+/* mode_out: NULL, or gets the node's mode, 0 for an object without a node. */
+i64 rt_open_at(i32 dirfd, bool internal, char *path, u32 len, u32 flags, u32 mode, u32 walk, u32 req_flags, u32 *mode_out);
 /* The path of an fd as /proc/self/fd shows it. -> length without NUL */
 i64 rt_fd_path(i32 fd, char *buf, u32 size);
 i64 rt_stat_fd(i32 fd, struct fsp_stat *st);

@@ -7,7 +7,6 @@
 #include "../core/calls.h"
 #include <native/procproto.h>
 
-#define FSP_O_EXEC 0x20u /* Linux's __FMODE_EXEC: execute permission instead of read */
 #define STRING_MAX 131072u
 #define SCRIPT_DEPTH 5
 #define HEAD 256
@@ -15,6 +14,7 @@
 
 struct exec {
 	i32 file, interp;
+	u32 mode; /* the file's, 0 for a memory object */
 	char head[HEAD];
 	u32 head_len;
 	struct weft_fd_info info;
@@ -35,7 +35,7 @@ static i64 open_program(struct exec *e, i32 dirfd, bool internal, u32 len, u32 w
 	i64 r;
 
 	memcpy(copy, e->path, len + 1);
-	r = rt_open_at(dirfd, internal, copy, len, O_RDONLY | FSP_O_EXEC, 0, walk, WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC);
+	r = rt_open_at(dirfd, internal, copy, len, O_RDONLY | FSP_O_EXEC, 0, walk, WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC, &e->mode);
 	if (r < 0)
 		return r;
 	if (e->file >= 0)
@@ -44,17 +44,8 @@ static i64 open_program(struct exec *e, i32 dirfd, bool internal, u32 len, u32 w
 	r = rt_fd_info(e->file, &e->info);
 	if (r < 0)
 		return r;
-	if (e->info.type == WEFT_OBJ_HANDLE) {
-		char empty[8] = "";
-		if ((e->info.attr.mode & S_IFMT) != S_IFREG)
-			return -EACCES;
-		struct path_call c = {.op = FSP_ACCESS, .dirfd = e->file, .internal = true, .path = empty, .arg0 = 1, .walk = FSP_WALK_EFFECTIVE};
-		r = rt_path_do(&c);
-		if (r < 0)
-			return r == -ENOENT ? 0 : r;
-	} else if (e->info.type != WEFT_OBJ_MEM) {
+	if (e->info.type == WEFT_OBJ_HANDLE ? (e->info.attr.mode & S_IFMT) != S_IFREG : e->info.type != WEFT_OBJ_MEM)
 		return -EACCES;
-	}
 	r = NC(FD_READ, e->file, e->head, HEAD - 1, 0, 0);
 	if (r < 0)
 		return r;
@@ -397,7 +388,7 @@ static bool is_set_id(const struct exec *e)
 	struct fsp_stat st;
 	struct weft_identity id;
 
-	if (e->info.type != WEFT_OBJ_HANDLE || !(e->info.attr.mode & 06000))
+	if (!(e->mode & 06000))
 		return false;
 	if (rt_stat_fd(e->file, &st) || NC(IDENT_CTL, -1, WEFT_IDENT_GET, 0xffffffffu, &id) < 0)
 		return false;
@@ -406,15 +397,56 @@ static bool is_set_id(const struct exec *e)
 	return ((st.mode & 04000) && st.uid != id.euid) || ((st.mode & 02010) == 02010 && st.gid != id.egid);
 }
 
-static i64 set_id_exec(struct exec *e)
+/* The swap itself. A vfork child leaves nothing behind in its parent's memory: *gone says that e is no more. */
+static i64 leave(struct exec *e, struct weft_exec *x, bool *gone)
 {
-	struct weft_buf b = {(u64)e->s, e->used, WEFT_BUF_IN};
-	i32 file = e->file;
-	struct weft_req q = {.op = PROCP_EXEC_SETID, .nbufs = 1, .nfds = 1, .bufs = (u64)&b, .fds = (u64)&file};
+	i32 fds[] = {e->file, e->interp, e->block};
 
-	if (rt_proc()->proc < 0)
+	NC(MEM_UNMAP, -1, e->s, e->room);
+	NC(MEM_UNMAP, -1, e, ALIGN_UP(sizeof(*e), WEFT_PAGE_SIZE));
+	*gone = true;
+	rt_lock_closing_range(0, WEFT_FD_PRIVATE - 1, true);
+	i64 r = NC(PROC_EXEC, x, sizeof(*x));
+	for (u32 i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			NC(FD_CLOSE, fds[i]);
+	return r;
+}
+
+static i64 set_id_exec(struct exec *e, bool *gone)
+{
+	struct rt_proc *p = rt_proc();
+	struct weft_buf b = {(u64)e->s, e->used, WEFT_BUF_IN};
+	i32 fds[2] = {e->file, p->cwd >= 0 ? p->cwd : p->root}, image[1];
+	struct weft_req q = {.op = PROCP_EXEC_SETID, .flags = WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC, .nbufs = 1, .nfds = 2, .max_fds = 1,
+		.bufs = (u64)&b, .fds = (u64)fds, .fds_out = (u64)image};
+
+	if (p->proc < 0)
 		return -EPERM;
-	return NC(FD_CALL, rt_proc()->proc, &q);
+	i64 r = NC(FD_CALL, p->proc, &q);
+	if (r < 0)
+		return r == -EINTR ? -ERESTARTNOINTR : r;
+	struct weft_exec x = {.as = image[0], .flags = WEFT_EXEC_BECOME};
+	r = leave(e, &x, gone);
+	NC(FD_CLOSE, x.as);
+	return r;
+}
+
+/* What exec does to saved ids and capabilities, where it changes anything. */
+static i64 identity_after_exec(void)
+{
+	struct rt_proc *p = rt_proc();
+	struct weft_identity id;
+	struct weft_req q = {.op = PROCP_CRED, .flags = WEFT_REQ_NOINTR, .args = {PROCP_EXEC}};
+	i64 r = NC(IDENT_CTL, -1, WEFT_IDENT_GET, 0xffffffffu, &id);
+
+	if (r < 0 || p->proc < 0)
+		return r < 0 ? r : 0;
+	u64 caps = id.uid == 0 || id.euid == 0 ? id.cap_inheritable | id.cap_bounding : id.cap_ambient;
+	if (id.suid == id.euid && id.fsuid == id.euid && id.sgid == id.egid && id.fsgid == id.egid && id.cap_permitted == caps &&
+		id.cap_effective == (id.euid == 0 ? caps : id.cap_ambient))
+		return 0;
+	return NC(FD_CALL, p->proc, &q);
 }
 
 static void keep(i32 fd, bool yes)
@@ -445,16 +477,9 @@ static i64 swap(struct exec *e, bool *gone)
 	for (u32 i = 0; i < RT_INOTIFIES; i++)
 		if (p->inotify[i].object)
 			keep(p->inotify[i].sender, false);
-	/* A vfork child leaves nothing behind in its parent's memory. */
-	i32 fds[] = {e->file, e->interp, e->block};
-	NC(MEM_UNMAP, -1, e->s, e->room);
-	NC(MEM_UNMAP, -1, e, ALIGN_UP(sizeof(*e), WEFT_PAGE_SIZE));
-	rt_lock_closing_range(0, WEFT_FD_PRIVATE - 1, true);
-	r = NC(PROC_EXEC, &x, sizeof(x));
-	for (u32 i = 0; i < ARRAY_SIZE(fds); i++)
-		if (fds[i] >= 0)
-			NC(FD_CLOSE, fds[i]);
-	*gone = true;
+	r = identity_after_exec();
+	if (r >= 0)
+		r = leave(e, &x, gone);
 	keep(p->exe, true);
 	keep(p->trace, true);
 	for (u32 i = 0; i < RT_TIMERS; i++)
@@ -496,7 +521,9 @@ static i64 do_exec(i32 dirfd, u64 path, u64 argv, u64 envp, u64 flags)
 		r = fill_block(e, name);
 	if (r >= 0) {
 		fill_rest(e, name);
-		r = is_set_id(e) ? set_id_exec(e) : swap(e, &gone);
+		r = is_set_id(e) ? set_id_exec(e, &gone) : -EPERM;
+		if (r == -EPERM && !gone)
+			r = swap(e, &gone);
 	}
 	if (gone)
 		return r;

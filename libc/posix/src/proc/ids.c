@@ -86,7 +86,7 @@ i64 rt_sys_getgroups(u64 n, u64 list)
 static i64 ask(u32 op, u64 a, u64 b, u64 c, u64 d, struct weft_buf *buf)
 {
 	struct rt_proc *p = rt_proc();
-	struct weft_req q = {.op = op, .flags = WEFT_REQ_NOINTR, .nbufs = buf ? 1 : 0, .args = {a, b, c, d}, .bufs = (u64)buf};
+	struct weft_req q = {.op = op, .flags = WEFT_REQ_NOINTR, .nbufs = buf ? 1 : 0, .args = {a, b, c, d, p->keepcaps}, .bufs = (u64)buf};
 
 	return p->proc < 0 ? -ENOSYS : NC(FD_CALL, p->proc, &q);
 }
@@ -198,6 +198,7 @@ struct cap_header {
 struct cap_data {
 	u32 effective, permitted, inheritable;
 };
+#define CAP_ALL ((1ul << 41) - 1)
 #define CAP_VERSION_1 0x19980330u
 #define CAP_VERSION_2 0x20071026u
 #define CAP_VERSION_3 0x20080522u
@@ -233,8 +234,8 @@ i64 rt_sys_capget(u64 header, u64 data)
 			return r;
 	} else {
 		identity(&id);
-		caps[0] = id.cap_effective;
-		caps[1] = id.cap_permitted;
+		caps[0] = id.cap_effective & CAP_ALL;
+		caps[1] = id.cap_permitted & CAP_ALL;
 		caps[2] = id.cap_inheritable;
 	}
 	struct cap_data d[2] = {{caps[0], caps[1], caps[2]}, {caps[0] >> 32, caps[1] >> 32, caps[2] >> 32}};

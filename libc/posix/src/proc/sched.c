@@ -370,6 +370,7 @@ i64 rt_sys_prctl(u64 op, u64 a, u64 b, u64 c, u64 d)
 		if (a > 1)
 			return -EINVAL;
 		p->dumpable = a;
+		rt_publish(p);
 		return 0;
 	case PR_GET_KEEPCAPS:
 		return p->keepcaps;

@@ -323,6 +323,7 @@ void rt_publish(struct rt_proc *p)
 		.state = pub->state, .arg_start = p->arg_start, .arg_end = p->arg_end, .env_start = p->env_start, .env_end = p->env_end,
 		.auxv = p->auxv, .auxv_end = p->auxv + 21 * 16, .brk_start = p->brk_start, .brk_end = p->brk_end, .stack_top = p->stack_top,
 		.ignored = p->ignored, .caught = caught, .root = p->root, .cwd = p->cwd, .exe = p->exe, .umask = p->umask, .nice = rt_thread()->nice,
+		.undumpable = !p->dumpable,
 	};
 }
 
@@ -348,7 +349,8 @@ void rt_start(struct posix_start *s, struct rt_frame *f)
 	map_program(p, s, &g);
 	u64 sp = fill_stack(p, s, &g, hwcap);
 	set_name(p, s);
-	if ((s->flags & POSIX_START_STRACE) || env_is(p, "WEFT_STRACE=1")) {
+	/* What a set-id program does is not its caller's to watch. */
+	if (!(s->flags & POSIX_START_SECURE) && ((s->flags & POSIX_START_STRACE) || env_is(p, "WEFT_STRACE=1"))) {
 		p->trace = NC(FD_DUP, 2, 0, WEFT_DUP_PRIVATE, WEFT_RIGHT_ALL);
 		rt_thread()->flags |= RT_TRACE;
 	}
