@@ -308,12 +308,6 @@ static int send_from(struct object *o, const struct weft_msg *m, struct chan_end
 	return (*from)->role == ROLE_SENDER ? 0 : -EINVAL;
 }
 
-static bool creds_ok(const struct weft_msg *m)
-{
-	return m->pid == current_process()->pid &&
-		m->identity == thread_identity(current_thread())->number;
-}
-
 i64 sys_chan_send(u64 fd, u64 umsg, u64 flags)
 {
 	struct object *o HELD = NULL, *dest HELD = NULL;
@@ -324,14 +318,12 @@ i64 sys_chan_send(u64 fd, u64 umsg, u64 flags)
 	struct send s;
 	i64 n;
 
-	if (flags & ~(u64)(WEFT_CHAN_NONBLOCK | WEFT_CHAN_CREDS))
+	if (flags & ~(u64)WEFT_CHAN_NONBLOCK)
 		return -EINVAL;
 	if (copy_from_user(&m, umsg, sizeof(m)))
 		return -EFAULT;
 	if (m.nfds > PASSED_MAX || m.name_len > NAME_MAX)
 		return -EINVAL;
-	if (flags & WEFT_CHAN_CREDS && !creds_ok(&m))
-		return -EPERM;
 	n = fd_get((i32)fd, 0, WEFT_RIGHT_WRITE, &o);
 	if (!n)
 		n = send_from(o, &m, &from, &dest);

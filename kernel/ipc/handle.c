@@ -97,7 +97,6 @@ static bool reattach_emit(struct oneway *w, u64 args[2])
 	if (w->op == WEFT_OP_REATTACH) {
 		args[0] = h->attr.ino;
 		args[1] = h->obj.status;
-		h->attr_open = true;
 	}
 	return false;
 }

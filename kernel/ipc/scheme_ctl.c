@@ -65,19 +65,6 @@ static i64 info(struct handle *h, u64 to)
 	return copy_to_user(to, &i, sizeof(i)) ? -EFAULT : 0;
 }
 
-static i64 set_attr(struct handle *h, u64 uattr)
-{
-	struct weft_attr a;
-
-	if (!h->attr_open)
-		return -EPERM;
-	if (copy_from_user(&a, uattr, sizeof(a)))
-		return -EFAULT;
-	h->attr = a;
-	h->attr_open = false;
-	return 0;
-}
-
 i64 sys_scheme_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
 {
 	struct fd_entry *e = fd_peek((i32)fd);
@@ -98,7 +85,6 @@ i64 sys_scheme_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
 	case WEFT_SCHEME_ATTACH_MEM:
 	case WEFT_SCHEME_HANDLE_INFO:
 	case WEFT_SCHEME_ABANDON:
-	case WEFT_SCHEME_SET_ATTR:
 		h = scheme_find(s, a);
 		if (!h) {
 			object_put(&sv->obj);
@@ -119,17 +105,11 @@ i64 sys_scheme_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
 	case WEFT_SCHEME_ABANDON:
 		handle_abandon(h);
 		break;
-	case WEFT_SCHEME_SET_ATTR:
-		n = set_attr(h, b);
-		break;
 	case WEFT_SCHEME_NEW_HANDLE:
 		n = new_handle(s, a);
 		break;
 	case WEFT_SCHEME_IDENTIFY:
 		n = identify(s, (i32)a);
-		break;
-	case WEFT_SCHEME_LOOKUP_REQ:
-		n = request_by_tag(s, a) != NULL;
 		break;
 	default:
 		n = -EINVAL;

@@ -118,7 +118,7 @@ struct handle {
 	u64 id;
 	u32 ready, edge;
 	u32 flags; /* WEFT_HANDLE_* */
-	bool abandoned, reattaching, attr_open;
+	bool abandoned, reattaching;
 	bool off_busy;
 	struct memobj *mem;
 	u64 offset;

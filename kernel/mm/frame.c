@@ -25,14 +25,12 @@ struct zone {
 u64 frames_total, frames_free, frames_min, frames_low_mark;
 struct weft_mem_stats mm_stats;
 struct frame *zero_frame;
-void (*mm_pressure_hook)(void);
 
 static struct zone zones[2];
 static struct frame *frames;
 static u64 frames_end; /* page numbers below it have a struct frame */
 static struct frame *hot[HOT_MAX], *zeroed[ZEROED_MAX];
 static u32 nhot, nzeroed, zeroed_want;
-static bool pressed;
 
 struct frame *frame_of(u64 phys)
 {
@@ -124,11 +122,6 @@ static struct frame *started(struct frame *f, u32 order)
 	f->owner = NULL;
 	f->index = 0;
 	frames_free -= 1ul << order;
-	if (unlikely(frames_free < frames_low_mark) && !pressed) {
-		pressed = true;
-		if (mm_pressure_hook)
-			mm_pressure_hook();
-	}
 	return f;
 }
 
@@ -223,8 +216,6 @@ void frame_free(struct frame *f, u32 order)
 	f->refs = 0;
 	f->flags = 0;
 	frames_free += 1ul << order;
-	if (unlikely(pressed) && frames_free > 2 * frames_low_mark)
-		pressed = false;
 	if (order == 0 && nhot < HOT_MAX) {
 		hot[nhot++] = f;
 		return;
@@ -322,7 +313,6 @@ void frames_init(void)
 		for (u32 o = 0; o <= FRAME_MAX_ORDER; o++)
 			list_init(&zones[z].free[o]);
 	nhot = nzeroed = 0;
-	pressed = false;
 	frames_free = 0;
 	for (u32 i = 0; i < boot_info.nranges; i++) {
 		if (!usable(&boot_info.ranges[i], &start, &end))

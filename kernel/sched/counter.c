@@ -90,12 +90,3 @@ int counter_create(u64 initial, bool semaphore, struct object **out)
 	return 0;
 }
 
-/* For the kernel's own counters (memory pressure): adds, never waits. */
-void counter_add(struct object *o, u64 n)
-{
-	struct counter *c = of(o);
-
-	c->value += MIN(n, TOP - c->value);
-	waitq_wake(&c->readers, ~0u, 0);
-	object_notify(o, WEFT_POLLIN);
-}

@@ -101,22 +101,6 @@ static i64 set_identity(struct process *p, u32 number, i32 auth, u32 tid)
 	return 0;
 }
 
-static i64 set_ns(struct process *p, i32 fd)
-{
-	struct namespace *old = p->ns;
-	HELD struct object *o = NULL;
-	int r = fd_get(fd, WEFT_OBJ_NS, WEFT_RIGHT_CONTROL, &o);
-
-	if (!r && p->exited)
-		r = -ESRCH;
-	if (r)
-		return r;
-	p->ns = ns_of_object(o);
-	ns_get(p->ns);
-	ns_put(old);
-	return 0;
-}
-
 int set_name(char name[16], u64 from, u64 len)
 {
 	char new[16] = {0};
@@ -237,8 +221,6 @@ static i64 apply(struct process *p, i32 fd, u64 op, u64 a, u64 b, u64 c)
 		return 0;
 	case WEFT_PROC_SET_IDENTITY:
 		return set_identity(p, (u32)a, (i32)b, (u32)c);
-	case WEFT_PROC_SET_NS:
-		return set_ns(p, (i32)a);
 	case WEFT_PROC_SET_NAME:
 		return set_name(p->name, a, b);
 	case WEFT_PROC_GRANT_PORTS:

@@ -230,25 +230,10 @@ static i64 boot_data(i32 auth, u64 what, u64 to, u64 len)
 		return give(to, len, &b->rsdp, sizeof(b->rsdp));
 	case WEFT_BOOT_FB:
 		return b->fb.width ? give(to, len, &b->fb, sizeof(b->fb)) : -ENOENT;
-	case WEFT_BOOT_MEMMAP:
-		return give(to, len, b->ranges, b->nranges * sizeof(b->ranges[0]));
 	case WEFT_BOOT_ACPI:
 		return give_acpi(to, len);
 	}
 	return -EINVAL;
-}
-
-/* Rises each time that free memory falls under its low mark. One for all who ask. */
-static struct object *pressure;
-
-static void pressure_rise(void)
-{
-	counter_add(pressure, 1);
-}
-
-static i64 memory_pressure(i32 auth, u64 a, u64 b, u64 c)
-{
-	return fd_install(current_process(), pressure, WEFT_RIGHT_READ | WEFT_RIGHT_DUP, FD_NEW);
 }
 
 static i64 clock_get(i32 auth, u64 clock, u64 b, u64 c)
@@ -285,7 +270,6 @@ static const struct {
 	[WEFT_SYS_TRACE_READ] = {trace_read, WEFT_RES_LOG},
 	[WEFT_SYS_CPU] = {give_cpus, 0},
 	[WEFT_SYS_UNSERVED_READ] = {unserved_read, WEFT_RES_LOG},
-	[WEFT_SYS_MEMORY_PRESSURE] = {memory_pressure, 0},
 	[WEFT_SYS_SCHEMES] = {give_schemes, WEFT_RES_LOG},
 };
 
@@ -305,8 +289,6 @@ void builtin_init(struct namespace *root)
 	struct object *o;
 	struct resource *sys;
 
-	kassert(!counter_create(0, false, &pressure));
-	mm_pressure_hook = pressure_rise;
 	kassert(!console_object(&o) && !ns_publish(root, "debug", o));
 	object_put(o);
 	kassert(!resource_create(&log, &sys) && !ns_publish(root, "sys", &sys->obj));

@@ -709,7 +709,6 @@ TEST(scheme_client_dies)
 	EQ(weft_proc_ctl(proc, WEFT_PROC_KILL, 9, 0, 0), 0);
 	t_wait(pid);
 	CHECK(weft_req_copy(s[0], e.tag, WEFT_COPY_OUT, 0, PTR(area), 100) < 0);
-	EQ(weft_scheme_ctl(s[0], WEFT_SCHEME_LOOKUP_REQ, e.tag, 0, 0), 0);
 	struct weft_reply_fd f = {.kind = WEFT_REPLY_FD, .fd = p[0], .rights = WEFT_RIGHT_ALL, .flags = WEFT_REPLY_MOVE};
 	struct weft_cqe c = {.tag = e.tag, .fds = PTR(&f), .nfds = 1};
 	EQ(weft_scheme_serve(s[0], PTR(&c), 1, 0, 0, WEFT_NOW), 0);
@@ -834,7 +833,6 @@ TEST(scheme_ctl_errors)
 	ERR(weft_scheme_ctl(s[0], WEFT_SCHEME_NEW_HANDLE, BADPTR, 0, 0), EFAULT);
 	CHECK(weft_scheme_ctl(s[0], WEFT_SCHEME_HANDLE_INFO, 98765, PTR(area), 0) < 0);
 	CHECK(weft_scheme_ctl(s[0], WEFT_SCHEME_ABANDON, 98765, 0, 0) < 0);
-	EQ(weft_scheme_ctl(s[0], WEFT_SCHEME_LOOKUP_REQ, 98765, 0, 0), 0);
 }
 
 TEST(scheme_memory_behind_a_handle)

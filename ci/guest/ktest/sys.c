@@ -242,14 +242,6 @@ TEST(sys_trace)
 	ERR(weft_sys_ctl(-1, WEFT_SYS_TRACE_READ, PTR(text), sizeof text, 0), EPERM);
 }
 
-TEST(sys_memory_pressure)
-{
-	i64 fd = OK(weft_sys_ctl(-1, WEFT_SYS_MEMORY_PRESSURE, 0, 0, 0));
-	struct weft_fd_info info;
-	EQ(weft_fd_ctl(fd, WEFT_FD_INFO, PTR(&info), 0), 0);
-	EQ(info.type, WEFT_OBJ_COUNTER);
-}
-
 /* Who can name `sys` can look and do no more; the library makes text of what it sees. */
 TEST(sys_scheme)
 {

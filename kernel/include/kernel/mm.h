@@ -49,9 +49,6 @@ extern struct weft_mem_stats mm_stats;
 bool mm_idle(void);
 void mm_start(
 	void); /* once, before the first thread runs: makes the tables that as_switch(NULL) loads */
-/* The object behind WEFT_SYS_MEMORY_PRESSURE is notified through this, if set; called when free
- * memory falls under its low mark. */
-extern void (*mm_pressure_hook)(void);
 
 /* Slabs (mm/slab.c): sizes to 2 KiB from slabs, larger from frames. kmalloc returns NULL when out
  * of memory. */

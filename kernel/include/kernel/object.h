@@ -142,6 +142,5 @@ void fds_close_exec(struct process *p);
 
 /* sched/counter.c */
 int counter_create(u64 initial, bool semaphore, struct object **out);
-void counter_add(struct object *o, u64 n); /* from the kernel: never waits */
 
 #endif

@@ -31,8 +31,6 @@ struct weft_msg {
 #define WEFT_CHAN_PRIVATE  WEFT_DUP_PRIVATE
 #define WEFT_CHAN_PEEK	   WEFT_IO_PEEK
 #define WEFT_CHAN_WAITALL  0x10u
-/* send: identity of pid/identity fields is wanted (checked: must be the caller's own) */
-#define WEFT_CHAN_CREDS 0x20u
 
 /* fd_ctl operations on channels, from 0x100. */
 enum weft_chan_op {

@@ -169,9 +169,6 @@ enum weft_scheme_op {
 				 REATTACH for each handle is queued */
 	WEFT_SCHEME_ABANDON,  /* server end: a = handle that could not be taken back; later calls on
 				 it fail with -EIO, POLLERR|POLLHUP */
-	WEFT_SCHEME_LOOKUP_REQ, /* server end: a = tag -> 1 if it is live */
-	WEFT_SCHEME_SET_ATTR,	/* server end: a = handle, b = struct weft_attr * (only once, in
-				   REATTACH) */
 };
 
 /* req_copy's third argument: buffer index, and direction. */

@@ -49,7 +49,6 @@ enum weft_sys_op {
 	WEFT_SYS_TRACE_READ, /* auth LOG: a: buffer, b: length: the trace ring as text -> bytes */
 	WEFT_SYS_CPU,	     /* a: struct weft_cpu_info *, b: n -> CPUs */
 	WEFT_SYS_UNSERVED_READ,	  /* auth LOG: a: u64 counts[512] */
-	WEFT_SYS_MEMORY_PRESSURE, /* -> fd, COUNTER that rises when free memory is low */
 	WEFT_SYS_SCHEMES, /* auth LOG: a: struct weft_scheme_info *, b: n -> schemes that there are
 			   */
 };
@@ -57,7 +56,6 @@ enum weft_boot {
 	WEFT_BOOT_CMDLINE,
 	WEFT_BOOT_RSDP /* u64 */,
 	WEFT_BOOT_FB /* struct weft_fb */,
-	WEFT_BOOT_MEMMAP,
 	WEFT_BOOT_ACPI /* 'SIG\0' u32 at the start of the buffer selects the table */
 };
 struct weft_fb {

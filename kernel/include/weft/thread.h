@@ -178,7 +178,6 @@ enum weft_proc_op {
 	WEFT_PROC_CONT,
 	WEFT_PROC_SET_IDENTITY, /* a: number, b: authority fd (WEFT_RES_IDENT), c: tid or 0 for all
 				   threads */
-	WEFT_PROC_SET_NS,	/* a: ns fd; on another process needs CONTROL */
 	WEFT_PROC_SET_NAME,	/* a: bytes, b: length */
 	WEFT_PROC_GRANT_PORTS,	/* a: resource fd WEFT_RES_PORTS: user-mode in/out on it */
 	WEFT_PROC_LIMIT, /* a: enum weft_limit, b: new or -1 -> old. By the process fd also the
