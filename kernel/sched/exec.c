@@ -156,16 +156,13 @@ i64 sys_proc_exec(u64 a0, u64 a1)
 		return -EINVAL;
 	if (copy_from_user(&x, a0, sizeof(x)))
 		return -EFAULT;
-	r = x.flags == WEFT_EXEC_BECOME ? 0 : thread_check(&x.thread);
-	if (r)
-		return r;
 	if (x.flags == WEFT_EXEC_BECOME)
 		r = exec_image(&e, &x);
 	else if ((x.pp & (PAGE_SIZE - 1)) || x.pp >= WEFT_USER_MAX || x.flags ||
-		 !runtime_valid(&x.runtime))
+		!runtime_valid(&x.runtime))
 		r = -EINVAL;
 	else
-		r = exec_prepare(&e, &x);
+		r = thread_check(&x.thread) ?: exec_prepare(&e, &x);
 	if (r)
 		return r;
 

@@ -94,22 +94,23 @@ struct process *process_find(u32 pid)
 
 int process_get(i32 fd, u32 rights, struct process **out)
 {
-	struct object *o;
-	u32 has;
-	int r;
+	struct process *p = current_process();
+	struct object *o = &p->obj;
+	u32 has = WEFT_RIGHT_GUARDED;
+	int r = 0;
 
-	if (fd == -1) {
-		*out = current_process();
-		object_get(&(*out)->obj);
-		return 0;
-	}
-	r = fd_get_in(current_process(), fd, WEFT_OBJ_PROCESS, rights, &o, &has);
+	if (fd == -1)
+		object_get(o);
+	else
+		r = fd_get_in(p, fd, WEFT_OBJ_PROCESS, rights, &o, &has);
 	if (r)
 		return r;
-	*out = container_of(o, struct process, obj);
-	rights &= WEFT_RIGHT_CONTROL | WEFT_RIGHT_WRITE;
-	if (!rights || !(*out)->guarded || (has & WEFT_RIGHT_GUARDED))
+	p = container_of(o, struct process, obj);
+	if (!p->guarded || has & WEFT_RIGHT_GUARDED ||
+		!(rights & (WEFT_RIGHT_CONTROL | WEFT_RIGHT_WRITE))) {
+		*out = p;
 		return 0;
+	}
 	object_put(o);
 	return -EPERM;
 }
