@@ -38,7 +38,7 @@ GRUB_MODULES = ["part_gpt", "fat", "ext2", "normal", "multiboot2", "configfile",
 GRUB_CFG = """\
 set timeout=0
 insmod all_video
-set gfxpayload=1280x800x32,1024x768x32,auto
+set gfxpayload=1280x800x32,1280x800,1024x768x32,1024x768,auto
 search --no-floppy --set=root --label WEFT-ESP
 menuentry "Weft" {
 	multiboot2 /weft/weft.elf root=/dev/vda3
@@ -291,7 +291,7 @@ def image(name, extra=()):
 ISO_GRUB_CFG = """\
 set timeout=0
 insmod all_video
-set gfxpayload=1280x800x32,1024x768x32,auto
+set gfxpayload=1280x800x32,1280x800,1024x768x32,1024x768,auto
 menuentry "Weft (live)" {
 	multiboot2 /boot/weft.elf
 	module2 /boot/boot.cpio boot.cpio

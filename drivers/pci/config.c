@@ -155,6 +155,20 @@ static bool add_function(u32 bus, u32 dev, u32 fn)
 	return header & 0x80;
 }
 
+/* Whose memory holds the frame buffer that the firmware set up. */
+static void find_framebuffer(void)
+{
+	struct weft_fb fb;
+	if (weft_sys_ctl((u64)native_fd("res:log"), WEFT_SYS_BOOT, WEFT_BOOT_FB, PTR(&fb), sizeof(fb)) < 0)
+		return;
+	for (u32 i = 0; i < ndevices; i++)
+		for (u32 k = 0; k < 6; k++) {
+			const struct pcip_bar *b = &devices[i].info.bar[k];
+			if (!(b->flags & PCIP_BAR_IO) && fb.phys >= b->addr && fb.phys - b->addr < b->len)
+				devices[i].info.fb = fb;
+		}
+}
+
 void config_scan(void)
 {
 	for (u32 bus = ecam_first; bus <= ecam_last; bus++)
@@ -162,6 +176,7 @@ void config_scan(void)
 			if (add_function(bus, dev, 0))
 				for (u32 fn = 1; fn < 8; fn++)
 					add_function(bus, dev, fn);
+	find_framebuffer();
 }
 
 static u32 capability_end(const struct device *d, u32 at)

@@ -114,7 +114,7 @@ static void keep(void *arg)
 	}
 }
 
-/* Arguments: VENDOR:DEVICE=MANIFEST or class CCSSPP=MANIFEST, in hexadecimal; the first that matches. */
+/* VENDOR:DEVICE, or class CCSSPP, in hexadecimal. */
 static bool matches(const struct device *d, const char *rule)
 {
 	char *end;
@@ -124,15 +124,34 @@ static bool matches(const struct device *d, const char *rule)
 	return a == d->info.class;
 }
 
-void drivers_start(int argc, char **argv)
+/* Whether a device of the same base class has a driver of its own. */
+static bool others_served(const struct device *d)
+{
+	for (u32 i = 0; i < ndevices; i++)
+		if (devices[i].info.driver[0] && devices[i].info.class >> 16 == d->info.class >> 16)
+			return true;
+	return false;
+}
+
+static void choose(int argc, char **argv, bool last_resort)
 {
 	for (u32 i = 0; i < ndevices; i++) {
 		struct device *d = &devices[i];
 		for (int k = 1; k < argc && !d->info.driver[0]; k++) {
-			const char *name = strchr(argv[k], '=');
-			if (name && matches(d, argv[k]))
+			const char *rule = argv[k] + (argv[k][0] == '?'), *name = strchr(rule, '=');
+			if (name && (argv[k][0] == '?') == last_resort && matches(d, rule) && !(last_resort && others_served(d)))
 				snprintf(d->info.driver, sizeof(d->info.driver), "%s", name + 1);
 		}
+	}
+}
+
+/* Arguments: rules RULE=MANIFEST, the first that matches; those with ? before them only where nothing of the device's base class has a driver. */
+void drivers_start(int argc, char **argv)
+{
+	choose(argc, argv, false);
+	choose(argc, argv, true);
+	for (u32 i = 0; i < ndevices; i++) {
+		struct device *d = &devices[i];
 		if (d->info.driver[0] && nthread_create(&d->thread, keep, d, 0))
 			native_log("pci: no thread for %s", d->info.driver);
 	}

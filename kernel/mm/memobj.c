@@ -331,7 +331,7 @@ void memobj_drop_page(struct memobj *m, u64 idx)
 		forget_page(m, f, idx);
 }
 
-void memobj_drop_range(struct memobj *m, u64 first, u64 end, bool private_too)
+static void drop_range(struct memobj *m, u64 first, u64 end, bool private_too)
 {
 	u64 idx = first;
 
@@ -379,7 +379,7 @@ int memobj_resize(struct memobj *m, u64 size)
 			return r;
 		m->size = size;
 		m->parent_size = MIN(m->parent_size, size);
-		memobj_drop_range(m, memobj_pages(m), ~0ul, true);
+		drop_range(m, memobj_pages(m), ~0ul, true);
 	}
 	m->size = size;
 	memobj_touch(m, true);
@@ -420,7 +420,7 @@ int memobj_punch(struct memobj *m, u64 off, u64 len)
 		if (!r)
 			r = zero_part(m, last, end - last);
 		if (!r)
-			memobj_drop_range(m, first >> PAGE_SHIFT, last >> PAGE_SHIFT, false);
+			drop_range(m, first >> PAGE_SHIFT, last >> PAGE_SHIFT, false);
 	}
 	if (!r)
 		memobj_touch(m, true);

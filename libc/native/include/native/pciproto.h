@@ -7,6 +7,7 @@
 #define NATIVE_PCIPROTO_H
 
 #include <weft/scheme.h>
+#include <weft/sys.h>
 
 enum pcip_op {
 	/* Device handle. Buffer 0 OUT: struct pcip_info */
@@ -40,6 +41,7 @@ struct pcip_info {
 	u16 msi;
 	struct pcip_bar bar[6];
 	char driver[32]; /* manifest that serves it; empty: none */
+	struct weft_fb fb; /* the frame buffer that the firmware left in its memory; width 0: none */
 };
 
 #endif
