@@ -59,15 +59,21 @@ void handle_set_ready(struct handle *h, u32 mask, bool edge)
 		object_notify(&h->obj, edge ? mask : risen);
 }
 
+/* Takes a REATTACH back that no server has received. */
+static bool withdraw(struct handle *h)
+{
+	if (!oneway_queued(&h->notice))
+		return false;
+	list_del(&h->notice.q.link);
+	return true;
+}
+
 void handle_abandon(struct handle *h)
 {
 	if (h->abandoned)
 		return;
 	h->abandoned = true;
-	if (h->reattaching && oneway_queued(&h->notice)) {
-		list_del(&h->notice.q.link);
-		h->reattaching = false;
-	}
+	withdraw(h);
 	object_notify(&h->obj, WEFT_POLLERR | WEFT_POLLHUP);
 }
 
@@ -82,30 +88,58 @@ static u32 handle_ready(struct object *o)
 
 static void notice_done(struct oneway *w)
 {
-	struct handle *h = container_of(w, struct handle, notice);
-
 	if (w->op == WEFT_OP_CLOSE)
-		object_put(&h->obj);
-	else
-		h->reattaching = false;
-}
-
-static bool reattach_emit(struct oneway *w, u64 args[2])
-{
-	struct handle *h = container_of(w, struct handle, notice);
-
-	if (w->op == WEFT_OP_REATTACH) {
-		args[0] = h->attr.ino;
-		args[1] = h->obj.status;
-	}
-	return false;
+		object_put(&container_of(w, struct handle, notice)->obj);
 }
 
 void handle_reattach(struct handle *h)
 {
 	h->notice.op = WEFT_OP_REATTACH;
-	h->reattaching = true;
-	scheme_queue_oneway_first(h->s, &h->notice);
+	h->notice.args[0] = h->attr.ino;
+	h->notice.args[1] = h->obj.status;
+	scheme_queue_oneway(h->s, &h->notice, true);
+}
+
+/* A process that has used a handle while it was watched. */
+struct owner {
+	struct list link; /* in handle.owners */
+	struct oneway gone;
+	u32 pid;
+};
+
+static void owner_done(struct oneway *w)
+{
+	struct owner *o = container_of(w, struct owner, gone);
+
+	list_del(&o->link);
+	kfree(o);
+}
+
+int handle_note_owner(struct handle *h, u32 pid)
+{
+	struct owner *o;
+
+	list_for_each(o, &h->owners, link)
+		if (o->pid == pid && !oneway_queued(&o->gone))
+			return 0;
+	o = kzalloc(sizeof(*o));
+	if (!o)
+		return -ENOMEM;
+	oneway_init(&o->gone);
+	o->gone.done = owner_done;
+	o->gone.args[0] = pid;
+	o->pid = pid;
+	list_add_tail(&h->owners, &o->link);
+	return 0;
+}
+
+void handle_owner_exited(struct handle *h, u32 pid)
+{
+	struct owner *o;
+
+	list_for_each(o, &h->owners, link)
+		if (o->pid == pid)
+			scheme_one_way(h->s, &o->gone, WEFT_OP_OWNER_GONE, h->id);
 }
 
 static void detach_mem(struct handle *h)
@@ -120,22 +154,22 @@ static void detach_mem(struct handle *h)
 static void handle_closed(struct object *o)
 {
 	struct handle *h = container_of(o, struct handle, obj);
-	bool known = !h->abandoned;
+	struct owner *w;
+	/* A new server that never heard of it need not hear of its end. */
+	bool known = !withdraw(h) && !h->abandoned;
 
-	if (h->reattaching && oneway_queued(&h->notice)) {
-		list_del(&h->notice.q.link);
-		known = false; /* the new server never heard of it */
-	}
-	h->reattaching = false;
 	handle_forget(h);
-	if (oneway_queued(&h->gone))
-		list_del(&h->gone.q.link);
+	list_for_each(w, &h->owners, link) {
+		if (oneway_queued(&w->gone))
+			list_del(&w->gone.q.link);
+		owner_done(&w->gone);
+	}
 	detach_mem(h);
 	if (!h->id || !known || h->s->gone)
 		return;
 	h->notice.op = WEFT_OP_CLOSE;
 	object_get(o);
-	scheme_queue_oneway(h->s, &h->notice);
+	scheme_queue_oneway(h->s, &h->notice, false);
 }
 
 static void handle_destroy(struct object *o)
@@ -169,16 +203,14 @@ static void offset_unlock(struct handle *h)
 /* A read or write that the server does. */
 static i64 remote_io(struct handle *h, struct uio *u, i64 off, u32 flags, bool write)
 {
-	struct request *r = request_own(current_thread());
+	u16 idempotent = h->flags & WEFT_HANDLE_RANDOM ? WEFT_REQ_IDEMPOTENT : 0;
+	struct request *r = request_begin(write ? WEFT_OP_WRITE : WEFT_OP_READ, idempotent);
 	u64 total = 0, at = u->at;
 
 	if (!r)
 		return -ENOMEM;
 	if (u->kernel)
 		return -EINVAL;
-	r->op = write ? WEFT_OP_WRITE : WEFT_OP_READ;
-	r->flags = h->flags & WEFT_HANDLE_RANDOM ? WEFT_REQ_IDEMPOTENT : 0;
-	r->nfds = r->max_fds = r->nbufs = 0;
 	/* What does not fit into one request is a short count. */
 	for (u32 i = u->idx; i < u->niov && r->nbufs < WEFT_REQ_BUFS && total < IO_MAX;
 		i++, at = 0) {
@@ -194,7 +226,6 @@ static i64 remote_io(struct handle *h, struct uio *u, i64 off, u32 flags, bool w
 	r->args[1] = total;
 	r->args[2] = flags;
 	r->args[3] = h->obj.status;
-	r->args[4] = r->args[5] = 0;
 	if (h->obj.status & K_O_NONBLOCK)
 		r->args[2] |= WEFT_IO_NONBLOCK;
 	return request_run(r, h);
@@ -255,23 +286,36 @@ static i64 handle_write(struct object *o, struct uio *u, i64 off, u32 flags)
 
 static i64 seek_remote(struct handle *h, u64 off, u64 whence)
 {
-	struct request *r = request_own(current_thread());
+	struct request *r = request_begin(WEFT_OP_SEEK, 0);
 
 	if (!r)
 		return -ENOMEM;
-	r->op = WEFT_OP_SEEK;
-	r->flags = 0;
-	r->nfds = r->max_fds = r->nbufs = 0;
-	memset(r->args, 0, sizeof(r->args));
 	r->args[0] = off;
 	r->args[1] = whence;
 	return request_run(r, h);
 }
 
+/* Where a seek in a file of this size leads to. */
+static i64 seek_to(u64 at, u64 size, i64 off, u64 whence)
+{
+	i64 base = 0;
+
+	if (whence > SEEK_HOLE_)
+		return -EINVAL;
+	/* Without extents known here the whole file is data, with the one hole at its end. */
+	if (whence >= SEEK_DATA_ && (u64)off >= size)
+		return -ENXIO;
+	if (whence == SEEK_CUR_)
+		base = (i64)at;
+	else if (whence == SEEK_END_)
+		base = (i64)size;
+	else if (whence == SEEK_HOLE_)
+		base = (i64)size - off;
+	return __builtin_add_overflow(base, off, &off) || off < 0 ? -EINVAL : off;
+}
+
 static i64 handle_seek(struct handle *h, i64 off, u64 whence)
 {
-	u64 size;
-	i64 base;
 	int err;
 
 	if (h->flags & WEFT_HANDLE_NO_OFFSET)
@@ -287,34 +331,8 @@ static i64 handle_seek(struct handle *h, i64 off, u64 whence)
 	err = offset_lock(h);
 	if (err)
 		return err;
-	size = h->mem ? memobj_size(h->mem) : 0;
-	switch (whence) {
-	case SEEK_SET_:
-		base = 0;
-		break;
-	case SEEK_CUR_:
-		base = (i64)h->offset;
-		break;
-	case SEEK_END_:
-		base = (i64)size;
-		break;
-	case SEEK_DATA_:
-	case SEEK_HOLE_:
-		/* Without extents known here the whole file is data, with the one hole at its end.
-		 */
-		base = whence == SEEK_DATA_ ? 0 : (i64)size - off;
-		if (off < 0 || (u64)off >= size)
-			base = INT64_MIN;
-		break;
-	default:
-		base = -1;
-		off = 0;
-	}
-	if (base == INT64_MIN)
-		off = -ENXIO;
-	else if (base < 0 || __builtin_add_overflow(base, off, &off) || off < 0)
-		off = -EINVAL;
-	else
+	off = seek_to(h->offset, h->mem ? memobj_size(h->mem) : 0, off, whence);
+	if (off >= 0)
 		h->offset = (u64)off;
 	offset_unlock(h);
 	return off;
@@ -324,15 +342,11 @@ static i64 handle_ctl(struct object *o, u32 op, u64 a, u64 b)
 {
 	struct handle *h = container_of(o, struct handle, obj);
 
-	switch (op) {
-	case WEFT_FD_SEEK:
+	if (op == WEFT_FD_SEEK)
 		return handle_seek(h, (i64)a, b);
-	case WEFT_FD_AVAIL:
-		if (!h->mem)
-			return -EINVAL;
-		return memobj_size(h->mem) > h->offset ? (i64)(memobj_size(h->mem) - h->offset) : 0;
-	}
-	return -EINVAL;
+	if (op != WEFT_FD_AVAIL || !h->mem)
+		return -EINVAL;
+	return memobj_size(h->mem) > h->offset ? (i64)(memobj_size(h->mem) - h->offset) : 0;
 }
 
 void handle_info(struct object *o, struct weft_fd_info *out)
@@ -367,62 +381,6 @@ static const struct obj_ops handle_ops = {
 	.destroy = handle_destroy,
 };
 
-/* OWNER_GONE: one message for each pid that has gone; args[0] 0: too many to tell, ask for each
- * owner known. */
-static bool gone_emit(struct oneway *w, u64 args[2])
-{
-	struct handle *h = container_of(w, struct handle, gone);
-	bool found = false;
-
-	args[0] = 0;
-	for (u32 i = 0; i < 4; i++) {
-		if (!h->owner_gone[i])
-			continue;
-		if (found)
-			return true;
-		found = true;
-		args[0] = h->owner[i];
-		h->owner[i] = 0;
-		h->owner_gone[i] = false;
-	}
-	if (found)
-		return h->many_gone;
-	h->many_gone = false;
-	return false;
-}
-
-void handle_note_owner(struct handle *h, u32 pid)
-{
-	u32 free = 4;
-
-	for (u32 i = 0; i < 4; i++) {
-		if (h->owner[i] == pid && !h->owner_gone[i])
-			return;
-		if (!h->owner[i])
-			free = i;
-	}
-	if (free < 4)
-		h->owner[free] = pid;
-	else
-		h->owners_many = true;
-}
-
-void handle_owner_exited(struct handle *h, u32 pid)
-{
-	bool found = false;
-
-	for (u32 i = 0; i < 4; i++) {
-		if (h->owner[i] != pid || h->owner_gone[i])
-			continue;
-		h->owner_gone[i] = true;
-		found = true;
-	}
-	if (!found && h->owners_many)
-		h->many_gone = found = true;
-	if (found && !oneway_queued(&h->gone))
-		scheme_queue_oneway(h->s, &h->gone);
-}
-
 int handle_create(struct scheme *s, u64 id, struct handle **out)
 {
 	struct handle *h;
@@ -431,10 +389,9 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 		return -EIO;
 	if (id && scheme_find(s, id))
 		return -EEXIST;
-	h = kzalloc(sizeof(*h));
+	h = object_new(sizeof(*h), WEFT_OBJ_HANDLE, &handle_ops);
 	if (!h)
 		return -ENOMEM;
-	object_init(&h->obj, WEFT_OBJ_HANDLE, &handle_ops);
 	h->s = s;
 	h->id = id;
 	waitq_init(&h->offq);
@@ -443,12 +400,8 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 	list_init(&h->hash_link);
 	list_init(&h->notice.q.link);
 	h->notice.handle = id;
-	h->notice.emit = reattach_emit;
 	h->notice.done = notice_done;
-	list_init(&h->gone.q.link);
-	h->gone.op = WEFT_OP_OWNER_GONE;
-	h->gone.handle = id;
-	h->gone.emit = gone_emit;
+	list_init(&h->owners);
 	scheme_get(s);
 	if (id) {
 		list_add_tail(bucket(s, id), &h->hash_link);
@@ -465,8 +418,8 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 
 int handle_attach_mem(struct handle *h, i32 fd, u32 flags)
 {
+	HELD struct object *o = NULL;
 	struct memobj *m = NULL;
-	struct object *o;
 	int err;
 
 	if (flags & ~HANDLE_FLAGS)
@@ -476,13 +429,10 @@ int handle_attach_mem(struct handle *h, i32 fd, u32 flags)
 		if (err)
 			return err;
 		m = memobj_of(o);
-		if (!m) {
-			object_put(o);
+		if (!m)
 			return -EINVAL;
-		}
 		object_get(memobj_object(m));
 		memobj_attach(m);
-		object_put(o);
 	}
 	detach_mem(h);
 	h->mem = m;

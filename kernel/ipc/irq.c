@@ -14,8 +14,6 @@ struct irq {
 	bool masked;
 };
 
-bool resource_covers(const struct weft_res *r, u64 base, u64 len);
-
 static void irq_fired(void *arg)
 {
 	struct irq *q = arg;
@@ -23,8 +21,7 @@ static void irq_fired(void *arg)
 	q->count++;
 	q->masked = q->line != WEFT_IRQ_MSI;
 	random_stir(arch_tsc());
-	if (!list_empty(&q->waiters.threads))
-		waitq_wake(&q->waiters, 1, 0);
+	waitq_wake(&q->waiters, 1, 0);
 	object_notify(&q->obj, WEFT_POLLIN);
 }
 
@@ -32,22 +29,16 @@ static i64 irq_read(struct object *o, struct uio *u, i64 off, u32 flags)
 {
 	struct irq *q = container_of(o, struct irq, obj);
 	u64 n;
-	i64 k;
+	int err;
 
-	if (off != -1)
-		return -ESPIPE;
-	if (u->left < sizeof(n))
-		return -EINVAL;
 	while (!q->count) {
-		if (flags & WEFT_IO_NONBLOCK || o->status & K_O_NONBLOCK)
-			return -EAGAIN;
-		if (thread_block(&q->waiters, (u64)WEFT_FOREVER, BLOCK_INTERRUPTIBLE) == -EINTR)
-			return -EINTR;
+		err = wait_io(&q->waiters, flags);
+		if (err)
+			return err;
 	}
 	n = q->count;
-	k = uio_copy_out(u, &n, sizeof(n));
-	if (k < (i64)sizeof(n))
-		return k < 0 ? k : -EFAULT;
+	if (uio_copy_out(u, &n, sizeof(n)) != sizeof(n))
+		return -EFAULT;
 	q->count -= MIN(n, q->count);
 	if (q->masked && !q->count) {
 		q->masked = false;
@@ -64,17 +55,14 @@ static u32 irq_ready(struct object *o)
 static i64 irq_ctl(struct object *o, u32 op, u64 a, u64 b)
 {
 	struct irq *q = container_of(o, struct irq, obj);
-	struct weft_irq_info i;
+	struct weft_irq_info i = {0};
+	int err;
 
 	if (op != WEFT_IRQ_GET_INFO)
 		return -EINVAL;
-	memset(&i, 0, sizeof(i));
-	if (q->line == WEFT_IRQ_MSI) {
-		int err = arch_irq_msi(q->id, &i.msi_address, &i.msi_data);
-
-		if (err)
-			return err;
-	}
+	err = q->line == WEFT_IRQ_MSI ? arch_irq_msi(q->id, &i.msi_address, &i.msi_data) : 0;
+	if (err)
+		return err;
 	i.vector = i.msi_data & 0xff;
 	return copy_to_user(a, &i, sizeof(i)) ? -EFAULT : 0;
 }
@@ -88,7 +76,8 @@ static void irq_destroy(struct object *o)
 }
 
 static const struct obj_ops irq_ops = {
-	.name = "irq",
+	.stream = true,
+	.record = sizeof(u64),
 	.read = irq_read,
 	.ready = irq_ready,
 	.ctl = irq_ctl,
@@ -97,16 +86,13 @@ static const struct obj_ops irq_ops = {
 
 int irq_create(i32 res_fd, u32 line, struct object **out)
 {
-	struct resource *r;
+	HELD struct resource *r = NULL;
 	struct irq *q;
-	bool allowed;
 	int err = resource_require(res_fd, WEFT_RES_IRQ, &r);
 
 	if (err)
 		return err;
-	allowed = resource_covers(&r->r, line, 1);
-	object_put(&r->obj);
-	if (!allowed)
+	if (!resource_covers(&r->r, line, 1))
 		return -EPERM;
 	q = kzalloc(sizeof(*q));
 	if (!q)

@@ -13,15 +13,10 @@ struct ns_entry {
 	struct object *o;
 };
 
-struct namespace
-{
-	struct object obj; /* WEFT_OBJ_NS */
-	struct list entries;
-	u32 n;
-};
 #define NS_ENTRIES_MAX 256u
+#define LIST_MAX       (64ul << 10)
 
-static struct ns_entry *ns_find(struct namespace *n, const char *name)
+static struct ns_entry *ns_find(const struct namespace *n, const char *name)
 {
 	struct ns_entry *e;
 
@@ -39,17 +34,12 @@ static void entry_free(struct namespace *n, struct ns_entry *e)
 	kfree(e);
 }
 
-static void ns_clear(struct namespace *n)
-{
-	while (!list_empty(&n->entries))
-		entry_free(n, list_first(&n->entries, struct ns_entry, link));
-}
-
 static void ns_destroy(struct object *o)
 {
 	struct namespace *n = container_of(o, struct namespace, obj);
 
-	ns_clear(n);
+	while (!list_empty(&n->entries))
+		entry_free(n, list_first(&n->entries, struct ns_entry, link));
 	kfree(n);
 }
 
@@ -57,34 +47,11 @@ static const struct obj_ops ns_ops = {.name = "namespace", .destroy = ns_destroy
 
 struct namespace *ns_create_root(void)
 {
-	struct namespace *n = kzalloc(sizeof(*n));
+	struct namespace *n = object_new(sizeof(*n), WEFT_OBJ_NS, &ns_ops);
 
-	if (!n)
-		return NULL;
-	list_init(&n->entries);
-	object_init(&n->obj, WEFT_OBJ_NS, &ns_ops);
-	return n;
-}
-
-void ns_get(struct namespace *n)
-{
-	object_get(&n->obj);
-}
-
-void ns_put(struct namespace *n)
-{
 	if (n)
-		object_put(&n->obj);
-}
-
-struct object *ns_object(struct namespace *n)
-{
-	return &n->obj;
-}
-
-struct namespace *ns_of_object(struct object *o)
-{
-	return o->type == WEFT_OBJ_NS ? container_of(o, struct namespace, obj) : NULL;
+		list_init(&n->entries);
+	return n;
 }
 
 static bool name_ok(const char *name, size_t len)
@@ -119,40 +86,45 @@ int ns_publish(struct namespace *n, const char *name, struct object *o)
 	return 0;
 }
 
-/* Keeps the names of a '\n'-separated list. A name that is not there is an error: -ENOENT. */
-int ns_copy(struct namespace *from, const char *list, size_t len, struct namespace **out)
+static int keep(struct namespace *n, const struct namespace *from, const char *name, size_t len)
 {
-	struct namespace *n = ns_create_root();
+	struct ns_entry *e = name_ok(name, len) ? ns_find(from, name) : NULL;
+	int err;
+
+	if (!e)
+		return name_ok(name, len) ? -ENOENT : -EINVAL;
+	err = ns_publish(n, name, e->o);
+	return err == -EEXIST ? 0 : err;
+}
+
+/* Keeps the names of a '\n'-separated list, which may be long; without one all. */
+static int ns_copy(struct namespace *n, const struct namespace *from, u64 ulist, u64 len)
+{
 	struct ns_entry *e;
-	char name[WEFT_NAME_MAX + 1];
+	char *list;
 	int err = 0;
 
-	if (!n)
-		return -ENOMEM;
-	if (!len)
+	if (!len) {
 		list_for_each(e, &from->entries, link)
 			if (!err)
 				err = ns_publish(n, e->name, e->o);
-	for (size_t at = 0, end; at < len && !err; at = end + 1) {
+		return err;
+	}
+	if (len > LIST_MAX)
+		return -E2BIG;
+	list = kmalloc(len + 1);
+	if (!list)
+		return -ENOMEM;
+	if (copy_from_user(list, ulist, len))
+		err = -EFAULT;
+	for (u64 at = 0, end; at < len && !err; at = end + 1) {
 		for (end = at; end < len && list[end] != '\n'; end++)
 			;
-		if (end == at)
-			continue;
-		if (!name_ok(list + at, end - at)) {
-			err = -EINVAL;
-			break;
-		}
-		memcpy(name, list + at, end - at);
-		name[end - at] = 0;
-		e = ns_find(from, name);
-		err = e ? ns_publish(n, name, e->o) : -ENOENT;
-		if (err == -EEXIST)
-			err = 0;
+		list[end] = 0;
+		if (end > at)
+			err = keep(n, from, list + at, end - at);
 	}
-	if (err)
-		ns_put(n);
-	else
-		*out = n;
+	kfree(list);
 	return err;
 }
 
@@ -168,29 +140,25 @@ bool ns_subset(struct namespace *small, struct namespace *big)
 	return true;
 }
 
-static u32 fd_flags(u64 a)
-{
-	return (a & WEFT_REQ_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) |
-		(a & WEFT_REQ_PRIVATE ? WEFT_DUP_PRIVATE : 0);
-}
-
 static i64 ns_open(struct namespace *n, const char *name, u64 flags)
 {
 	struct ns_entry *e = ns_find(n, name);
+	HELD struct object *o = NULL;
 	struct handle *h;
-	i32 fd;
 	int err;
 
 	if (!e)
 		return -ENOENT;
-	if (e->o->type != WEFT_OBJ_ENDPOINT)
-		return fd_install(current_process(), e->o, WEFT_RIGHT_ALL, fd_flags(flags));
-	err = handle_create(container_of(e->o, struct scheme, obj), 0, &h);
-	if (err)
-		return err;
-	fd = fd_install(current_process(), &h->obj, WEFT_RIGHT_ALL, fd_flags(flags));
-	object_put(&h->obj);
-	return fd;
+	if (e->o->type == WEFT_OBJ_ENDPOINT) {
+		err = handle_create(container_of(e->o, struct scheme, obj), 0, &h);
+		if (err)
+			return err;
+		o = &h->obj;
+	} else {
+		o = e->o;
+		object_get(o);
+	}
+	return fd_install(current_process(), o, WEFT_RIGHT_ALL, flags & FD_NEW);
 }
 
 static i64 ns_list(struct namespace *n, u64 to, u64 len)
@@ -216,140 +184,100 @@ static i64 ns_list(struct namespace *n, u64 to, u64 len)
 	return err ? err : (i64)at;
 }
 
-static i64 clone(struct namespace *n, const char *list, u64 len, u64 flags, u32 rights)
+static i64 clone(struct namespace *n, u64 ulist, u64 len, u64 flags, u32 rights)
 {
-	struct namespace *new;
-	i32 fd;
-	int err = ns_copy(n, list, len, &new);
+	HELD struct namespace *new = ns_create_root();
+	int err = new ? ns_copy(new, n, ulist, len) : -ENOMEM;
 
-	if (err)
-		return err;
-	fd = fd_install(current_process(), &new->obj, rights, fd_flags(flags));
-	ns_put(new);
-	return fd;
+	return err ? err : fd_install(current_process(), &new->obj, rights, flags & FD_NEW);
 }
 
 static i64 publish(struct namespace *n, const char *name, i32 fd)
 {
-	struct object *o;
+	HELD struct object *o = NULL;
 	int err = fd_get(fd, WEFT_OBJ_ENDPOINT, WEFT_RIGHT_CONTROL, &o);
 
-	if (err)
-		return err;
-	err = ns_publish(n, name, o);
-	object_put(o);
-	return err;
+	return err ? err : ns_publish(n, name, o);
 }
 
-static int enter(struct namespace *n, bool control)
+static i64 remove(struct namespace *n, const char *name)
 {
-	struct process *p = current_process();
-	struct namespace *old = p->ns;
+	struct ns_entry *e = ns_find(n, name);
 
-	if (!n)
-		return -EINVAL;
-	if (!control && !(old && ns_subset(n, old)))
-		return -EPERM;
-	ns_get(n);
-	p->ns = n;
-	ns_put(old);
+	if (!e)
+		return -ENOENT;
+	entry_free(n, e);
 	return 0;
 }
 
-static int enter_null(void)
+/* The caller's namespace from now on: takes over the reference. */
+static i64 enter(struct namespace *n)
 {
-	struct process *p = current_process();
-	struct namespace *n = ns_create_root();
+	HELD struct namespace *old = NULL;
 
 	if (!n)
 		return -ENOMEM;
-	ns_put(p->ns);
-	p->ns = n;
+	old = current_process()->ns;
+	current_process()->ns = n;
 	return 0;
 }
 
-/* Takes the name or list argument: a NUL-terminated copy. Lists may be long. */
-static int take_name(u64 op, u64 uname, u64 len, char **out)
+static int take_name(u64 uname, u64 len, char name[WEFT_NAME_MAX + 1])
 {
-	u64 max = op == WEFT_NS_CLONE ? 64ul << 10 : WEFT_NAME_MAX;
-	char *s;
-
-	*out = NULL;
-	if (op != WEFT_NS_OPEN && op != WEFT_NS_PUBLISH && op != WEFT_NS_REMOVE &&
-		op != WEFT_NS_CLONE)
-		return 0;
-	if (len > max)
-		return op == WEFT_NS_CLONE ? -E2BIG : -ENAMETOOLONG;
-	s = kmalloc(len + 1);
-	if (!s)
-		return -ENOMEM;
-	if (len && copy_from_user(s, uname, len)) {
-		kfree(s);
+	if (len > WEFT_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (copy_from_user(name, uname, len))
 		return -EFAULT;
-	}
-	s[len] = 0;
-	*out = s;
-	if (op != WEFT_NS_CLONE && !name_ok(s, len))
-		return -EINVAL;
-	return 0;
+	name[len] = 0;
+	return name_ok(name, len) ? 0 : -EINVAL;
 }
 
 i64 sys_ns_ctl(u64 fd, u64 op, u64 uname, u64 len, u64 a)
 {
-	struct namespace *n = current_process()->ns;
-	struct ns_entry *e;
-	struct object *o = NULL;
+	HELD struct namespace *n = NULL;
+	struct namespace *mine = current_process()->ns;
 	u32 rights = WEFT_RIGHT_ALL & ~WEFT_RIGHT_CONTROL;
-	bool own = (i32)fd == -1;
-	char *name = NULL;
-	i64 r;
+	bool own = (i32)fd == -1, named, control;
+	char name[WEFT_NAME_MAX + 1];
+	struct object *o;
+	i64 err;
 
 	if (op == WEFT_NS_NULL)
-		return enter_null();
+		return enter(ns_create_root());
 	if (own) {
-		if (!n)
+		if (!mine)
 			return -ENOENT;
-		object_get(&n->obj);
-		o = &n->obj;
+		o = &mine->obj;
+		object_get(o);
 	} else {
-		r = fd_get_in(current_process(), (i32)fd, WEFT_OBJ_NS, 0, &o, &rights);
-		if (r)
-			return r;
-		n = container_of(o, struct namespace, obj);
+		err = fd_get_in(current_process(), (i32)fd, WEFT_OBJ_NS, 0, &o, &rights);
+		if (err)
+			return err;
 	}
-	r = take_name(op, uname, len, &name);
-	if (r)
-		goto out;
+	n = container_of(o, struct namespace, obj);
+	control = rights & WEFT_RIGHT_CONTROL;
+	named = op == WEFT_NS_OPEN || op == WEFT_NS_PUBLISH || op == WEFT_NS_REMOVE;
+	err = named ? take_name(uname, len, name) : 0;
+	if (err)
+		return err;
 	switch (op) {
 	case WEFT_NS_OPEN:
-		r = ns_open(n, name, a);
-		break;
+		return ns_open(n, name, a);
 	case WEFT_NS_PUBLISH:
-		r = rights & WEFT_RIGHT_CONTROL ? publish(n, name, (i32)a) : -EPERM;
-		break;
+		return control ? publish(n, name, (i32)a) : -EPERM;
 	case WEFT_NS_REMOVE:
-		e = ns_find(n, name);
-		if (!own && !(rights & WEFT_RIGHT_CONTROL))
-			r = -EPERM;
-		else if (!e)
-			r = -ENOENT;
-		else
-			entry_free(n, e);
-		break;
+		return own || control ? remove(n, name) : -EPERM;
 	case WEFT_NS_CLONE:
-		r = clone(n, name, len, a, rights);
-		break;
+		return clone(n, uname, len, a, rights);
 	case WEFT_NS_LIST:
-		r = ns_list(n, uname, len);
-		break;
+		return ns_list(n, uname, len);
 	case WEFT_NS_ENTER:
-		r = enter(own ? NULL : n, rights & WEFT_RIGHT_CONTROL);
-		break;
-	default:
-		r = -EINVAL;
+		if (own)
+			break;
+		if (!control && !(mine && ns_subset(n, mine)))
+			return -EPERM;
+		object_get(&n->obj);
+		return enter(n);
 	}
-out:
-	kfree(name);
-	object_put(o);
-	return r;
+	return -EINVAL;
 }

@@ -40,6 +40,19 @@ struct request *request_own(struct thread *t)
 	return r;
 }
 
+struct request *request_begin(u16 op, u16 flags)
+{
+	struct request *r = request_own(current_thread());
+
+	if (!r)
+		return NULL;
+	r->op = op;
+	r->flags = flags;
+	r->nfds = r->max_fds = r->nbufs = 0;
+	memset(r->args, 0, sizeof(r->args));
+	return r;
+}
+
 void ipc_thread_dying(struct thread *t)
 {
 	struct request *r = t->req;
@@ -79,10 +92,7 @@ int request_enqueue(struct request *r, bool first)
 		return -EIO;
 	r->q.kind = Q_REQUEST;
 	r->state = REQ_QUEUED;
-	if (first)
-		list_add_after(&s->queue, &r->q.link);
-	else
-		list_add_tail(&s->queue, &r->q.link);
+	list_add_after(first ? &s->queue : s->queue.prev, &r->q.link);
 	scheme_wake_server(s, r->prio, r->client);
 	return 0;
 }
@@ -170,7 +180,7 @@ static void request_detach(struct request *r)
 	if (delivered && !told) {
 		r->cancel.handle = r->id;
 		r->cancel.args[0] = r->tag;
-		scheme_queue_oneway(r->s, &r->cancel);
+		scheme_queue_oneway(r->s, &r->cancel, false);
 	}
 }
 
@@ -223,7 +233,7 @@ static i64 request_wait(struct request *r)
 			r->cancelled = true;
 			r->cancel.handle = r->id;
 			r->cancel.args[0] = r->tag;
-			scheme_queue_oneway(r->s, &r->cancel);
+			scheme_queue_oneway(r->s, &r->cancel, false);
 		}
 		mode = BLOCK_KILLABLE;
 	}
@@ -266,10 +276,10 @@ i64 request_run(struct request *r, struct handle *h)
 	r->sqe_flags = h->obj.status & K_O_NONBLOCK ? WEFT_SQE_NONBLOCK : 0;
 	r->cancelled = r->has_out = false;
 	r->tries = 0;
-	if (unlikely(h->flags & WEFT_HANDLE_WATCH_OWNER))
-		handle_note_owner(h, r->pid);
 	s->nreq++;
-	err = request_enqueue(r, false);
+	err = unlikely(h->flags & WEFT_HANDLE_WATCH_OWNER) ? handle_note_owner(h, r->pid) : 0;
+	if (likely(!err))
+		err = request_enqueue(r, false);
 	result = likely(!err) ? request_wait(r) : err;
 	s->nreq--;
 	if (unlikely(!list_empty(&s->room.threads)))

@@ -19,11 +19,10 @@ static const struct obj_ops resource_ops = {.name = "resource", .destroy = resou
 
 int resource_create(const struct weft_res *r, struct resource **out)
 {
-	struct resource *n = kzalloc(sizeof(*n));
+	struct resource *n = object_new(sizeof(*n), WEFT_OBJ_RESOURCE, &resource_ops);
 
 	if (!n)
 		return -ENOMEM;
-	object_init(&n->obj, WEFT_OBJ_RESOURCE, &resource_ops);
 	n->r = *r;
 	list_init(&n->pins);
 	*out = n;
@@ -55,63 +54,49 @@ bool resource_covers(const struct weft_res *r, u64 base, u64 len)
 
 i64 resource_derive(i32 fd, u64 ures, u64 b, u64 c)
 {
-	struct resource *parent, *r;
-	struct object *o;
+	HELD struct resource *parent = NULL, *r = NULL;
 	struct weft_res w;
-	i64 n;
-	int err = fd_get(fd, WEFT_OBJ_RESOURCE, 0, &o);
+	int err = resource_require(fd, 0, &parent);
 
 	if (err)
-		return -EPERM;
-	parent = container_of(o, struct resource, obj);
-	n = -EFAULT;
+		return err;
 	if (copy_from_user(&w, ures, sizeof(w)))
-		goto out;
-	n = -EINVAL;
+		return -EFAULT;
 	if (!w.kinds || w.kinds & ~WEFT_RES_ALL)
-		goto out;
-	n = -EPERM;
+		return -EINVAL;
 	if (w.kinds & ~parent->r.kinds)
-		goto out;
-	if (w.kinds & RANGED) {
-		if (!w.len || !resource_covers(&parent->r, w.base, w.len))
-			goto out;
-	} else {
+		return -EPERM;
+	if (!(w.kinds & RANGED)) {
 		w.base = parent->r.base;
 		w.len = parent->r.len;
+	} else if (!w.len || !resource_covers(&parent->r, w.base, w.len)) {
+		return -EPERM;
 	}
 	w.pad = 0;
-	n = resource_create(&w, &r);
-	if (n)
-		goto out;
+	err = resource_create(&w, &r);
+	if (err)
+		return err;
 	r->parent = parent->obj.id;
-	n = fd_install(current_process(), &r->obj, WEFT_RIGHT_ALL, FD_NEW);
-	object_put(&r->obj);
-out:
-	object_put(o);
-	return n;
+	return fd_install(current_process(), &r->obj, WEFT_RIGHT_ALL, FD_NEW);
 }
 
 /* The DMA resource's parent says that the device has been reset. */
 i64 resource_reset(i32 fd, u64 dma, u64 b, u64 c)
 {
-	struct object *p, *o;
+	HELD struct object *p = NULL, *o = NULL;
 	struct resource *r;
-	i64 err = fd_get(fd, WEFT_OBJ_RESOURCE, WEFT_RIGHT_CONTROL, &p);
+	int err;
 
-	if (err)
+	if (fd_get(fd, WEFT_OBJ_RESOURCE, WEFT_RIGHT_CONTROL, &p))
 		return -EPERM;
 	err = fd_get((i32)dma, WEFT_OBJ_RESOURCE, 0, &o);
-	if (!err) {
-		r = container_of(o, struct resource, obj);
-		if (!(r->r.kinds & WEFT_RES_DMA))
-			err = -EINVAL;
-		else if (r->parent != p->id)
-			err = -EPERM;
-		else
-			mem_pins_release(r);
-		object_put(o);
-	}
-	object_put(p);
-	return err;
+	if (err)
+		return err;
+	r = container_of(o, struct resource, obj);
+	if (!(r->r.kinds & WEFT_RES_DMA))
+		return -EINVAL;
+	if (r->parent != p->id)
+		return -EPERM;
+	mem_pins_release(r);
+	return 0;
 }

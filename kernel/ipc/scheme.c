@@ -50,30 +50,26 @@ static u32 server_ready(struct object *o)
 	return list_empty(&sv->s->queue) ? 0 : WEFT_POLLIN;
 }
 
+/* Takes the first of the queue out of it: a request fails, a notice is dropped. */
+static void fail_first(struct scheme *s)
+{
+	struct qnode *q = list_first(&s->queue, struct qnode, link);
+	struct oneway *w = container_of(q, struct oneway, q);
+
+	if (q->kind == Q_REQUEST) {
+		request_finish(container_of(q, struct request, q), -EIO, false);
+		return;
+	}
+	list_del(&q->link);
+	if (w->done)
+		w->done(w);
+}
+
+/* What completes may try to queue again, and is refused. */
 static void fail_queued(struct scheme *s)
 {
-	struct qnode *q;
-	struct list todo;
-
-	list_init(&todo);
-	/* Take the whole queue first: what completes may queue again (and is refused). */
-	while (!list_empty(&s->queue)) {
-		q = list_first(&s->queue, struct qnode, link);
-		list_del(&q->link);
-		list_add_tail(&todo, &q->link);
-	}
-	while (!list_empty(&todo)) {
-		q = list_first(&todo, struct qnode, link);
-		list_del(&q->link);
-		if (q->kind == Q_REQUEST) {
-			request_finish(container_of(q, struct request, q), -EIO, false);
-		} else {
-			struct oneway *w = container_of(q, struct oneway, q);
-
-			if (w->done)
-				w->done(w);
-		}
-	}
+	while (!list_empty(&s->queue))
+		fail_first(s);
 	waitq_wake(&s->room, ~0u, 0);
 }
 
@@ -116,21 +112,13 @@ static void server_closed(struct object *o)
 {
 	struct server *sv = container_of(o, struct server, obj);
 	struct scheme *s = sv->s;
-	struct handle *h;
 	struct qnode *q;
-	struct list todo;
 
 	if (s->server != sv)
 		return;
 	s->server = NULL;
 	scheme_get(s);
 	drop_threads(s);
-	list_init(&todo);
-	while (!list_empty(&s->delivered)) {
-		q = list_first(&s->delivered, struct qnode, link);
-		list_del(&q->link);
-		list_add_tail(&todo, &q->link);
-	}
 	/* Notices were for the dead one: a successor learns of live handles by REATTACH. */
 	list_for_each(q, &s->queue, link) {
 		struct oneway *w = container_of(q, struct oneway, q);
@@ -141,12 +129,9 @@ static void server_closed(struct object *o)
 		if (w->done)
 			w->done(w);
 	}
-	list_for_each(h, &s->handles, link)
-		h->reattaching = false;
 	/* Last received, first queued again: their order stays. */
-	while (!list_empty(&todo)) {
-		q = list_entry(todo.prev, struct qnode, link);
-		list_del(&q->link);
+	while (!list_empty(&s->delivered)) {
+		q = list_entry(s->delivered.prev, struct qnode, link);
 		request_server_died(container_of(q, struct request, q));
 	}
 	if (!s->obj.fds) {
@@ -224,49 +209,45 @@ static const struct obj_ops server_ops = {
 
 static struct server *server_new(struct scheme *s)
 {
-	struct server *sv = kzalloc(sizeof(*sv));
+	struct server *sv = object_new(sizeof(*sv), WEFT_OBJ_SCHEME, &server_ops);
 
 	if (!sv)
 		return NULL;
-	object_init(&sv->obj, WEFT_OBJ_SCHEME, &server_ops);
 	sv->s = s;
 	scheme_get(s);
 	return sv;
 }
 
-static int scheme_new(u64 orphan_ns, u32 max, u32 rank, struct scheme **out)
+static struct scheme *scheme_new(const struct weft_scheme_limits *l)
 {
-	struct scheme *s = kzalloc(sizeof(*s));
+	struct scheme *s = object_new(sizeof(*s), WEFT_OBJ_ENDPOINT, &endpoint_ops);
 
 	if (!s)
-		return -ENOMEM;
+		return NULL;
 	list_init(&s->queue);
 	list_init(&s->delivered);
 	list_init(&s->threads);
 	list_init(&s->handles);
 	list_init(&s->watched);
+	for (u32 i = 0; i < TAG_BUCKETS; i++)
+		list_init(&s->tags[i]);
 	waitq_init(&s->servers);
 	waitq_init(&s->room);
 	ktimer_init(&s->orphan_timer, orphan_expired);
-	object_init(&s->obj, WEFT_OBJ_ENDPOINT, &endpoint_ops);
 	list_add_tail(&schemes, &s->all_link);
-	s->orphan_ns = orphan_ns ? orphan_ns : ORPHAN_NS_DEFAULT;
-	s->max = MIN(max ? max : REQUESTS_DEFAULT, REQUESTS_MAX);
-	s->rank = rank;
-	for (u32 i = 0; i < TAG_BUCKETS; i++)
-		list_init(&s->tags[i]);
-	*out = s;
-	return 0;
+	s->orphan_ns = l->orphan_ns ? l->orphan_ns : ORPHAN_NS_DEFAULT;
+	s->max = MIN(l->max_requests ? l->max_requests : REQUESTS_DEFAULT, REQUESTS_MAX);
+	s->rank = l->rank;
+	return s;
 }
 
 i64 sys_scheme_create(u64 flags, u64 ufds, u64 ulimits)
 {
+	HELD struct scheme *s = NULL;
+	HELD struct server *sv = NULL;
 	struct weft_scheme_limits l;
-	struct resource *auth;
-	struct scheme *s;
-	struct server *sv;
-	i32 fds[2];
-	int err;
+	struct passed ends[2];
+	i64 err;
 
 	if (flags)
 		return -EINVAL;
@@ -274,43 +255,28 @@ i64 sys_scheme_create(u64 flags, u64 ufds, u64 ulimits)
 		return -EPERM;
 	if (copy_from_user(&l, ulimits, sizeof(l)))
 		return -EFAULT;
-	err = resource_require(l.authority, WEFT_RES_SCHEME, &auth);
+	err = resource_require(l.authority, WEFT_RES_SCHEME, NULL);
 	if (err)
 		return err;
-	object_put(&auth->obj);
-	err = scheme_new(l.orphan_ns, l.max_requests, l.rank, &s);
-	if (err)
-		return err;
-	sv = server_new(s);
-	if (!sv) {
-		object_put(&s->obj);
+	s = scheme_new(&l);
+	sv = s ? server_new(s) : NULL;
+	if (!sv)
 		return -ENOMEM;
-	}
 	s->server = sv;
-	fds[1] = fd_install(current_process(), &s->obj, WEFT_RIGHT_ALL, FD_NEW);
-	fds[0] = fds[1] < 0 ? fds[1]
-			    : fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL, FD_NEW);
-	err = fds[0] < 0 ? fds[0] : copy_to_user(ufds, fds, sizeof(fds));
-	if (err) {
-		if (fds[0] >= 0)
-			fd_close(current_process(), fds[0]);
-		else
-			s->server = NULL;
-		if (fds[1] >= 0)
-			fd_close(current_process(), fds[1]);
-		else
-			s->gone = true;
-	}
-	object_put(&sv->obj);
-	object_put(&s->obj);
-	return err;
+	object_fd_get(&sv->obj);
+	object_fd_get(&s->obj);
+	ends[0] = (struct passed){&sv->obj, WEFT_RIGHT_ALL};
+	ends[1] = (struct passed){&s->obj, WEFT_RIGHT_ALL};
+	err = passed_give(ends, 2, ufds, FD_NEW, true);
+	passed_drop(ends, 2);
+	return MIN(err, 0);
 }
 
 /* endpoint: SUCCEED. A new server end; REATTACH for each handle goes before all requests that wait.
  */
 i64 scheme_succeed(struct scheme *s)
 {
-	struct server *sv;
+	HELD struct server *sv = NULL;
 	struct handle *h;
 	struct list *p;
 	i32 fd;
@@ -334,7 +300,6 @@ i64 scheme_succeed(struct scheme *s)
 				handle_reattach(h);
 		}
 	}
-	object_put(&sv->obj);
 	return fd;
 }
 
@@ -374,7 +339,7 @@ void scheme_unserve(struct request *r)
 		sched_set_prio(r->thread, r->thread->base_prio);
 }
 
-static void queue_oneway(struct scheme *s, struct oneway *w, bool first)
+void scheme_queue_oneway(struct scheme *s, struct oneway *w, bool first)
 {
 	kassert(!oneway_queued(w));
 	if (!s->server && w->op != WEFT_OP_PAGE_IDLE) {
@@ -383,21 +348,8 @@ static void queue_oneway(struct scheme *s, struct oneway *w, bool first)
 		return;
 	}
 	w->q.kind = Q_ONEWAY;
-	if (first)
-		list_add_after(&s->queue, &w->q.link);
-	else
-		list_add_tail(&s->queue, &w->q.link);
+	list_add_after(first ? &s->queue : s->queue.prev, &w->q.link);
 	scheme_wake_server(s, 0, false);
-}
-
-void scheme_queue_oneway(struct scheme *s, struct oneway *w)
-{
-	queue_oneway(s, w, false);
-}
-
-void scheme_queue_oneway_first(struct scheme *s, struct oneway *w)
-{
-	queue_oneway(s, w, true);
 }
 
 void scheme_one_way(struct scheme *s, struct oneway *w, u16 op, u64 handle)
@@ -406,24 +358,24 @@ void scheme_one_way(struct scheme *s, struct oneway *w, u16 op, u64 handle)
 		return;
 	w->op = op;
 	w->handle = handle;
-	scheme_queue_oneway(s, w);
+	scheme_queue_oneway(s, w, false);
 }
 
 struct scheme *scheme_of_server_fd(i32 fd)
 {
-	struct server *sv;
+	HELD struct server *sv = NULL;
 	int err = scheme_of_fd(fd, &sv);
 
 	if (err)
 		return ERR_PTR(err);
 	scheme_get(sv->s);
-	object_put(&sv->obj);
 	return sv->s;
 }
 
 int scheme_of_fd(i32 fd, struct server **out)
 {
 	struct fd_entry *e = fd_peek(fd);
+	struct server *sv;
 
 	if (!e)
 		return -EBADF;
@@ -431,10 +383,11 @@ int scheme_of_fd(i32 fd, struct server **out)
 		return -EINVAL;
 	if (!(e->rights & WEFT_RIGHT_CONTROL))
 		return -EPERM;
-	*out = container_of(e->o, struct server, obj);
-	if ((*out)->s->server != *out)
+	sv = container_of(e->o, struct server, obj);
+	if (sv->s->server != sv)
 		return -EBADF;
 	object_get(e->o);
+	*out = sv;
 	return 0;
 }
 

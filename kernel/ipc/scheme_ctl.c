@@ -7,22 +7,19 @@ i64 scheme_succeed(struct scheme *s);
 
 static i64 endpoint_ctl(i32 fd, u64 op)
 {
-	struct object *o;
-	i64 n;
+	HELD struct object *o = NULL;
 	int err = fd_get(fd, WEFT_OBJ_ENDPOINT, WEFT_RIGHT_CONTROL, &o);
 
 	if (err)
 		return err;
-	n = op == WEFT_SCHEME_SUCCEED ? scheme_succeed(container_of(o, struct scheme, obj))
-				      : -EINVAL;
-	object_put(o);
-	return n;
+	return op == WEFT_SCHEME_SUCCEED ? scheme_succeed(container_of(o, struct scheme, obj))
+					 : -EINVAL;
 }
 
 static i64 new_handle(struct scheme *s, u64 urfd)
 {
+	HELD struct handle *h = NULL;
 	struct weft_reply_fd f;
-	struct handle *h;
 	i32 fd;
 	int err;
 
@@ -35,7 +32,6 @@ static i64 new_handle(struct scheme *s, u64 urfd)
 	if (fd < 0)
 		h->abandoned =
 			true; /* the call fails: no CLOSE for what the server does not have */
-	object_put(&h->obj);
 	return fd;
 }
 
@@ -65,13 +61,28 @@ static i64 info(struct handle *h, u64 to)
 	return copy_to_user(to, &i, sizeof(i)) ? -EFAULT : 0;
 }
 
+static i64 handle_ctl(struct handle *h, u64 op, u64 b, u64 c)
+{
+	switch (op) {
+	case WEFT_SCHEME_READY:
+		handle_set_ready(h, (u32)b, c == 1);
+		return 0;
+	case WEFT_SCHEME_ATTACH_MEM:
+		return handle_attach_mem(h, (i32)b, (u32)c);
+	case WEFT_SCHEME_HANDLE_INFO:
+		return info(h, b);
+	case WEFT_SCHEME_ABANDON:
+		handle_abandon(h);
+		return 0;
+	}
+	return -EINVAL;
+}
+
 i64 sys_scheme_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
 {
 	struct fd_entry *e = fd_peek((i32)fd);
-	struct server *sv;
-	struct scheme *s;
-	struct handle *h = NULL;
-	i64 n = 0;
+	HELD struct server *sv = NULL;
+	HELD struct handle *h = NULL;
 	int err;
 
 	if (e && e->o->type == WEFT_OBJ_ENDPOINT)
@@ -79,43 +90,15 @@ i64 sys_scheme_ctl(u64 fd, u64 op, u64 a, u64 b, u64 c)
 	err = scheme_of_fd((i32)fd, &sv);
 	if (err)
 		return err;
-	s = sv->s;
-	switch (op) {
-	case WEFT_SCHEME_READY:
-	case WEFT_SCHEME_ATTACH_MEM:
-	case WEFT_SCHEME_HANDLE_INFO:
-	case WEFT_SCHEME_ABANDON:
-		h = scheme_find(s, a);
-		if (!h) {
-			object_put(&sv->obj);
-			return -ENOENT;
-		}
-		object_get(&h->obj);
-	}
-	switch (op) {
-	case WEFT_SCHEME_READY:
-		handle_set_ready(h, (u32)b, c == 1);
-		break;
-	case WEFT_SCHEME_ATTACH_MEM:
-		n = handle_attach_mem(h, (i32)b, (u32)c);
-		break;
-	case WEFT_SCHEME_HANDLE_INFO:
-		n = info(h, b);
-		break;
-	case WEFT_SCHEME_ABANDON:
-		handle_abandon(h);
-		break;
-	case WEFT_SCHEME_NEW_HANDLE:
-		n = new_handle(s, a);
-		break;
-	case WEFT_SCHEME_IDENTIFY:
-		n = identify(s, (i32)a);
-		break;
-	default:
-		n = -EINVAL;
-	}
-	if (h)
-		object_put(&h->obj);
-	object_put(&sv->obj);
-	return n;
+	if (op == WEFT_SCHEME_NEW_HANDLE)
+		return new_handle(sv->s, a);
+	if (op == WEFT_SCHEME_IDENTIFY)
+		return identify(sv->s, (i32)a);
+	if (op == WEFT_SCHEME_SUCCEED || op > WEFT_SCHEME_ABANDON)
+		return -EINVAL;
+	h = scheme_find(sv->s, a);
+	if (!h)
+		return -ENOENT;
+	object_get(&h->obj);
+	return handle_ctl(h, op, b, c);
 }

@@ -118,7 +118,7 @@ struct handle {
 	u64 id;
 	u32 ready, edge;
 	u32 flags; /* WEFT_HANDLE_* */
-	bool abandoned, reattaching;
+	bool abandoned;
 	bool off_busy;
 	struct memobj *mem;
 	u64 offset;
@@ -126,15 +126,11 @@ struct handle {
 	struct weft_attr attr;
 	struct list link, watch_link, hash_link; /* scheme.handles, scheme.watched, by id */
 	struct oneway notice;			 /* REATTACH or CLOSE */
-	struct oneway gone;			 /* OWNER_GONE */
-	u32 owner[4];				 /* pids that used it while it was watched */
-	bool owner_gone[4];
-	bool owners_many, many_gone;
+	struct list owners;			 /* those to be told of by OWNER_GONE */
 };
 
 /* scheme.c */
-void scheme_queue_oneway(struct scheme *s, struct oneway *w);
-void scheme_queue_oneway_first(struct scheme *s, struct oneway *w);
+void scheme_queue_oneway(struct scheme *s, struct oneway *w, bool first);
 void scheme_wake_server(struct scheme *s, u32 prio, bool direct);
 void scheme_unserve(struct request *r); /* the thread stops being one of its scheme's servers */
 struct handle *scheme_find(struct scheme *s, u64 id);
@@ -142,7 +138,8 @@ int scheme_of_fd(i32 fd,
 	struct server **out); /* referenced server end that is its scheme's server; -EBADF ... */
 
 /* request.c */
-struct request *request_own(struct thread *t); /* NULL: no memory */
+struct request *request_own(struct thread *t);	  /* NULL: no memory */
+struct request *request_begin(u16 op, u16 flags); /* the current thread's, with nothing in it */
 int request_enqueue(struct request *r, bool first);
 void request_finish(struct request *r, i64 result, bool direct);
 void request_drop_fds(struct request *r);
@@ -157,7 +154,7 @@ void handle_set_ready(struct handle *h, u32 mask, bool edge);
 void handle_abandon(struct handle *h);
 void handle_reattach(struct handle *h);
 int handle_attach_mem(struct handle *h, i32 fd, u32 flags);
-void handle_note_owner(struct handle *h, u32 pid);
+int handle_note_owner(struct handle *h, u32 pid);
 void handle_owner_exited(struct handle *h, u32 pid);
 void handle_info(struct object *o, struct weft_fd_info *out);
 

@@ -127,24 +127,17 @@ static int copy_sqe(u64 to, const struct weft_sqe *q)
 static int deliver_oneway(struct scheme *s, struct oneway *w, u64 to)
 {
 	struct weft_sqe q;
-	u64 args[2] = {w->args[0], w->args[1]};
-	bool more;
 
 	memset(&q, 0, offsetof(struct weft_sqe, len));
 	q.op = w->op;
 	q.handle = w->handle;
-	/* Probe first: emit changes state. */
+	q.args[0] = w->args[0];
+	q.args[1] = w->args[1];
 	if (copy_sqe(to, &q))
 		return -EFAULT;
-	more = w->emit && w->emit(w, args);
-	q.args[0] = args[0];
-	q.args[1] = args[1];
-	copy_sqe(to, &q);
-	if (!more) {
-		list_del(&w->q.link);
-		if (w->done)
-			w->done(w);
-	}
+	list_del(&w->q.link);
+	if (w->done)
+		w->done(w);
 	s->served++;
 	return 0;
 }

@@ -141,7 +141,7 @@ static void give_start(struct process *p, struct weft_start *st)
 	must(resource_create(&all, &res), "the root resource");
 	st->resource = give(p, &res->obj, WEFT_RIGHT_ALL);
 	object_put(&res->obj);
-	st->ns = give(p, ns_object(p->ns), WEFT_RIGHT_ALL);
+	st->ns = give(p, &p->ns->obj, WEFT_RIGHT_ALL);
 	st->time_page = give(p, memobj_object(time_page_object()), ro);
 	st->boot = -1;
 	st->firmware_fb = -1;

@@ -31,7 +31,7 @@ static void process_destroy(struct object *o)
 	ktimer_cancel(&p->cpu_timer);
 	fds_put(p->fds);
 	if (p->ns)
-		ns_put(p->ns);
+		object_put(&p->ns->obj);
 	page_remove(p->as, p->pp_addr, p->pp_frame, p->shares_as);
 	as_put(p->as);
 	identity_put(p->ident);
@@ -305,7 +305,7 @@ struct as *process_finish(struct process *p)
 	ktimer_cancel(&p->cpu_timer);
 	p->fds = NULL;
 	fds_put(fds);
-	ns_put(p->ns);
+	object_put(&p->ns->obj);
 	p->ns = NULL;
 	sigq_drop(&p->sigq, ~0ul);
 	kfree(p->io_bitmap);
@@ -377,8 +377,8 @@ static int new_ns(struct process *me, const struct weft_proc_new *n, struct name
 
 	if (r)
 		return r;
-	*out = o ? ns_of_object(o) : me->ns;
-	ns_get(*out);
+	*out = o ? container_of(o, struct namespace, obj) : me->ns;
+	object_get(&(*out)->obj);
 	return 0;
 }
 

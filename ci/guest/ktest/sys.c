@@ -102,12 +102,12 @@ TEST(irq_object)
 {
 	i32 fds[2] = {-1, -1};
 	u64 n;
-	i32 r = (i32)OK(derive(t_root, WEFT_RES_IRQ, 12, 1));
-	OK(weft_obj_create(WEFT_OBJ_IRQ, r, 12, 0, PTR(fds)));
+	i32 r = (i32)OK(derive(t_root, WEFT_RES_IRQ, 3, 1));
+	OK(weft_obj_create(WEFT_OBJ_IRQ, r, 3, 0, PTR(fds)));
 	EQ(t_poll(fds[0], WEFT_POLLIN, 0), 0);
 	ERR(weft_fd_read(fds[0], PTR(&n), 8, -1, WEFT_IO_NONBLOCK), EAGAIN);
-	CHECK(weft_obj_create(WEFT_OBJ_IRQ, r, 13, 0, PTR(fds)) < 0);
-	CHECK(weft_obj_create(WEFT_OBJ_IRQ, NOFD, 12, 0, PTR(fds)) < 0);
+	CHECK(weft_obj_create(WEFT_OBJ_IRQ, r, 5, 0, PTR(fds)) < 0);
+	CHECK(weft_obj_create(WEFT_OBJ_IRQ, NOFD, 3, 0, PTR(fds)) < 0);
 }
 
 TEST(irq_msi)

@@ -7,13 +7,13 @@
 #include <weft/chan.h>
 #include <weft/sys.h>
 
-struct namespace;
-struct namespace *ns_create_root(void);
-void ns_get(struct namespace *n);
-void ns_put(struct namespace *n);
-
-struct object *ns_object(struct namespace *n); /* its WEFT_OBJ_NS object */
-struct namespace *ns_of_object(struct object *o);
+struct namespace
+{
+	struct object obj; /* WEFT_OBJ_NS */
+	struct list entries;
+	u32 n;
+};
+struct namespace *ns_create_root(void); /* empty; NULL: no memory */
 bool ns_subset(struct namespace *small, struct namespace *big);
 
 /* For obj_create: new objects, refs 1, fds 0. */
@@ -36,6 +36,7 @@ struct resource {
 int resource_create(const struct weft_res *r, struct resource **out);
 /* Checks that fd names a resource of this kind; *out referenced. -EPERM otherwise. */
 int resource_require(i32 fd, u32 kind, struct resource **out);
+bool resource_covers(const struct weft_res *r, u64 base, u64 len); /* [base, base + len) */
 
 /*
  * A request of the kernel itself to a scheme's server (pager). Never blocks; fn runs at completion
@@ -59,8 +60,6 @@ struct oneway {
 	struct qnode q;
 	u16 op;
 	u64 handle, args[2];
-	/* Fills in what is to be sent; true: stay queued, there is more. NULL: send as it is. */
-	bool (*emit)(struct oneway *w, u64 args[2]);
 	void (*done)(struct oneway *
 			w); /* delivered or dropped; may free what it is embedded in; may be NULL */
 };

@@ -459,7 +459,7 @@ void host_exit(struct process *p)
 	fds_put(p->fds);
 	p->fds = NULL;
 	ipc_process_exited(p);
-	ns_put(p->ns);
+	object_put(&p->ns->obj);
 	cpu.current = NULL;
 	free(p);
 }

@@ -24,8 +24,8 @@ static int setup(void **state)
 	l.authority = fd_install(p, &r->obj, WEFT_RIGHT_ALL, 0);
 	object_put(&r->obj);
 	assert_int_equal(sys_scheme_create(0, U(ends), U(&l)), 0);
-	ns = fd_install(p, ns_object(p->ns), WEFT_RIGHT_ALL, 0);
-	plain = fd_install(p, ns_object(p->ns), WEFT_RIGHT_ALL & ~WEFT_RIGHT_CONTROL, 0);
+	ns = fd_install(p, &p->ns->obj, WEFT_RIGHT_ALL, 0);
+	plain = fd_install(p, &p->ns->obj, WEFT_RIGHT_ALL & ~WEFT_RIGHT_CONTROL, 0);
 	assert_int_equal(ctl(ns, WEFT_NS_PUBLISH, "one", (u64)ends[1]), 0);
 	assert_int_equal(ctl(ns, WEFT_NS_PUBLISH, "two.b-c_3", (u64)ends[1]), 0);
 	return 0;
