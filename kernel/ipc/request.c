@@ -167,21 +167,28 @@ void request_server_died(struct request *r)
 	list_add_after(&r->s->queue, &r->q.link);
 }
 
+/* The server has it: it is told, once, that the client wants no more than its final reply. */
+static void request_cancel(struct request *r)
+{
+	if (r->cancelled || oneway_queued(&r->cancel))
+		return;
+	r->cancelled = true;
+	r->cancel.handle = r->id;
+	r->cancel.args[0] = r->tag;
+	scheme_queue_oneway(r->s, &r->cancel, false);
+}
+
 /* The client gives up a request that a server may have: after this no byte of the client is
  * touched. */
-static void request_detach(struct request *r)
+static i64 request_detach(struct request *r)
 {
-	bool told = r->cancelled;
 	bool delivered = r->state == REQ_DELIVERED;
 
-	if (r->state == REQ_QUEUED || delivered)
-		request_unlink(r);
+	request_unlink(r);
 	r->state = REQ_IDLE;
-	if (delivered && !told) {
-		r->cancel.handle = r->id;
-		r->cancel.args[0] = r->tag;
-		scheme_queue_oneway(r->s, &r->cancel, false);
-	}
+	if (delivered)
+		request_cancel(r);
+	return -EINTR;
 }
 
 /* A server met an absent page of ours: bring it in, as much as the server will want, and ask again.
@@ -209,11 +216,8 @@ static i64 request_wait(struct request *r)
 	enum block_mode mode = r->flags & WEFT_REQ_NOINTR ? BLOCK_KILLABLE : BLOCK_INTERRUPTIBLE;
 	int err;
 
-	for (;;) {
-		switch (r->state) {
-		case REQ_DONE:
-			return r->result;
-		case REQ_ABSENT:
+	while (r->state != REQ_DONE) {
+		if (r->state == REQ_ABSENT) {
 			err = request_fault_in(r);
 			if (err)
 				return err;
@@ -222,21 +226,14 @@ static i64 request_wait(struct request *r)
 		err = thread_block(NULL, (u64)WEFT_FOREVER, mode);
 		if (likely(err != -EINTR) || r->state == REQ_DONE)
 			continue;
-		if (current_thread()->killed || r->state != REQ_DELIVERED) {
-			if (r->state == REQ_ABSENT && !current_thread()->killed)
-				continue;
-			request_detach(r);
-			return -EINTR;
+		if (current_thread()->killed || r->state == REQ_QUEUED)
+			return request_detach(r);
+		if (r->state == REQ_DELIVERED) {
+			request_cancel(r);
+			mode = BLOCK_KILLABLE;
 		}
-		/* The server has it: it is told, and gives its one final reply. */
-		if (!r->cancelled && !oneway_queued(&r->cancel)) {
-			r->cancelled = true;
-			r->cancel.handle = r->id;
-			r->cancel.args[0] = r->tag;
-			scheme_queue_oneway(r->s, &r->cancel, false);
-		}
-		mode = BLOCK_KILLABLE;
 	}
+	return r->result;
 }
 
 /*
@@ -306,9 +303,7 @@ static int take_bufs(struct request *r, const struct weft_req *q)
 
 		if (b->flags & ~(WEFT_BUF_IN | WEFT_BUF_OUT))
 			return -EINVAL;
-		if (b->len &&
-			(b->addr < WEFT_USER_MIN || b->addr >= WEFT_USER_MAX ||
-				b->len > WEFT_USER_MAX - b->addr))
+		if (!user_range(b->addr, b->len))
 			return -EFAULT;
 	}
 	return 0;

@@ -30,12 +30,11 @@ void scheme_put(struct scheme *s)
 int user_touch(u64 addr, u64 len, bool write)
 {
 	struct as *as = current_process()->as;
-	u64 end;
 
-	if (addr < WEFT_USER_MIN || addr >= WEFT_USER_MAX || len > WEFT_USER_MAX - addr)
+	len = MAX(len, 1ul);
+	if (!user_range(addr, len))
 		return -EFAULT;
-	end = addr + MAX(len, 1ul);
-	for (u64 a = ALIGN_DOWN(addr, PAGE_SIZE); a < end; a += PAGE_SIZE)
+	for (u64 a = ALIGN_DOWN(addr, PAGE_SIZE); a < addr + len; a += PAGE_SIZE)
 		if (as_fault(as, MAX(a, addr), write, false))
 			return -EFAULT;
 	return 0;

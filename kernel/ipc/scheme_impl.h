@@ -158,6 +158,12 @@ int handle_note_owner(struct handle *h, u32 pid);
 void handle_owner_exited(struct handle *h, u32 pid);
 void handle_info(struct object *o, struct weft_fd_info *out);
 
+static inline bool user_range(u64 addr, u64 len)
+{
+	return !len ||
+		(addr >= WEFT_USER_MIN && addr < WEFT_USER_MAX && len <= WEFT_USER_MAX - addr);
+}
+
 /* Makes user memory of the current process present and writable or readable. May block. 0 or
  * -EFAULT. */
 int user_touch(u64 addr, u64 len, bool write);

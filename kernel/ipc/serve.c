@@ -219,10 +219,10 @@ static i64 deliver(struct server *sv, u64 sqes, u32 max)
 i64 sys_scheme_serve(u64 fd, u64 cqes, u64 ncqe, u64 sqes, u64 nsqe, u64 deadline)
 {
 	struct thread *t = current_thread();
+	HELD struct server *sv = NULL;
 	struct request *own;
-	struct server *sv;
 	struct scheme *s;
-	i64 n;
+	i64 n = 0;
 	int err;
 
 	if (unlikely(ncqe > BATCH_MAX || nsqe > BATCH_MAX))
@@ -232,9 +232,8 @@ i64 sys_scheme_serve(u64 fd, u64 cqes, u64 ncqe, u64 sqes, u64 nsqe, u64 deadlin
 		return err;
 	s = sv->s;
 	own = request_own(t);
-	n = -ENOMEM;
 	if (unlikely(!own))
-		goto out;
+		return -ENOMEM;
 	if (unlikely(own->serving != s)) {
 		scheme_unserve(own);
 		own->serving = s;
@@ -242,39 +241,26 @@ i64 sys_scheme_serve(u64 fd, u64 cqes, u64 ncqe, u64 sqes, u64 nsqe, u64 deadlin
 		s->server_pid = t->proc->pid;
 	}
 	s->boost = 0;
-	for (u32 i = 0; i < ncqe; i++) {
-		n = serve_reply(sv, cqes + i * sizeof(struct weft_cqe));
-		if (unlikely(n))
-			goto out;
-	}
-	n = 0;
-	if (!nsqe)
-		goto out;
-	for (;;) {
+	for (u32 i = 0; i < ncqe; i++)
+		if (unlikely(serve_reply(sv, cqes + i * sizeof(struct weft_cqe))))
+			return -EFAULT;
+	while (nsqe) {
 		n = deliver(sv, sqes, nsqe);
-		if (n || deadline == WEFT_NOW)
+		if (n || err || deadline == WEFT_NOW)
 			break;
-		if (unlikely(s->server != sv)) {
-			n = -EBADF;
-			break;
-		}
+		if (unlikely(s->server != sv))
+			return -EBADF;
 		err = thread_block(&s->servers, deadline, BLOCK_INTERRUPTIBLE);
-		if (unlikely(err == -EINTR || err == -ETIMEDOUT)) {
-			n = err == -EINTR ? -EINTR : deliver(sv, sqes, nsqe);
-			break;
-		}
 	}
 	/* More than one thread can take: let another one have the rest. */
 	if (n > 0 && unlikely(!list_empty(&s->queue)) && !list_empty(&s->servers.threads))
 		scheme_wake_server(s, 0, false);
-out:
-	object_put(&sv->obj);
-	return n;
+	return n || err != -EINTR ? n : -EINTR;
 }
 
 /* The client's page is absent: the tag dies, the client's own thread is woken to bring it in and to
  * ask again. */
-static i64 redeliver(struct scheme *s, struct request *r, u64 addr, u64 end, bool write)
+static i64 redeliver(struct request *r, u64 addr, u64 end, bool write)
 {
 	list_del(&r->tag_link);
 	list_del(&r->q.link);
@@ -290,45 +276,36 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 {
 	bool out = which & WEFT_COPY_OUT;
 	u32 idx = which & 0xff;
+	HELD struct server *sv = NULL;
 	struct request *r;
-	struct server *sv;
 	struct scheme *s;
 	struct weft_buf b;
 	u64 done = 0, slice = 0;
-	i64 result;
 	int err = scheme_of_fd((i32)fd, &sv);
 
 	if (unlikely(err))
 		return err;
 	s = sv->s;
 	r = request_by_tag(s, tag);
-	result = -ESTALE;
 	if (unlikely(!r || !r->client))
-		goto out;
-	result = -EINVAL;
+		return -ESTALE;
 	if (unlikely(which & ~0x1fful || idx >= r->nbufs))
-		goto out;
+		return -EINVAL;
 	b = r->bufs[idx];
 	if (unlikely(offset > b.len))
-		goto out;
-	result = -EACCES;
+		return -EINVAL;
 	if (unlikely(!(b.flags & (out ? WEFT_BUF_OUT : WEFT_BUF_IN))))
-		goto out;
+		return -EACCES;
 	len = MIN(len, b.len - offset);
-	result = -EFAULT;
-	if (unlikely(len &&
-		    (local < WEFT_USER_MIN || local >= WEFT_USER_MAX ||
-			    len > WEFT_USER_MAX - local)))
-		goto out;
+	if (unlikely(!user_range(local, len)))
+		return -EFAULT;
 	while (done < len) {
 		u64 addr = b.addr + offset + done;
 		u64 n = MIN(PAGE_SIZE - (addr & (PAGE_SIZE - 1)), len - done);
 		char *p = as_peek(r->client->proc->as, addr, out);
 
-		if (unlikely(!p)) {
-			result = redeliver(s, r, addr, b.addr + offset + len, out);
-			goto out;
-		}
+		if (unlikely(!p))
+			return redeliver(r, addr, b.addr + offset + len, out);
 		err = out ? copy_from_user_nofault(p, local + done, n)
 			  : copy_to_user_nofault(local + done, p, n);
 		if (likely(!err)) {
@@ -340,15 +317,10 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 			bkl_drop();
 			bkl_retake();
 		} else if (user_touch(local + done, n, !out)) {
-			goto out;
+			return -EFAULT;
 		}
-		if (s->server != sv || request_by_tag(s, tag) != r) {
-			result = -ESTALE;
-			goto out;
-		}
+		if (s->server != sv || request_by_tag(s, tag) != r)
+			return -ESTALE;
 	}
-	result = (i64)done;
-out:
-	object_put(&sv->obj);
-	return result;
+	return (i64)done;
 }
