@@ -11,8 +11,11 @@ int main(int argc, char **argv)
 		native_log("pci: no configuration space (%d)", -e);
 		return 1;
 	}
-	config_scan();
-	native_log("pci: %u functions", ndevices);
+	if (!state_load()) {
+		config_scan();
+		state_save();
+		native_log("pci: %u functions", ndevices);
+	}
 	e = serve_run();
 	if (e) {
 		native_log("pci: cannot serve (%d)", -e);

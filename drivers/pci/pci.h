@@ -3,6 +3,7 @@
  * drivers/pci: the only one that touches configuration space (ECAM, PCI Express Base 4.0, 7.2.2).
  *   config.c  configuration access, enumeration, capabilities, vectors
  *   serve.c   scheme pci (native/pciproto.h)
+ *   state.c   what a successor of this process must know
  *   start.c   a thread for each device that has a driver: starts it, waits for its end, quiets the device, starts it again
  */
 #ifndef PCI_PCI_H
@@ -15,10 +16,17 @@
 
 #define MAX_DEVICES 128
 #define MAX_VECTORS 64
+#define HANDLE_DEVICE 0xffffu
 
-struct device {
+struct found {
 	struct pcip_info info;
 	u64 config;	/* offset of its function in the ECAM window */
+	u32 msix_cap, msi_cap, pcie_cap;
+};
+
+struct device {
+	struct pcip_info info; /* begins as struct found does */
+	u64 config;
 	u32 msix_cap, msi_cap, pcie_cap;
 	volatile void *msix_table;
 	i32 vectors[MAX_VECTORS]; /* interrupt objects, -1: not made */
@@ -42,6 +50,10 @@ bool config_writable(const struct device *d, u32 offset, u32 width);
 i32 vector_get(struct device *d, u32 index, u64 *kind);
 /* After its driver's death: no more DMA or interrupts, then a reset if it can. */
 void device_quiet(struct device *d);
+
+/* What a predecessor found: true, and the devices are as it had them. BARs must not be sized again while drivers use them. */
+bool state_load(void);
+void state_save(void);
 
 int serve_run(void);
 void drivers_start(int argc, char **argv);

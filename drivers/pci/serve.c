@@ -8,10 +8,10 @@
 
 struct server server;
 
-/* Handle 0 is the root; device i is handle i + 1. */
+/* Handle 0 is the root; device i has handles whose low bits are i + 1. A driver's handle may outlive it, so the next one's differs. */
 static struct device *device_of(struct request *r)
 {
-	u64 h = r->sqe->handle;
+	u64 h = r->sqe->handle & HANDLE_DEVICE;
 	return h >= 1 && h <= ndevices ? &devices[h - 1] : NULL;
 }
 
@@ -98,7 +98,16 @@ static const struct server_op table[] = {
 	{PCIP_VECTOR, 0, 0, 0, op_vector},
 	{0, 0, 0, 0, NULL},
 };
-static const struct server_ops ops = {.table = table};
+/* Drivers' handles are their devices', whoever serves them. */
+static int reattach(struct server *s, u64 handle, u64 cookie, u64 status)
+{
+	(void)s;
+	(void)cookie;
+	(void)status;
+	return (handle & HANDLE_DEVICE) <= ndevices ? 0 : -EIO;
+}
+
+static const struct server_ops ops = {.table = table, .reattach = reattach};
 
 int serve_run(void)
 {

@@ -16,7 +16,7 @@
 
 static i32 device_handle(u32 index)
 {
-	struct weft_reply_fd h = {.kind = WEFT_REPLY_NEW, .fd = -1, .rights = WEFT_RIGHT_ALL, .handle = index + 1};
+	struct weft_reply_fd h = {.kind = WEFT_REPLY_NEW, .fd = -1, .rights = WEFT_RIGHT_ALL, .handle = (u64)time_monotonic() / 1000 << 16 | (index + 1)};
 	return (i32)weft_scheme_ctl((u64)server.fd, WEFT_SCHEME_NEW_HANDLE, PTR(&h), 0, 0);
 }
 
@@ -85,6 +85,18 @@ static i64 start(struct device *d)
 	return e;
 }
 
+/* A driver that a predecessor of this process started. 1: it runs, 0: it has ended; -ENOENT: there is none. */
+static i64 adopt(struct device *d, const char *name)
+{
+	struct weft_buf bufs[2] = {{PTR(name), (u32)strlen(name), WEFT_BUF_IN}, {PTR("dma"), 3, WEFT_BUF_IN}};
+	struct weft_req r = {.op = INIT_ADOPT, .flags = WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC, .nbufs = 2, .bufs = PTR(bufs),
+		.max_fds = 1, .fds_out = PTR(&d->dma)};
+	i64 e = weft_fd_call((u64)native_fd("open:init"), PTR(&r));
+	if (e < 0)
+		d->dma = -1;
+	return e;
+}
+
 /* One device's driver, for as long as the machine runs. */
 static void keep(void *arg)
 {
@@ -92,9 +104,10 @@ static void keep(void *arg)
 	char name[64];
 	i64 backoff = BACKOFF_MIN;
 	instance_name(d, name, sizeof(name));
-	for (;;) {
+	i64 before = adopt(d, name);
+	for (;; before = -ENOENT) {
 		i64 began = time_monotonic();
-		i64 e = start(d);
+		i64 e = before >= 0 ? 0 : start(d);
 		if (e == -ENOENT || e == -ENOEXEC || e == -EPERM) {
 			native_log("pci: %s cannot be started: error %d", name, (int)-e);
 			return;

@@ -184,6 +184,28 @@ static i64 handle_start(struct request *r)
 	return s->state == INIT_FAILED ? -ENOEXEC : s->process.pid;
 }
 
+static i64 handle_adopt(struct request *r)
+{
+	char name[MANIFEST_NAME], what[NATIVE_FD_NAME];
+	i64 e = request_string(r, 0, name, sizeof name);
+	if (e >= 0)
+		e = request_string(r, 1, what, sizeof what);
+	if (e < 0)
+		return e;
+	struct service *s = service_find(name);
+	if (!s || !s->instance)
+		return -ENOENT;
+	if (s->starter != caller(r))
+		return -EPERM;
+	for (u32 i = 0; i < s->nextra; i++) {
+		if (strcmp(s->extra[i].name, what) != 0)
+			continue;
+		e = request_give_fd(r, s->extra[i].fd, WEFT_RIGHT_ALL, 0);
+		return e < 0 ? e : s->process.pid != 0;
+	}
+	return -ENOENT;
+}
+
 static i64 handle_wait(struct request *r)
 {
 	char name[MANIFEST_NAME];
@@ -210,7 +232,7 @@ void ctl_instance_ended(struct service *s)
 {
 	struct request *w = s->waiter;
 	s->waiter = NULL;
-	drop_extra(s);
+	/* Its fds stay until the next start: its starter may have died, and its successor needs them to quiet the device. */
 	if (w)
 		request_reply(w, s->status);
 }
@@ -270,6 +292,7 @@ static const struct server_op table[] = {
 	{.op = INIT_CONTROL, .min_bufs = 1, .fn = handle_control},
 	{.op = INIT_IMAGE, .min_bufs = 1, .fn = handle_image},
 	{.op = INIT_START, .min_bufs = 3, .fn = handle_start},
+	{.op = INIT_ADOPT, .min_bufs = 2, .fn = handle_adopt},
 	{.op = INIT_WAIT, .min_bufs = 1, .fn = handle_wait},
 	{.op = INIT_POWER, .fn = handle_power},
 	{.op = INIT_MOUNTS, .min_bufs = 1, .fn = handle_mounts},

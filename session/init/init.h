@@ -44,6 +44,8 @@ struct service {
 	struct loop_timer timer; /* back-off, watchdog or the end of the grace in STOPPING, by state */
 	i32 notify, shutdown;	 /* counters, -1 */
 	struct endpoint offers[8];
+	i32 resources[12]; /* the same objects in each life: what was derived from them stays valid; 0: not yet made */
+	i32 memory;	   /* that its manifest calls state; 0: not yet made */
 	u32 restarts, backoff_ms, status;
 	bool start_again; /* after STOPPING */
 	struct service_output output;

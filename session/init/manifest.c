@@ -224,6 +224,12 @@ static int key_shutdown(struct manifest *m, struct words *w)
 	return number32(w->w[1], &m->shutdown_ms);
 }
 
+static int key_state(struct manifest *m, struct words *w)
+{
+	int r = number32(w->w[1], &m->state_bytes);
+	return r < 0 ? r : m->state_bytes && m->state_bytes <= 1u << 20 ? 0 : -EINVAL;
+}
+
 static int key_paths(struct manifest *m, struct words *w)
 {
 	(void)w;
@@ -259,6 +265,7 @@ static const struct {
 	{"after", 1, 20, key_after},
 	{"resource", 1, 3, key_resource},
 	{"give", 1, 5, key_give},
+	{"state", 1, 1, key_state},
 	{"paths", 0, 0, key_paths},
 	{"may", 1, 1, key_may},
 	{"rank", 1, 1, key_rank},

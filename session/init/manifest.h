@@ -11,6 +11,7 @@
  *	after SERVICE...		these start first
  *	resource KIND [BASE LEN]	fd "res:KIND"; KIND: mem ports irq msi dma ident procs power clock scheme log prio
  *	give NAME...			boot, time, framebuffer, namespace, console (numbered 0 1 2)
+ *	state BYTES			fd "state": memory that outlives it, zeroed at first, for its successor; at most 1 MiB
  *	paths				(posix) a root directory, pids and sockets from the schemes fs, proc, ipc
  *	may start-drivers|mount
  *	rank N				for schemes it offers; it blocks only on lower ones
@@ -63,7 +64,7 @@ struct manifest {
 	enum restart_policy restart; /* RESTART_NEVER for essential ones that do not say */
 	u32 backoff_min_ms, backoff_max_ms;
 	u32 give, rank, prio;
-	u32 watchdog_ms, shutdown_ms;
+	u32 watchdog_ms, shutdown_ms, state_bytes;
 	u32 uid, gid, groups[16];
 	bool restart_given, posix, paths, notify, essential, may_start_drivers, may_mount, has_user;
 	char *text; /* the words point into it */

@@ -9,8 +9,8 @@
 struct service *services;
 const char *manifest_folder = "etc/init/";
 
-/* A service that ran this long is forgiven its earlier ends. */
-#define STEADY_NS (30 * NSEC_PER_SEC)
+/* A service that ran this long is forgiven its earlier ends: what ends later was killed, or fails seldom, and its users wait. */
+#define STEADY_NS (2 * NSEC_PER_SEC)
 
 struct service *service_find(const char *name)
 {

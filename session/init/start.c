@@ -58,8 +58,9 @@ static void plan_finish(struct plan *p)
 		weft_fd_close(p->ns);
 }
 
-static int add_resource(struct plan *p, const struct manifest *m, u32 i)
+static int add_resource(struct plan *p, struct service *s, u32 i)
 {
+	const struct manifest *m = &s->m;
 	const struct manifest_resource *r = &m->resources[i];
 	struct weft_res res = {.kinds = r->kind, .base = r->base, .len = r->len};
 	char name[NATIVE_FD_NAME];
@@ -72,8 +73,26 @@ static int add_resource(struct plan *p, const struct manifest *m, u32 i)
 		snprintf(name, sizeof name, "res:%s", r->name);
 	if (!r->len)
 		res.len = UINT64_MAX;
-	i64 fd = weft_sys_ctl(native_boot()->resource, WEFT_SYS_RES_DERIVE, PTR(&res), 0, 0);
-	return add(p, name, (i32)fd, -1, 0, true);
+	if (!s->resources[i]) {
+		i64 fd = weft_sys_ctl(native_boot()->resource, WEFT_SYS_RES_DERIVE, PTR(&res), 0, 0);
+		if (fd < 0)
+			return (int)fd;
+		s->resources[i] = (i32)fd;
+	}
+	return add(p, name, s->resources[i], -1, 0, false);
+}
+
+static int add_state(struct plan *p, struct service *s)
+{
+	if (!s->m.state_bytes)
+		return 0;
+	if (!s->memory) {
+		i64 fd = weft_mem_create(WEFT_MEM_ANON, (s->m.state_bytes + 4095) & ~4095ul, 0, 0, WEFT_MEM_CLOEXEC | WEFT_MEM_PRIVATE_FD);
+		if (fd < 0)
+			return (int)fd;
+		s->memory = (i32)fd;
+	}
+	return add(p, "state", s->memory, -1, 0, false);
 }
 
 static int add_opens(struct plan *p, struct service *s)
@@ -296,7 +315,9 @@ int service_spawn(struct service *s)
 	if (r == 0)
 		r = add_opens(p, s);
 	for (u32 i = 0; r == 0 && i < s->m.nresources; i++)
-		r = add_resource(p, &s->m, i);
+		r = add_resource(p, s, i);
+	if (r == 0)
+		r = add_state(p, s);
 	if (r == 0)
 		r = add_given(p, s);
 	if (r == 0)

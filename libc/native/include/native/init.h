@@ -24,6 +24,11 @@ enum init_op {
 	 * which must reset the device first, is told by INIT_WAIT. Needs `may start-drivers` in the caller's manifest.
 	 */
 	INIT_START,
+	/*
+	 * For a starter that was itself started again. Buffer 0 IN: instance's name, buffer 1 IN: name of an fd that it was given. -> fds_out[0];
+	 * 1: it runs, 0: it has ended meanwhile; -ENOENT: there is none
+	 */
+	INIT_ADOPT,
 	/* Buffer 0 IN: instance's name. Answers when it has ended, with its wait status */
 	INIT_WAIT,
 	/* args[0]: 0 off, 1 reboot; args[1]: exit code. Services end in good order first. Root only */
