@@ -302,6 +302,14 @@ int vfs_init(struct fs *fs, const char *name)
 	return e ? e : server_attach(&server, &loop);
 }
 
+void vfs_take_back(struct fs *fs)
+{
+	(void)fs;
+	/* REATTACH comes before requests; where clients never pause, this many turns are enough for it. */
+	for (u32 i = 0; i < 256 && server_turn(&server, WEFT_NOW) > 0; i++)
+		;
+}
+
 int vfs_run(struct fs *fs)
 {
 	(void)fs;

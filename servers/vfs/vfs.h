@@ -329,6 +329,7 @@ i64 vfs_give_handle(struct fsreq *r, struct dentry *d, u32 flags);
 struct loop;
 struct server;
 int vfs_init(struct fs *fs, const char *scheme_fd_name); /* after the tree is made */
+void vfs_take_back(struct fs *fs); /* a predecessor's handles (fs.reattach), before anything else is served for long */
 int vfs_run(struct fs *fs);
 struct loop *vfs_loop(struct fs *fs); /* to add fds and timers: before vfs_run */
 struct server *vfs_server(struct fs *fs);

@@ -308,11 +308,7 @@ int disk_run(void)
 	static struct loop_timer soon;
 
 	soon.fn = prepare;
-	i64 n;
-
-	do /* what came before the loop: REATTACH first of all */
-		n = server_turn(vfs_server(&disk.tree), WEFT_NOW);
-	while (n > 0);
+	vfs_take_back(&disk.tree);
 	loop_timer_set(disk_loop(), &soon, WEFT_NOW);
 	return vfs_run(&disk.tree);
 }

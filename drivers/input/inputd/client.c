@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <native/server.h>
+#include <native/time.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -15,6 +16,17 @@ struct reader {
 struct client *client_of(const struct fsreq *r)
 {
 	return r->h->priv;
+}
+
+static void put(struct client *c, u32 type, u32 code, i32 value, i64 ns);
+
+/* Events were lost: the client is to ask for the state. */
+static void client_dropped(struct client *c)
+{
+	i64 now = c->clock == CLOCK_REALTIME ? time_realtime() : time_monotonic();
+	put(c, EV_SYN, SYN_DROPPED, 0, now);
+	put(c, EV_SYN, SYN_REPORT, 0, now);
+	c->packet = c->tail;
 }
 
 static i64 event_open(struct fsreq *r, struct handle *h)
@@ -31,6 +43,11 @@ static i64 event_open(struct fsreq *r, struct handle *h)
 	h->priv = c;
 	r->fd.ready = WEFT_POLLOUT;
 	r->fd.flags |= WEFT_HANDLE_NO_OFFSET;
+	if (state_restore(c)) {
+		client_dropped(c);
+		r->fd.ready = c->revoked ? WEFT_POLLHUP | WEFT_POLLERR : WEFT_POLLIN | WEFT_POLLOUT;
+	}
+	state_client(c);
 	return 0;
 }
 
@@ -39,6 +56,7 @@ static void event_close(struct handle *h)
 	struct client *c = h->priv;
 	if (!c)
 		return;
+	state_client_gone(c);
 	if (c->in->grab == c)
 		c->in->grab = NULL;
 	fsl_for_each (w, &c->readers, struct reader, link) {

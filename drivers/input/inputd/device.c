@@ -109,6 +109,7 @@ static void one(struct input *in, const struct inputp_event *e)
 		if (bit(in->leds, e->code) == !!e->value)
 			return;
 		set_bit(in->leds, e->code, e->value);
+		state_input(in);
 		break;
 	}
 	pass(in, e->type, e->code, e->value);

@@ -5,6 +5,7 @@
  *
  *   main.c  start-up, registration   device.c  state, repeat, distribution   client.c  open files and their queues
  *   ioctl.c EVIOC*                   sysfs.c   /sys, udev records, uevents
+ *   state.c what outlives this process: clients' files stay open when it dies
  */
 #ifndef INPUTD_INPUTD_H
 #define INPUTD_INPUTD_H
@@ -59,6 +60,14 @@ void client_event(struct client *c, u32 type, u32 code, i32 value, i64 realtime,
 void client_wake(struct client *c);
 void client_flush_type(struct client *c, u32 type);
 struct client *client_of(const struct fsreq *r);
+
+/* state.c: what a successor must know; to be called after each change */
+void state_load(struct input *(*make)(const struct inputp_device *d));
+void state_sweep(void); /* after the handles have come back */
+void state_input(const struct input *in);
+void state_client(const struct client *c);
+void state_client_gone(const struct client *c);
+bool state_restore(struct client *c); /* true: it was open before this process began */
 
 /* ioctl.c, sysfs.c */
 i64 input_ioctl(struct fsreq *r);

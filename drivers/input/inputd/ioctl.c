@@ -154,7 +154,7 @@ static i64 mask(struct fsreq *r, struct client *c, bool set)
 	return len ? fsreq_out(r, 1, 0, bits, len) : 0;
 }
 
-i64 input_ioctl(struct fsreq *r)
+static i64 serve(struct fsreq *r)
 {
 	struct client *c = client_of(r);
 	struct input *in = c->in;
@@ -207,4 +207,15 @@ i64 input_ioctl(struct fsreq *r)
 	if (nr >= 0x40 && nr < 0x80)
 		return get_abs(r, in, nr - 0x40, size);
 	return -EINVAL;
+}
+
+i64 input_ioctl(struct fsreq *r)
+{
+	i64 result = serve(r);
+	/* What is set by _IOW has changed something of the file or of the device. */
+	if (result >= 0 && (r->sqe->args[0] >> 30 & 3) == 1) {
+		state_client(client_of(r));
+		state_input(client_of(r)->in);
+	}
+	return result;
 }

@@ -33,15 +33,29 @@ static void on_driver(struct loop_source *s, u32 ready)
 		input_driver_gone(in);
 }
 
+static struct input *make(const struct inputp_device *d);
+
 static struct input *find_or_make(const struct inputp_device *d)
 {
 	u32 i = 0;
 	for (; i < MAX_INPUTS && inputs[i]; i++)
 		if (inputs[i]->channel < 0 && strcmp(inputs[i]->d.phys, d->phys) == 0 && strcmp(inputs[i]->d.name, d->name) == 0)
 			return inputs[i];
-	if (i == MAX_INPUTS)
-		return NULL;
-	struct input *in = calloc(1, sizeof(*in));
+	struct input *in = i < MAX_INPUTS ? make(d) : NULL;
+	if (in) {
+		state_input(in);
+		sysfs_add(in);
+	}
+	return in;
+}
+
+/* The next number's node. */
+static struct input *make(const struct inputp_device *d)
+{
+	u32 i = 0;
+	while (i < MAX_INPUTS && inputs[i])
+		i++;
+	struct input *in = i == MAX_INPUTS ? NULL : calloc(1, sizeof(*in));
 	char name[16];
 	if (!in)
 		return NULL;
@@ -60,7 +74,6 @@ static struct input *find_or_make(const struct inputp_device *d)
 	in->repeat_period = 33;
 	fsl_init(&in->clients);
 	inputs[i] = in;
-	sysfs_add(in);
 	return in;
 }
 
@@ -91,8 +104,15 @@ static const struct server_ops ops = {.table = table};
 int main(void)
 {
 	int e = memfs_create(&tree, 9, 0x01021994);
-	if (!e)
+	tree.reattach = memfs_reattach;
+	if (!e) {
+		state_load(make);
 		e = vfs_init(&tree, "scheme:input");
+	}
+	if (!e) {
+		vfs_take_back(&tree);
+		state_sweep();
+	}
 	if (!e)
 		e = server_init(&server, native_fd("scheme:inputdev"), &ops, NULL);
 	if (!e)
