@@ -20,13 +20,13 @@ static void destroy(struct object *o)
 {
 	struct as *a = container_of(o, struct as, obj);
 
-	as_zap_all(a);
+	if (this_cpu()->as == a)
+		as_switch(NULL);
+	as_zap(a, WEFT_USER_MIN, WEFT_USER_MAX, NULL);
 	while (!list_empty(&a->vmas))
 		vma_remove(list_first(&a->vmas, struct vma, link));
-	a->dead = true;
-	if (this_cpu()->as == a)
-		as_switch(NULL); /* frees it, if no other CPU has it */
-	else if (!a->loads)
+	a->dead = true; /* the last CPU that has it loaded frees it */
+	if (!a->loads)
 		space_free(a);
 }
 

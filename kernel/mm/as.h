@@ -81,13 +81,8 @@ static inline u64 vma_index(const struct vma *v, u64 addr)
 }
 
 /* table.c: runs of page-table entries. */
-static inline bool frame_counted(const struct frame *f)
-{
-	return f && !(f->flags & FRAME_RESERVED);
-}
 /* Drops the pages there (of m only, if it is not NULL: no private copies) and flushes. */
 void as_zap(struct as *a, u64 start, u64 end, struct memobj *m);
-void as_zap_all(struct as *a); /* at death: no flush */
 void as_write_protect(struct as *a, u64 start, u64 end);
 void as_reprotect(struct vma *v, u64 start, u64 end);
 int as_copy_pages(struct as *to, struct vma *v, bool *protected); /* v of the parent */

@@ -62,8 +62,7 @@ static bool over_limit(const struct as *a)
 static int fault_anon(struct as *a, struct vma *v, u64 page, pte_t *pte, bool write)
 {
 	struct frame *f[CLUSTER];
-	u32 n, zeroed = 0, got;
-	u32 flags;
+	u32 n, got = 0, flags;
 	u64 gen = a->gen;
 
 	if (!write) {
@@ -73,25 +72,14 @@ static int fault_anon(struct as *a, struct vma *v, u64 page, pte_t *pte, bool wr
 	if (over_limit(a))
 		return -ENOMEM;
 	n = cluster_size(v, pte, page);
-	while (zeroed < n && (f[zeroed] = frame_take_zeroed()))
-		zeroed++;
-	for (got = zeroed; got < n; got++) {
-		f[got] = frame_alloc_user();
-		if (!f[got])
-			break;
-	}
+	while (got < n && (f[got] = frame_alloc_copy(NULL)))
+		got++;
 	if (!got)
 		return -ENOMEM;
-	if (got > zeroed) {
-		bkl_drop();
-		for (u32 i = zeroed; i < got; i++)
-			page_clear(frame_virt(f[i]));
-		bkl_retake();
-		if (a->gen != gen || *pte) {
-			while (got)
-				frame_put(f[--got]);
-			return AGAIN;
-		}
+	if (a->gen != gen || *pte) {
+		while (got)
+			frame_put(f[--got]);
+		return AGAIN;
 	}
 	v->flags |= VMA_ANON;
 	flags = vma_pte_flags(v, true);
@@ -135,8 +123,7 @@ static int copy_private(struct as *a, struct vma *v, u64 page, pte_t *pte, const
 	if (!of || !(of->flags & FRAME_ANON))
 		a->shared--;
 	as_flush(a, page, page + PAGE_SIZE);
-	if (frame_counted(of))
-		frame_put(of);
+	frame_put(of);
 	return 0;
 }
 
@@ -169,7 +156,6 @@ static int write_present(struct as *a, struct vma *v, u64 page, pte_t *pte)
 {
 	u64 phys = arch_pte_phys(*pte), gen = a->gen;
 	struct frame *f = frame_of(phys), *now;
-	struct memobj *m = v->m;
 	pte_t old = *pte;
 	int r;
 
@@ -178,18 +164,14 @@ static int write_present(struct as *a, struct vma *v, u64 page, pte_t *pte)
 			return set_writable_around(a, v, page, pte);
 		if (!f)
 			return -EFAULT; /* a private copy of a device's register makes no sense */
-		if (frame_counted(f))
-			frame_get(f);
+		frame_get(f);
 		r = copy_private(a, v, page, pte, frame_virt(f));
-		if (frame_counted(f))
-			frame_put(f);
+		frame_put(f);
 		return r;
 	}
 	if (memobj_is_phys(v->m))
 		return set_writable(a, v, page, pte);
-	object_get(&m->obj);
-	r = memobj_get_page(m, vma_index(v, page), true, &now);
-	object_put(&m->obj);
+	r = memobj_get_page(v->m, vma_index(v, page), true, &now);
 	if (r)
 		return r;
 	if (a->gen == gen && *pte == old && now == f)
@@ -231,8 +213,7 @@ static int fault_phys(struct as *a, struct vma *v, u64 page, pte_t *pte, bool wr
 		u64 phys = v->m->phys + off + i * PAGE_SIZE;
 		struct frame *f = frame_of(phys);
 
-		if (frame_counted(f))
-			frame_get(f);
+		frame_get(f);
 		install(a, pte + i, phys, flags, false);
 	}
 	return 0;
@@ -273,22 +254,12 @@ static int fault_object(struct as *a, struct vma *v, u64 page, pte_t *pte, bool 
 
 	if (memobj_is_phys(m))
 		return fault_phys(a, v, page, pte, write);
-	if (idx >= memobj_pages(m))
-		return -EFAULT;
-	f = memobj_page(m, idx);
-	if (f && !(shared && write && !memobj_page_writable(m, f))) {
-		f->flags |= FRAME_REFERENCED;
-		frame_get(f);
-	} else {
-		object_get(&m->obj);
-		r = memobj_get_page(m, idx, shared && write, &f);
-		object_put(&m->obj);
-		if (r)
-			return r;
-		if (a->gen != gen || *pte) {
-			frame_put(f);
-			return AGAIN;
-		}
+	r = memobj_get_page(m, idx, shared && write, &f);
+	if (r)
+		return r;
+	if (a->gen != gen || *pte) {
+		frame_put(f);
+		return AGAIN;
 	}
 	if (write && !shared) {
 		r = copy_private(a, v, page, pte, frame_virt(f));

@@ -15,6 +15,7 @@
 #include <kernel/thread.h>
 
 #define ZONE_SPLIT (1ul << (32 - PAGE_SHIFT))
+#define CHUNK	   (1ul << FRAME_MAX_ORDER)
 #define HOT_MAX	   256u
 #define ZEROED_MAX 512u
 
@@ -90,6 +91,8 @@ static struct frame *buddy_take(struct zone *z, u32 order)
 			continue;
 		f = list_first(&z->free[o], struct frame, link);
 		list_del(&f->link);
+		for (u64 i = 1; f->flags & FRAME_LAZY && i < CHUNK; i++)
+			f[i].flags = 0;
 		while (o > order) {
 			o--;
 			block_add(f + (1ul << o), o);
@@ -116,11 +119,7 @@ static struct frame *take(u32 order, bool low)
 
 static struct frame *started(struct frame *f, u32 order)
 {
-	f->refs = 1;
-	f->flags = 0;
-	f->order = order;
-	f->owner = NULL;
-	f->index = 0;
+	*f = (struct frame){.refs = 1, .order = order};
 	frames_free -= 1ul << order;
 	return f;
 }
@@ -205,7 +204,8 @@ bool frames_low(void)
 
 void frame_get(struct frame *f)
 {
-	f->refs++;
+	if (f && !(f->flags & FRAME_RESERVED))
+		f->refs++;
 }
 
 void frame_free(struct frame *f, u32 order)
@@ -220,15 +220,16 @@ void frame_free(struct frame *f, u32 order)
 		hot[nhot++] = f;
 		return;
 	}
-	if (order ==
-		0) /* Give half of the stack back at once, so that frees near its end stay cheap. */
-		for (u32 i = 0; i < HOT_MAX / 2; i++)
-			buddy_give(hot[--nhot], 0);
+	/* Half of the stack goes back at once, so that frees near its end stay cheap. */
+	for (u32 i = 0; order == 0 && i < HOT_MAX / 2; i++)
+		buddy_give(hot[--nhot], 0);
 	buddy_give(f, order);
 }
 
 void frame_put(struct frame *f)
 {
+	if (!f || f->flags & FRAME_RESERVED)
+		return;
 	kassert(f->refs > 0);
 	if (--f->refs == 0)
 		frame_free(f, 0);
@@ -280,9 +281,11 @@ static void give_range(u64 start, u64 end)
 		while (order < FRAME_MAX_ORDER && !(pfn & ((2ul << order) - 1)) &&
 			start + (PAGE_SIZE << (order + 1)) <= end)
 			order++;
-		for (u64 i = 0; i < 1ul << order; i++)
+		for (u64 i = 0; order < FRAME_MAX_ORDER && i < 1ul << order; i++)
 			frames[pfn + i].flags = 0;
 		block_add(&frames[pfn], order);
+		if (order == FRAME_MAX_ORDER)
+			frames[pfn].flags |= FRAME_LAZY;
 		frames_free += 1ul << order;
 		start += PAGE_SIZE << order;
 	}
@@ -295,10 +298,22 @@ static bool usable(const struct boot_range *r, u64 *start, u64 *end)
 	return r->type == 1 && *start < *end;
 }
 
+/* A chunk that is all one usable range will be given as one block. */
+static bool whole_chunk(u64 pfn)
+{
+	u64 start, end;
+
+	for (u32 i = 0; i < boot_info.nranges; i++)
+		if (usable(&boot_info.ranges[i], &start, &end) && pfn << PAGE_SHIFT >= start &&
+			(pfn + CHUNK) << PAGE_SHIFT <= end)
+			return true;
+	return false;
+}
+
+/* Where frames of whole chunks are first looked at when the chunk is taken, start-up does not have
+ * to touch them: that is most of the time that it would take here. */
 void frames_init(void)
 {
-	u64 kernel_start = ALIGN_DOWN(boot_info.kernel_phys_start, PAGE_SIZE),
-	    kernel_end = ALIGN_UP(boot_info.kernel_phys_end, PAGE_SIZE);
 	u64 start, end;
 
 	frames_end = 0;
@@ -306,19 +321,17 @@ void frames_init(void)
 		if (usable(&boot_info.ranges[i], &start, &end))
 			frames_end = MAX(frames_end, end >> PAGE_SHIFT);
 	frames = phys_to_virt(boot_alloc(frames_end * sizeof(struct frame), PAGE_SIZE));
-	memset(frames, 0, frames_end * sizeof(struct frame));
-	for (u64 i = 0; i < frames_end; i++)
-		frames[i].flags = FRAME_RESERVED;
+	for (u64 pfn = 0; pfn < frames_end; pfn += CHUNK)
+		for (u64 i = pfn; !whole_chunk(pfn) && i < MIN(pfn + CHUNK, frames_end); i++)
+			frames[i].flags = FRAME_RESERVED;
 	for (u32 z = 0; z < 2; z++)
 		for (u32 o = 0; o <= FRAME_MAX_ORDER; o++)
 			list_init(&zones[z].free[o]);
 	nhot = nzeroed = 0;
 	frames_free = 0;
 	for (u32 i = 0; i < boot_info.nranges; i++) {
-		if (!usable(&boot_info.ranges[i], &start, &end))
-			continue;
-		give_range(start, MIN(end, kernel_start));
-		give_range(MAX(start, kernel_end), end);
+		if (usable(&boot_info.ranges[i], &start, &end))
+			give_range(start, end);
 	}
 	frames_total = frames_free;
 	frames_min = MIN(MAX(frames_total / 128, 64ul), 2048ul);

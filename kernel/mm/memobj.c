@@ -318,7 +318,12 @@ int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u
 
 int memobj_get_page(struct memobj *m, u64 idx, bool write, struct frame **out)
 {
-	return memobj_get_page_for(m, idx, write, false, 0, out);
+	int r;
+
+	object_get(&m->obj); /* it may be unmapped while we wait */
+	r = memobj_get_page_for(m, idx, write, false, 0, out);
+	object_put(&m->obj);
+	return r;
 }
 
 void memobj_drop_page(struct memobj *m, u64 idx)

@@ -15,6 +15,7 @@
 #include "frame.h"
 #include "radix.h"
 #include <kernel/thread.h>
+#include <linux/fcntl.h>
 
 struct pager;
 struct dma_hold;
@@ -41,13 +42,6 @@ struct memobj {
 	char *name; /* kmalloc'ed, or NULL */
 	u64 dev, ino;
 };
-
-#define F_SEAL_SEAL	    0x1u
-#define F_SEAL_SHRINK	    0x2u
-#define F_SEAL_GROW	    0x4u
-#define F_SEAL_WRITE	    0x8u
-#define F_SEAL_FUTURE_WRITE 0x10u
-#define F_SEAL_EXEC	    0x20u
 
 extern const struct obj_ops memobj_ops;
 

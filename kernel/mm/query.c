@@ -96,11 +96,9 @@ static i64 query_copy(struct as *a, u64 addr, u64 buf, u64 n, bool write)
 		if (!p)
 			return done ? (i64)done : -EIO; /* a device */
 		f = frame_of((u64)p - DIRECT_MAP);
-		if (frame_counted(f))
-			frame_get(f);
+		frame_get(f);
 		r = write ? copy_from_user(p, buf + done, part) : copy_to_user(buf + done, p, part);
-		if (frame_counted(f))
-			frame_put(f);
+		frame_put(f);
 		if (r)
 			return done ? (i64)done : r;
 		done += part;

@@ -17,43 +17,21 @@ struct slab_class {
 	u32 empty; /* how many on the list have nothing in use */
 };
 
-static struct slab_class classes[] = {
-	{.size = 16},
-	{.size = 32},
-	{.size = 48},
-	{.size = 64},
-	{.size = 80},
-	{.size = 96},
-	{.size = 128},
-	{.size = 160},
-	{.size = 192},
-	{.size = 256},
-	{.size = 320},
-	{.size = 400},
-	{.size = 512},
-	{.size = 576},
-	{.size = 672},
-	{.size = 816},
-	{.size = 1024},
-	{.size = 1360},
-	{.size = 2048},
-};
+static const u16 sizes[] = {16, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 400, 512, 576, 672,
+	816, 1024, 1360, SLAB_MAX};
+static struct slab_class classes[ARRAY_SIZE(sizes)];
 static u8 class_of[SLAB_MAX / 16 + 1]; /* by (size + 15) / 16 */
 u64 slab_bytes;
 
 void slab_init(void)
 {
-	u32 c = 0;
-
-	for (u32 i = 0; i <= SLAB_MAX / 16; i++) {
-		while (classes[c].size < i * 16)
-			c++;
+	for (u32 i = 0, c = 0; i <= SLAB_MAX / 16; i++) {
+		c += sizes[c] < i * 16;
 		class_of[i] = c;
 	}
-	for (c = 0; c < ARRAY_SIZE(classes); c++) {
+	for (u32 c = 0; c < ARRAY_SIZE(sizes); c++) {
+		classes[c] = (struct slab_class){.size = sizes[c], .count = PAGE_SIZE / sizes[c]};
 		list_init(&classes[c].partial);
-		classes[c].empty = 0;
-		classes[c].count = PAGE_SIZE / classes[c].size;
 	}
 }
 

@@ -72,9 +72,7 @@ static void gather_drop(struct gather *g, pte_t *pte, u64 addr)
 	*pte = 0;
 	account_drop(g->as, f);
 	gather_note(g, addr);
-	if (!frame_counted(f))
-		return;
-	if (!g->remote || f->refs > 1) {
+	if (!g->remote || !f || f->refs > 1) {
 		frame_put(f);
 		return;
 	}
@@ -125,21 +123,6 @@ void as_zap(struct as *a, u64 start, u64 end, struct memobj *m)
 			gather_drop(&g, pte, addr);
 	}
 	gather_flush(&g);
-}
-
-void as_zap_all(struct as *a)
-{
-	struct vma *v;
-
-	list_for_each(v, &a->vmas, link)
-		for_each_entry(a, addr, v->start, v->end, pte) {
-			struct frame *f = frame_of(arch_pte_phys(*pte));
-
-			*pte = 0;
-			if (frame_counted(f))
-				frame_put(f);
-		}
-	a->resident = a->shared = 0;
 }
 
 u32 vma_pte_flags(const struct vma *v, bool write)
@@ -231,8 +214,7 @@ int as_copy_pages(struct as *to, struct vma *v, bool *protected)
 				return -ENOMEM;
 			dst -= (addr % ARCH_PTE_SPAN) >> PAGE_SHIFT;
 		}
-		if (frame_counted(f))
-			frame_get(f);
+		frame_get(f);
 		dst[(addr % ARCH_PTE_SPAN) >> PAGE_SHIFT] = *pte;
 		to->resident++;
 		if (!f || !(f->flags & FRAME_ANON))

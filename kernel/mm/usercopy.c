@@ -30,13 +30,24 @@ static bool range_ok(u64 addr, u64 n)
 
 static int copy(void *to, const void *from, size_t n)
 {
+	bool big = n > BIG;
 	u64 left;
 
-	if (n <= BIG)
-		return arch_copy_user(to, from, n) ? -EFAULT : 0;
-	bkl_drop();
+	if (big)
+		bkl_drop();
 	left = arch_copy_user(to, from, n);
-	bkl_retake();
+	if (big)
+		bkl_retake();
+	return left ? -EFAULT : 0;
+}
+
+static int copy_nofault(void *to, const void *from, size_t n)
+{
+	u64 left;
+
+	this_cpu()->arch.nofault = true;
+	left = arch_copy_user(to, from, n);
+	this_cpu()->arch.nofault = false;
 	return left ? -EFAULT : 0;
 }
 
@@ -50,16 +61,6 @@ int copy_to_user(u64 to, const void *from, size_t n)
 	return range_ok(to, n) ? copy((void *)to, from, n) : -EFAULT;
 }
 
-static int copy_nofault(void *to, const void *from, size_t n)
-{
-	u64 left;
-
-	this_cpu()->arch.nofault = true;
-	left = arch_copy_user(to, from, n);
-	this_cpu()->arch.nofault = false;
-	return left ? -EFAULT : 0;
-}
-
 int copy_from_user_nofault(void *to, u64 from, size_t n)
 {
 	return range_ok(from, n) ? copy_nofault(to, (const void *)from, n) : -EFAULT;
@@ -70,45 +71,43 @@ int copy_to_user_nofault(u64 to, const void *from, size_t n)
 	return range_ok(to, n) ? copy_nofault((void *)to, from, n) : -EFAULT;
 }
 
+/* Sums up the parts. */
+static int iov_check(struct uio *u)
+{
+	for (u32 i = 0; i < u->niov; i++) {
+		const struct weft_iov *v = &u->iov[i];
+
+		if (v->len > INT64_MAX || u->left + v->len > INT64_MAX)
+			return -EINVAL;
+		if (!range_ok(v->base, v->len))
+			return -EFAULT;
+		u->left += v->len;
+	}
+	return 0;
+}
+
 int uio_init(struct uio *u, struct weft_iov *buf, u32 nbuf, u64 base, u64 len, bool vec)
 {
 	struct weft_iov *iov = buf;
+	int r = 0;
 
-	*u = (struct uio){.iov = buf, .niov = 1};
-	if (!vec) {
-		if (len > INT64_MAX)
-			return -EINVAL;
-		if (!range_ok(base, len))
-			return -EFAULT;
-		buf[0] = (struct weft_iov){base, len};
-		u->left = len;
-		return 0;
-	}
-	if (len > IOV_MAX)
+	if (vec && len > IOV_MAX)
 		return -EINVAL;
-	if (len > nbuf) {
+	if (vec && len > nbuf) {
 		iov = kmalloc(len * sizeof(*iov));
 		if (!iov)
 			return -ENOMEM;
 	}
-	u->iov = iov;
-	u->niov = (u32)len;
-	if (copy_from_user(iov, base, len * sizeof(*iov))) {
+	*u = (struct uio){.iov = iov, .niov = vec ? (u32)len : 1};
+	if (vec)
+		r = copy_from_user(iov, base, len * sizeof(*iov));
+	else
+		buf[0] = (struct weft_iov){base, len};
+	if (!r)
+		r = iov_check(u);
+	if (r)
 		uio_free(u, buf);
-		return -EFAULT;
-	}
-	for (u32 i = 0; i < len; i++) {
-		if (iov[i].len > INT64_MAX || u->left + iov[i].len > INT64_MAX) {
-			uio_free(u, buf);
-			return -EINVAL;
-		}
-		if (!range_ok(iov[i].base, iov[i].len)) {
-			uio_free(u, buf);
-			return -EFAULT;
-		}
-		u->left += iov[i].len;
-	}
-	return 0;
+	return r;
 }
 
 void uio_free(struct uio *u, struct weft_iov *buf)

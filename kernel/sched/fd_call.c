@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The native calls on fds: close, dup, ctl, read, write, and obj_create. */
 #include "internal.h"
+#include <linux/fcntl.h>
 
-#define IO_MAX 0x7ffff000ul
-#define STATUS_SETTABLE                                                                            \
-	(02000u | 04000u | 020000u | 040000u |                                                     \
-		01000000u) /* O_APPEND, NONBLOCK, ASYNC, DIRECT, NOATIME */
-#define STATUS_NONBLOCK 04000u
-#define STATUS_APPEND	02000u
+#define IO_MAX	 0x7ffff000ul
+#define SETTABLE (O_APPEND | O_NONBLOCK | FASYNC | O_DIRECT | O_NOATIME)
 
 i64 sys_fd_close(u64 a0)
 {
@@ -118,7 +115,7 @@ static i64 set_status(struct object *o, u64 a)
 
 	if (r != -EINVAL)
 		return r;
-	o->status = (o->status & ~STATUS_SETTABLE) | ((u32)a & STATUS_SETTABLE);
+	o->status = (o->status & ~SETTABLE) | ((u32)a & SETTABLE);
 	return 0;
 }
 
@@ -202,9 +199,9 @@ static i64 transfer(i32 fd, u64 buf, u64 len, i64 off, u64 flags, bool write)
 	r = uio_init(&u, iov, ARRAY_SIZE(iov), buf, len, flags & WEFT_IO_VEC);
 	if (r)
 		return r;
-	if (o->status & STATUS_NONBLOCK)
+	if (o->status & O_NONBLOCK)
 		flags |= WEFT_IO_NONBLOCK;
-	if (o->status & STATUS_APPEND)
+	if (o->status & O_APPEND)
 		flags |= WEFT_IO_APPEND;
 	if (u.left < o->ops->record)
 		r = -EINVAL;

@@ -6,11 +6,9 @@
  * queued.
  */
 #include "internal.h"
+#include <linux/futex.h>
 
 #define BUCKETS	   512
-#define TID_MASK   0x3fffffffu
-#define OWNER_DIED 0x40000000u
-#define WAITERS	   0x80000000u
 #define ROBUST_MAX 2048
 
 static struct list buckets[BUCKETS];
@@ -240,12 +238,12 @@ static void robust_release(struct thread *t, u64 addr, bool pending)
 		return;
 	}
 	do {
-		if ((old & TID_MASK) != t->tid)
+		if ((old & FUTEX_TID_MASK) != t->tid)
 			return;
-		new = (old & WAITERS) | OWNER_DIED;
+		new = (old & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 	} while (!__atomic_compare_exchange_n(w, &old, new, false, __ATOMIC_SEQ_CST,
 		__ATOMIC_SEQ_CST));
-	if (old & WAITERS)
+	if (old & FUTEX_WAITERS)
 		futex_wake_addr(addr, 1);
 }
 

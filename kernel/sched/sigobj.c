@@ -2,6 +2,7 @@
 /* SIGNALS objects: readable while the thread that asks has a pending signal of the mask; a read
  * takes them as Linux's struct signalfd_siginfo[]. */
 #include "internal.h"
+#include <linux/signalfd.h>
 
 struct signals {
 	struct object obj;
@@ -20,44 +21,27 @@ static u32 signals_ready(struct object *o)
 	return signal_pending(current_thread()) & of(o)->mask ? WEFT_POLLIN : 0;
 }
 
-/* What a read yields: the layout is Linux's, so that a program's read needs nobody's help. */
-struct signalfd_info {
-	u32 signo;
-	i32 err, code;
-	u32 pid, uid;
-	i32 fd;
-	u32 tid, band, overrun, trapno;
-	i32 status, value_int;
-	u64 value_ptr, utime, stime, addr;
-	u16 addr_lsb, pad0;
-	i32 syscall;
-	u64 call_addr;
-	u32 arch;
-	u8 pad[28];
-};
-_Static_assert(sizeof(struct signalfd_info) == 128, "signalfd_siginfo");
-
-static void convert(struct signalfd_info *o, const struct weft_siginfo *si)
+static void convert(struct signalfd_siginfo *o, const struct weft_siginfo *si)
 {
-	*o = (struct signalfd_info){.signo = si->signo,
-		.code = si->code,
-		.pid = si->pid,
-		.uid = si->uid,
-		.overrun = (u32)si->overrun,
-		.value_int = (i32)si->value,
-		.value_ptr = si->value,
-		.addr = si->addr};
-	if (si->code == -2) /* SI_TIMER */
-		o->tid = (u32)si->status;
+	*o = (struct signalfd_siginfo){.ssi_signo = si->signo,
+		.ssi_code = si->code,
+		.ssi_pid = si->pid,
+		.ssi_uid = si->uid,
+		.ssi_overrun = (u32)si->overrun,
+		.ssi_int = (i32)si->value,
+		.ssi_ptr = si->value,
+		.ssi_addr = si->addr};
+	if (si->code == SI_TIMER_)
+		o->ssi_tid = (u32)si->status;
 	else
-		o->status = si->status;
+		o->ssi_status = si->status;
 }
 
 static i64 signals_read(struct object *o, struct uio *u, i64, u32 flags)
 {
 	struct thread *t = current_thread();
 	struct signals *s = of(o);
-	struct signalfd_info out;
+	struct signalfd_siginfo out;
 	struct weft_siginfo si;
 	i64 done = 0;
 	int r;
@@ -97,7 +81,7 @@ static void signals_destroy(struct object *o)
 }
 
 static const struct obj_ops signals_ops = {.stream = true,
-	.record = sizeof(struct signalfd_info),
+	.record = sizeof(struct signalfd_siginfo),
 	.read = signals_read,
 	.ready = signals_ready,
 	.ctl = signals_ctl,

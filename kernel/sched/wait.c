@@ -2,16 +2,7 @@
 /* proc_wait: waitid's semantics over the children of the calling process, whichever of its threads
  * made them. */
 #include "internal.h"
-
-#define W_NOHANG    1u
-#define W_STOPPED   2u
-#define W_EXITED    4u
-#define W_CONTINUED 8u
-#define W_NOWAIT    0x1000000u
-#define P_ALL	    0u
-#define P_PID	    1u
-#define P_PGID	    2u
-#define P_PIDFD	    3u
+#include <linux/wait.h>
 
 struct wait {
 	u32 which, options;
@@ -47,10 +38,10 @@ static void fill(struct process *c, u32 code, u32 status, struct weft_exit *out)
 /* True if this child has something to report; takes it unless WNOWAIT. */
 static bool report(const struct wait *w, struct process *c, struct weft_exit *out)
 {
-	bool take = !(w->options & W_NOWAIT);
+	bool take = !(w->options & WNOWAIT);
 	u32 s = c->exit_status;
 
-	if (c->exited && (w->options & W_EXITED)) {
+	if (c->exited && (w->options & WEXITED)) {
 		fill(c, exit_code(s), s, out);
 		if (take) {
 			c->parent->child_user_ns += out->user_ns;
@@ -61,9 +52,9 @@ static bool report(const struct wait *w, struct process *c, struct weft_exit *ou
 	}
 	if (c->exited)
 		return false;
-	if (c->stop_code == CLD_STOPPED_ && (w->options & W_STOPPED)) {
+	if (c->stop_code == CLD_STOPPED_ && (w->options & WSTOPPED)) {
 		fill(c, CLD_STOPPED_, c->stop_signal << 8 | 0x7f, out);
-	} else if (c->stop_code == CLD_CONTINUED_ && (w->options & W_CONTINUED)) {
+	} else if (c->stop_code == CLD_CONTINUED_ && (w->options & WCONTINUED)) {
 		fill(c, CLD_CONTINUED_, 0xffff, out);
 	} else {
 		return false;
@@ -90,7 +81,7 @@ static i64 wait_for(const struct wait *w, struct weft_exit *out)
 		}
 		if (!any)
 			return -ECHILD;
-		if (w->options & W_NOHANG)
+		if (w->options & WNOHANG)
 			return 0;
 		r = thread_block(&me->wait_children, WEFT_FOREVER, BLOCK_INTERRUPTIBLE);
 		if (r)
@@ -100,13 +91,13 @@ static i64 wait_for(const struct wait *w, struct weft_exit *out)
 
 i64 sys_proc_wait(u64 a0, u64 a1, u64 a2, u64 a3)
 {
-	const u64 what = W_STOPPED | W_EXITED | W_CONTINUED;
+	const u64 what = WSTOPPED | WEXITED | WCONTINUED;
 	struct wait w = {.which = (u32)a0, .options = (u32)a2, .id = (u32)a1};
 	HELD struct process *target = NULL;
 	struct weft_exit e = {0};
 	i64 r;
 
-	if (a0 > P_PIDFD || (a2 & ~(what | W_NOHANG | W_NOWAIT)) || !(a2 & what))
+	if (a0 > P_PIDFD || (a2 & ~(what | WNOHANG | WNOWAIT)) || !(a2 & what))
 		return -EINVAL;
 	if (w.which == P_PIDFD) {
 		r = process_get((i32)a1, 0, &target);

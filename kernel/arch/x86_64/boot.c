@@ -134,8 +134,6 @@ static void find_rsdp(void)
 
 static u64 overlaps(u64 start, u64 end)
 {
-	if (start < boot_info.kernel_phys_end && end > boot_info.kernel_phys_start)
-		return boot_info.kernel_phys_start;
 	for (u32 i = 0; i < nmodules; i++)
 		if (start < modules[i].start + modules[i].size && end > modules[i].start)
 			return modules[i].start;
@@ -236,6 +234,7 @@ void boot_main(u32 magic, u64 info)
 		read_pvh(phys_to_virt(info));
 	if (!boot_info.rsdp)
 		find_rsdp();
+	retype(boot_info.kernel_phys_start, ALIGN_UP(boot_info.kernel_phys_end, PAGE_SIZE), 103);
 	retype(0, 0x100000, 102); /* the BIOS's, and the other CPUs' first page */
 	cpu_detect();
 	join_modules();

@@ -29,8 +29,8 @@ struct boot_info {
 	u64 kernel_phys_start, kernel_phys_end;
 	u64 entry_tsc;
 };
-extern struct boot_info boot_info;  /* its usable ranges hold the kernel still, but neither the
-				       archive nor what boot_alloc gave */
+/* Its usable ranges hold neither the kernel nor the archive nor what boot_alloc gave. */
+extern struct boot_info boot_info;
 u64 boot_alloc(u64 len, u64 align); /* before frames_init: memory below 4 GiB that is never freed;
 				       panics when there is none */
 NORETURN void kernel_main(

@@ -28,6 +28,8 @@ struct frame {
 #define FRAME_COW	 256u /* shared by cloned objects: copied before a write */
 #define FRAME_REFERENCED 512u
 #define FRAME_LRU	 1024u /* on the list of clean pager pages */
+#define FRAME_LAZY                                                                                 \
+	2048u /* of a free block that was never taken: flags of the others mean nothing */
 
 void frames_init(void); /* from boot_info's memory map */
 /* 2^order contiguous frames, refs 1, not zeroed. low: below 4 GiB. NULL when there are none
@@ -35,6 +37,7 @@ void frames_init(void); /* from boot_info's memory map */
 struct frame *frame_alloc(u32 order, bool low);
 struct frame *frame_alloc_zero(void); /* one; may use a pre-zeroed pool */
 void frame_get(struct frame *f);
+/* Both accept NULL and ignore reserved frames. */
 void frame_put(struct frame *f); /* frees at 0 (order 0) */
 void frame_free_zeroed(struct frame *
 		f); /* a single frame of the caller's alone whose bytes are all 0: a page table's */

@@ -53,8 +53,9 @@ void host_reset(void)
 	memset(&proc, 0, sizeof(proc));
 	memset(&thr, 0, sizeof(thr));
 	memset(&mm_stats, 0, sizeof(mm_stats));
-	boot_info.nranges = 3;
-	boot_info.ranges[0] = (struct boot_range){0x100000, 0x200000, 1};
+	boot_info.nranges = 4;
+	boot_info.ranges[0] = (struct boot_range){0x100000, 0x100000, 1};
+	boot_info.ranges[3] = (struct boot_range){0x280000, 0x80000, 1};
 	boot_info.ranges[1] = (struct boot_range){0x300000, 0x2000, 101};
 	boot_info.ranges[2] =
 		(struct boot_range){0x302000, 0x100000 + RAM_PAGES * PAGE_SIZE - 0x302000, 1};

@@ -3,6 +3,10 @@
  * and pins. */
 #include "host.h"
 
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x20
+#endif
+
 #define RW   (WEFT_PROT_READ | WEFT_PROT_WRITE)
 #define BASE 0x10000000ul
 
