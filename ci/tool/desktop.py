@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -177,7 +178,7 @@ class Desktop:
         self.console = b""
         try:
             argv, self.log_path = pieces(args, self.folder, session_overlay(args, command))
-            self.guest = qemu.Guest([*argv, "-display", "none"], self.folder)
+            self.guest = qemu.Guest([*argv, "-display", "none"], self.folder, talk=True)
             self.watch = job.LogWatch(self.log_path)
             self.qmp = self.guest.qmp()
         except BaseException:
@@ -219,6 +220,22 @@ class Desktop:
             if good(shot):
                 return shot
         return None
+
+    # What the session runs for call(): lines of the console, one after the other.
+    AGENT = "stty -echo; echo @@agent; while IFS= read -r line; do eval \"$line\"; done"
+
+    def call(self, line, seconds=60):
+        """Have AGENT run a shell line; its status and output, or (None, what there was so far)."""
+        self.calls = getattr(self, "calls", 0) + 1
+        mark = b"@@called %d " % self.calls
+        start = len(self.console)
+        self.guest.write(line.encode() + b"\n" + f"echo @@called {self.calls} $?\n".encode())
+        done = lambda: re.search(mark + rb"(\d+)\r?\n", self.console[start:])
+        self.wait(seconds, done)
+        found = done()
+        text = self.console[start:start + found.start() if found else None]
+        return (int(found[1]) if found else None,
+                text.decode(errors="replace").replace("\r", ""))
 
     def type(self, text):
         type_text(self.qmp, text)

@@ -147,10 +147,10 @@ def die_with_parent():
 class Guest:
     """A running QEMU; what is connected to its chardev "con" is on a pipe.
 
-    `read` gives console bytes as they come. `log` is the file that the kernel's log is written to.
+    `read` gives console bytes as they come; with `talk`, `write` types on it. `log` is the file that the kernel's log is written to.
     """
 
-    def __init__(self, argv, folder, console=True, stderr=None):
+    def __init__(self, argv, folder, console=True, stderr=None, talk=False):
         host.need("run")
         self.folder = Path(folder)
         self.started = time.monotonic()
@@ -160,7 +160,7 @@ class Guest:
             argv += ["-chardev", "stdio,id=con,signal=off"]
         self.stderr = open(self.folder / "qemu.err", "wb")
         self.process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL if console else None,
+            argv, stdin=subprocess.PIPE if talk else subprocess.DEVNULL if console else None,
             stdout=subprocess.PIPE if console else None, stderr=stderr or self.stderr,
             preexec_fn=die_with_parent)
         self.selector = selectors.DefaultSelector()
@@ -174,6 +174,10 @@ class Guest:
             return b"" if self.process.poll() is None else self.rest()
         data = os.read(self.process.stdout.fileno(), 1 << 16)
         return data or None
+
+    def write(self, data):
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
 
     def rest(self):
         try:

@@ -450,6 +450,6 @@ i64 sys_pager_copy(u64 fd, u64 op, u64 off, u64 buf, u64 len, u64 flags)
 	if (r)
 		return r;
 	m = memobj_of(o);
-	return m->pager && op <= WEFT_PAGER_FETCH ? pager_copy(m, op, off, buf, len, flags)
+	return m->pager && op <= WEFT_PAGER_RELEASE ? pager_copy(m, op, off, buf, len, flags)
 						  : -EINVAL;
 }

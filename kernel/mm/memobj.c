@@ -336,7 +336,7 @@ void memobj_drop_page(struct memobj *m, u64 idx)
 		forget_page(m, f, idx);
 }
 
-static void drop_range(struct memobj *m, u64 first, u64 end, bool private_too)
+void memobj_drop_range(struct memobj *m, u64 first, u64 end, bool private_too)
 {
 	u64 idx = first;
 
@@ -384,7 +384,7 @@ int memobj_resize(struct memobj *m, u64 size)
 			return r;
 		m->size = size;
 		m->parent_size = MIN(m->parent_size, size);
-		drop_range(m, memobj_pages(m), ~0ul, true);
+		memobj_drop_range(m, memobj_pages(m), ~0ul, true);
 	}
 	m->size = size;
 	memobj_touch(m, true);
@@ -425,7 +425,7 @@ int memobj_punch(struct memobj *m, u64 off, u64 len)
 		if (!r)
 			r = zero_part(m, last, end - last);
 		if (!r)
-			drop_range(m, first >> PAGE_SHIFT, last >> PAGE_SHIFT, false);
+			memobj_drop_range(m, first >> PAGE_SHIFT, last >> PAGE_SHIFT, false);
 	}
 	if (!r)
 		memobj_touch(m, true);

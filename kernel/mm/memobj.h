@@ -76,6 +76,7 @@ int memobj_punch(struct memobj *m, u64 off, u64 len);
 int memobj_commit(struct memobj *m, u64 off, u64 len);
 /* Makes f, whose reference it takes, the page at idx, unless there is one already. -ENOMEM. */
 int memobj_insert(struct memobj *m, u64 idx, struct frame *f);
+void memobj_drop_range(struct memobj *m, u64 first, u64 end, bool private_too);
 void memobj_drop_page(struct memobj *m, u64 idx); /* unmaps it everywhere and forgets it */
 void memobj_touch(struct memobj *m, bool data);	  /* mtime and ctime, or ctime alone */
 i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b);

@@ -334,6 +334,12 @@ i64 pager_copy(struct memobj *m, u32 op, u64 off, u64 buf, u64 len, u64 flags)
 		return flags && flags < 4096 ? fail(m, off, len, flags) : -EINVAL;
 	case WEFT_PAGER_FETCH:
 		return writeback_fetch(m, off, buf, len);
+	case WEFT_PAGER_DROP:
+		memobj_drop_range(m, off >> PAGE_SHIFT, (off + len) >> PAGE_SHIFT, false);
+		return 0;
+	case WEFT_PAGER_RELEASE:
+		writeback_release(m->pager, off >> PAGE_SHIFT, off + len);
+		return 0;
 	default:
 		return -EINVAL;
 	}

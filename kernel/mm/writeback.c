@@ -103,10 +103,19 @@ static bool extent_dirty(struct memobj *m, u64 extent)
 	for (u64 i = 0; i < EXTENT_PAGES; i++) {
 		struct frame *f = memobj_page(m, extent * EXTENT_PAGES + i);
 
-		if (f && (f->flags & FRAME_DIRTY))
+		if (f && (f->flags & (FRAME_DIRTY | FRAME_WRITEBACK)))
 			return true;
 	}
 	return false;
+}
+
+/* Reservations in [first, end bytes) of what is clean are forgotten. */
+void writeback_release(struct pager *p, u64 first, u64 end)
+{
+	for (u64 e = first / EXTENT_PAGES;
+		radix_next(&p->reserved, &e) && e * EXTENT_PAGES << PAGE_SHIFT < end; e++)
+		if (!extent_dirty(p->m, e))
+			radix_del(&p->reserved, e);
 }
 
 /* What the dead server had fetched may not be written: all of it is dirty again, and goes to the
@@ -145,9 +154,7 @@ void writeback_done(struct page_req *r, int error)
 		p->dirty_since = now_ns(); /* not again at once */
 		return;
 	}
-	for (u64 e = r->first / EXTENT_PAGES; e <= (r->first + r->n - 1) / EXTENT_PAGES; e++)
-		if (!extent_dirty(m, e))
-			radix_del(&p->reserved, e);
+	writeback_release(p, r->first, (r->first + r->n) << PAGE_SHIFT);
 }
 
 static bool wants_out(const struct frame *f)

@@ -63,6 +63,8 @@ void handle_close(struct fs *fs, struct handle *h)
 	lock_handle_closed(h);
 	fsl_remove(&h->by_id);
 	fsl_remove(&h->by_node);
+	if (h->node->fs->ops->unused && fsl_empty(&h->node->handles))
+		h->node->fs->ops->unused(h->node);
 	dentry_put(h->dentry);
 	node_put(h->node);
 	free(h->text);

@@ -86,21 +86,23 @@ static int mem_statfs(struct fs *fs, struct fsp_statfs *out)
 	return 0;
 }
 
-static int mem_fsync(struct node *n, bool data_only)
+static i64 mem_fsync(struct fsreq *r, struct node *n, bool data_only)
 {
+	(void)r;
 	(void)n;
 	(void)data_only;
 	return 0;
 }
 
-static int mem_syncfs(struct fs *fs)
+static i64 mem_syncfs(struct fsreq *r)
 {
-	(void)fs;
+	(void)r;
 	return 0;
 }
 
-static int mem_fallocate(struct node *n, u32 mode, u64 off, u64 len)
+static i64 mem_fallocate(struct fsreq *r, struct node *n, u32 mode, u64 off, u64 len)
 {
+	(void)r;
 	if (mode & ~3u) /* KEEP_SIZE, PUNCH_HOLE */
 		return -EOPNOTSUPP;
 	if (mode & 2)

@@ -38,6 +38,7 @@ struct node *node_new(struct fs *fs, u64 ino, u32 mode, u32 uid, u32 gid)
 	fsl_init(&n->watches);
 	fsl_init(&n->handles);
 	fsl_init(&n->hash);
+	fsl_init(&n->dirty_link);
 	return n;
 }
 
@@ -61,6 +62,14 @@ void node_put(struct node *n)
 		fs_close_fd(n->mem);
 	free(n->link);
 	free(n);
+}
+
+void node_dirty(struct node *n)
+{
+	n->dirty = true;
+	if (n->fs->ops->dirtied)
+		n->fs->ops->dirtied(n);
+	vcache_refresh(n);
 }
 
 static u32 name_hash(const struct dentry *dir, const char *name, u32 len)
@@ -223,6 +232,14 @@ int dentry_lookup(struct dentry *dir, const char *name, u32 len, const struct fs
 
 void dentry_drop(struct dentry *d)
 {
+	/* Known absences below a directory that goes: they would hold it. */
+	fsl_for_each (c, &d->children, struct dentry, siblings)
+		if (!c->refs && !c->node) {
+			if (!fsl_empty(&c->lru))
+				lru_count--;
+			fsl_remove(&c->lru);
+			dentry_free(c);
+		}
 	bool own = d->node && !d->node->fs->ops->cache_only && !d->dead;
 	vcache_name(d->parent, d->name, d->name_len);
 	fsl_remove(&d->hash);

@@ -67,6 +67,14 @@ static i64 begin_node(struct fsreq *r, struct path_op *p)
 	return e;
 }
 
+i64 vfs_begin_node(struct fsreq *r, struct walk *w)
+{
+	struct path_op p;
+	i64 e = begin_node(r, &p);
+	*w = p.w;
+	return e;
+}
+
 /* The same for a name that is about to be made: checks that it is absent and that its directory may be written. */
 static i64 begin_create(struct fsreq *r, struct path_op *p, bool dir)
 {
@@ -86,17 +94,10 @@ static i64 begin_create(struct fsreq *r, struct path_op *p, bool dir)
 	return e;
 }
 
-/* Its attributes are no longer what is stored and published. */
-static void changed(struct node *n)
-{
-	n->dirty = true;
-	vcache_refresh(n);
-}
-
 static void touch(struct node *dir)
 {
 	dir->mtime = dir->ctime = fs_now();
-	changed(dir);
+	node_dirty(dir);
 }
 
 /* Makes a node under the walk's last name. w->at is replaced by the new, positive dentry. */
@@ -117,6 +118,8 @@ static int create(struct fsreq *r, struct walk *w, u32 mode, u64 rdev, const cha
 		return e;
 	struct dentry *d = dentry_add(w->dir, w->last, w->last_len, n);
 	if (!d) {
+		if (fs->ops->unlink)
+			fs->ops->unlink(dir, w->last, w->last_len, n);
 		n->nlink = 0;
 		n->dead = true;
 		node_put(n);
@@ -223,13 +226,15 @@ static i64 open_tmpfile(struct fsreq *r, struct path_op *p, u32 flags, u32 mode)
 	i64 e = perm_check(dir, r->cred, MAY_W | MAY_X);
 	if (e)
 		return e;
-	if (r->fs->ops->cache_only)
-		return -EOPNOTSUPP;
 	u32 len = (u32)snprintf(name, sizeof(name), "#%llu", (unsigned long long)++serial);
-	e = r->fs->ops->create(dir, name, len, S_IFREG | mode, 0, r->cred->fsuid, r->cred->fsgid, NULL, &n);
+	if (r->fs->ops->tmpfile)
+		e = r->fs->ops->tmpfile(dir, S_IFREG | mode, r->cred->fsuid, r->cred->fsgid, &n);
+	else
+		e = r->fs->ops->create(dir, name, len, S_IFREG | mode, 0, r->cred->fsuid, r->cred->fsgid, NULL, &n);
 	if (e)
 		return e;
 	n->nlink = 0;
+	n->dead = r->fs->ops->tmpfile != NULL;
 	struct dentry *d = dentry_add(p->w.at, name, len, n);
 	node_put(n);
 	if (!d)
@@ -315,11 +320,16 @@ void fs_stat(struct node *n, struct fsp_stat *st)
 	st->blocks = (n->size + 511) / 512;
 	if (S_ISREG(n->mode) && n->mem >= 0 && fs_mem_info(n->mem, &info) == 0) {
 		st->size = info.size;
-		st->blocks = n->fs->ops->cache_only ? (info.size + 511) / 512 : info.resident / 512;
+		st->blocks = (n->fs->ops->cache_only ? info.dirty : info.resident) / 512;
 		if ((i64)info.mtime_ns > st->mtime_ns)
 			st->mtime_ns = (i64)info.mtime_ns;
 		if ((i64)info.ctime_ns > st->ctime_ns)
 			st->ctime_ns = (i64)info.ctime_ns;
+	}
+	if (n->fs->ops->cache_only) {
+		/* What is dirty may have no blocks yet. */
+		u64 most = (st->size + 4095) / 4096 * 8, dirty = S_ISREG(n->mode) && n->mem >= 0 ? st->blocks : 0;
+		st->blocks = n->blocks + dirty > most && n->blocks < most ? most : n->blocks + (n->blocks < most ? dirty : 0);
 	}
 	if (n->nops && n->nops->stat)
 		n->nops->stat(n, st);
@@ -458,11 +468,13 @@ static void lost_name(struct dentry *d, struct node *dir)
 	} else {
 		n->nlink--;
 	}
-	changed(n);
+	node_dirty(n);
 	touch(dir);
 	if (n->nlink == 0) {
 		n->dead = true;
 		watch_event(n, IN_DELETE_SELF, 0, NULL, 0);
+		if (n->fs->ops->unused && fsl_empty(&n->handles))
+			n->fs->ops->unused(n);
 	} else {
 		watch_event(n, IN_ATTRIB, 0, NULL, 0);
 	}
@@ -526,7 +538,7 @@ static i64 op_link(struct fsreq *r)
 			n->nlink++;
 			n->dead = false;
 			n->ctime = fs_now();
-			changed(n);
+			node_dirty(n);
 			touch(p.w.dir->node);
 			watch_event(p.w.dir->node, IN_CREATE, 0, d->name, d->name_len);
 			dentry_put(d);
@@ -593,7 +605,7 @@ static i64 rename_checked(struct fsreq *r, struct dentry *od, struct dentry *nd,
 		nd->node->nlink++;
 	}
 	n->ctime = fs_now();
-	changed(n);
+	node_dirty(n);
 	touch(od->node);
 	touch(nd->node);
 	watch_event(nd->node, IN_MOVED_TO | dirbit, cookie, new_name, new_len);
@@ -692,7 +704,7 @@ static i64 op_setattr(struct fsreq *r)
 		if (a.valid & FSP_SET_SIZE)
 			n->mtime = now;
 		n->ctime = now;
-		changed(n);
+		node_dirty(n);
 		watch_event(n, a.valid & FSP_SET_SIZE ? IN_MODIFY : IN_ATTRIB, 0, NULL, 0);
 		if (r->fs->ops->write_attr)
 			e = r->fs->ops->write_attr(n);
@@ -818,12 +830,12 @@ static i64 op_fsync(struct fsreq *r)
 	const struct node_ops *o = r->h->node->nops;
 	if (o && o->fsync)
 		return o->fsync(r);
-	return r->fs->ops->fsync(r->h->node, r->sqe->args[0] & 1);
+	return r->fs->ops->fsync(r, r->h->node, r->sqe->args[0] & 1);
 }
 
 static i64 op_syncfs(struct fsreq *r)
 {
-	return r->fs->ops->syncfs(r->fs);
+	return r->fs->ops->syncfs(r);
 }
 
 static i64 op_fallocate(struct fsreq *r)
@@ -840,7 +852,7 @@ static i64 op_fallocate(struct fsreq *r)
 		return -EINVAL;
 	if (__builtin_add_overflow(off, len, &end))
 		return -EFBIG;
-	i64 e = r->fs->ops->fallocate(n, (u32)r->sqe->args[0], (u64)off, (u64)len);
+	i64 e = r->fs->ops->fallocate(r, n, (u32)r->sqe->args[0], (u64)off, (u64)len);
 	if (!e)
 		touch(n);
 	return e;
@@ -921,16 +933,6 @@ static i64 op_unwatch(struct fsreq *r)
 	return watch_remove(r->fs, r->sqe->pid, (i32)r->sqe->args[0]);
 }
 
-static i64 op_no_xattr(struct fsreq *r)
-{
-	struct path_op p;
-	i64 e = begin_node(r, &p);
-	if (e)
-		return e;
-	walk_end(&p.w);
-	return r->sqe->op == FSP_LISTXATTR ? 0 : -EOPNOTSUPP;
-}
-
 static i64 op_cache(struct fsreq *r)
 {
 	if (vcache_object() < 0)
@@ -947,15 +949,9 @@ static i64 op_ioctl(struct fsreq *r)
 	return o && o->ioctl ? o->ioctl(r) : -ENOTTY;
 }
 
-/* A write that was trapped: the file or its directory is watched. */
-static i64 op_write(struct fsreq *r)
+i64 vfs_trapped_write(struct fsreq *r, struct node *n)
 {
-	struct node *n = r->h->node;
 	struct weft_mem_info info;
-	if (n->nops)
-		return n->nops->write ? n->nops->write(r) : -EINVAL;
-	if (!S_ISREG(n->mode) || n->mem < 0)
-		return -EINVAL;
 	u64 off = r->sqe->args[0];
 	if (r->sqe->args[3] & O_APPEND || (i64)off < 0) {
 		i64 e = fs_mem_info(n->mem, &info);
@@ -963,7 +959,18 @@ static i64 op_write(struct fsreq *r)
 			return e;
 		off = info.size;
 	}
-	i64 done = fs_mem_write_from(r, n->mem, off, r->sqe->args[1]);
+	return fs_mem_write_from(r, n->mem, off, r->sqe->args[1]);
+}
+
+/* A write that was trapped: the file or its directory is watched. */
+static i64 op_write(struct fsreq *r)
+{
+	struct node *n = r->h->node;
+	if (n->nops)
+		return n->nops->write ? n->nops->write(r) : -EINVAL;
+	if (!S_ISREG(n->mode) || n->mem < 0)
+		return -EINVAL;
+	i64 done = r->fs->ops->write ? r->fs->ops->write(r, n) : vfs_trapped_write(r, n);
 	if (done > 0) {
 		touch(n);
 		watch_event(n, IN_MODIFY, 0, NULL, 0);
@@ -1026,10 +1033,10 @@ static const struct {
 	{FSP_FLOCK, false, op_flock},
 	{FSP_LOCK, false, op_lock},
 	{FSP_PATH, true, op_path},
-	{FSP_GETXATTR, true, op_no_xattr},
-	{FSP_SETXATTR, true, op_no_xattr},
-	{FSP_LISTXATTR, true, op_no_xattr},
-	{FSP_REMOVEXATTR, true, op_no_xattr},
+	{FSP_GETXATTR, true, vfs_xattr},
+	{FSP_SETXATTR, true, vfs_xattr},
+	{FSP_LISTXATTR, true, vfs_xattr},
+	{FSP_REMOVEXATTR, true, vfs_xattr},
 	{FSP_IOCTL, false, op_ioctl},
 	{FSP_MARK, true, op_mark},
 	{FSP_WATCH, true, op_watch},

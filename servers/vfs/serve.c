@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 static struct fs *tree;
+void (*vfs_enter)(void), (*vfs_leave)(void);
 static struct server server;
 static struct loop loop;
 
@@ -146,7 +147,7 @@ int fs_mem_write(i32 mem, u64 off, const void *data, u64 len)
 
 i64 fs_mem_write_from(struct fsreq *r, i32 mem, u64 off, u64 len)
 {
-	static char chunk[65536];
+	char chunk[16384];
 	u64 done = 0;
 	while (done < len) {
 		u64 n = len - done < sizeof(chunk) ? len - done : sizeof(chunk);
@@ -176,7 +177,19 @@ int fs_memory(u64 *total, u64 *free_bytes)
 	return (int)e;
 }
 
-static i64 serve(struct request *rq)
+static void enter(void)
+{
+	if (vfs_enter)
+		vfs_enter();
+}
+
+static void leave(void)
+{
+	if (vfs_leave)
+		vfs_leave();
+}
+
+static i64 serve_node(struct request *rq)
 {
 	struct fsreq r = {.fs = tree, .rq = rq, .sqe = rq->sqe};
 	r.h = handle_find(tree, rq->sqe->handle);
@@ -209,16 +222,39 @@ static i64 serve(struct request *rq)
 	return result;
 }
 
+static i64 serve(struct request *rq)
+{
+	enter();
+	i64 result = serve_node(rq);
+	leave();
+	return result;
+}
+
+static i64 page(struct request *rq)
+{
+	struct fsreq r = {.fs = tree, .rq = rq, .sqe = rq->sqe};
+	enter();
+	i64 result = tree->ops->page ? tree->ops->page(&r) : -ENOSYS;
+	leave();
+	return r.deferred ? SERVER_LATER : result;
+}
+
 static void closed(struct server *s, u64 handle)
 {
 	(void)s;
-	if (handle)
-		handle_close(tree, handle_find(tree, handle));
+	if (!handle)
+		return;
+	enter();
+	handle_close(tree, handle_find(tree, handle));
+	leave();
 }
 
 static void cancel(struct request *rq)
 {
 	struct node *n = fs_kept_node(rq);
+	if (!n)
+		return; /* a worker has it, which answers it */
+	enter();
 	if (n->nops && n->nops->cancel) {
 		struct fsreq r = {.fs = tree, .rq = rq, .sqe = rq->sqe};
 		r.h = handle_find(tree, rq->sqe->handle);
@@ -226,14 +262,17 @@ static void cancel(struct request *rq)
 	} else {
 		lock_cancel(rq);
 	}
+	leave();
 }
 
 static void owner_gone(struct server *s, u32 pid, u64 handle)
 {
 	(void)s;
+	enter();
 	struct handle *h = handle_find(tree, handle);
 	if (h)
 		lock_release_pid(h->node, pid);
+	leave();
 }
 
 static int reattach(struct server *s, u64 id, u64 cookie, u64 status)
@@ -259,7 +298,16 @@ static int reattach(struct server *s, u64 id, u64 cookie, u64 status)
 	return 0;
 }
 
+static const struct server_op server_table[] = {
+	{.op = WEFT_OP_PAGE_IN, .fn = page},
+	{.op = WEFT_OP_PAGE_RESERVE, .fn = page},
+	{.op = WEFT_OP_PAGE_OUT, .fn = page},
+	{.op = WEFT_OP_PAGE_IDLE, .fn = page},
+	{0},
+};
+
 static const struct server_ops server_ops = {
+	.table = server_table,
 	.other = serve,
 	.reattach = reattach,
 	.close = closed,

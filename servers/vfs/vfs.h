@@ -81,7 +81,9 @@ struct node {
 	const struct node_ops *nops; /* or NULL */
 	void *priv; /* the back end's */
 	u32 cached; /* cache.c: its place + 1 */
-	bool dirty; /* attributes not yet written (ext4) */
+	u64 blocks; /* of 512 bytes, where the back end says cache_only */
+	bool dirty; /* attributes not yet written: node_dirty */
+	struct fs_list dirty_link; /* the back end's */
 	bool dead; /* no name left */
 };
 
@@ -144,11 +146,22 @@ struct fs_ops {
 	int (*set_size)(struct node *n, u64 size);
 	int (*write_attr)(struct node *n);
 	int (*statfs)(struct fs *fs, struct fsp_statfs *out);
-	int (*fsync)(struct node *n, bool data_only);
-	int (*syncfs)(struct fs *fs);
-	int (*fallocate)(struct node *n, u32 mode, u64 off, u64 len);
+	/* These may answer later (r->deferred). */
+	i64 (*fsync)(struct fsreq *r, struct node *n, bool data_only);
+	i64 (*syncfs)(struct fsreq *r);
+	i64 (*fallocate)(struct fsreq *r, struct node *n, u32 mode, u64 off, u64 len);
+	i64 (*write)(struct fsreq *r, struct node *n); /* a trapped write; NULL: into the memory object here and now */
+	i64 (*page)(struct fsreq *r); /* PAGE_* requests of the kernel, whose handle is the node's number */
+	void (*dirtied)(struct node *n); /* attributes have changed */
+	void (*unused)(struct node *n); /* its last handle, or its last name, is gone */
 	void (*evict)(struct node *n); /* last reference gone; dead: free its storage */
-	int (*page)(struct fs *fs, struct fsreq *r); /* PAGE_* requests of the kernel */
+	/* A regular file without a name. */
+	int (*tmpfile)(struct node *dir, u32 mode, u32 uid, u32 gid, struct node **out);
+	/* Extended attributes; NULL: there are none. Results are lengths; a too small room is -ERANGE. */
+	i64 (*getxattr)(struct node *n, const char *name, void *to, u64 room);
+	i64 (*listxattr)(struct node *n, char *to, u64 room);
+	int (*setxattr)(struct node *n, const char *name, const void *value, u64 len, u32 flags);
+	int (*removexattr)(struct node *n, const char *name);
 };
 
 struct fs {
@@ -223,6 +236,7 @@ int fs_mem_trap(struct fs *fs, struct handle *h, bool trap, bool owned); /* watc
 struct node *node_new(struct fs *fs, u64 ino, u32 mode, u32 uid, u32 gid);
 struct node *node_get(struct node *n);
 void node_put(struct node *n);
+void node_dirty(struct node *n); /* its attributes have changed: to be written and published */
 int fs_init_root(struct fs *fs, struct node *root); /* takes the reference */
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
@@ -324,6 +338,11 @@ struct dentry *memfs_reattach(struct fs *fs, const struct weft_attr *attr);
 i64 vfs_read_text(struct fsreq *r, char *(*make)(struct node *n, const struct fsreq *r, u64 *len));
 /* A handle for d, as the answer to an open (checks are the caller's). */
 i64 vfs_give_handle(struct fsreq *r, struct dentry *d, u32 flags);
+/* Walks a path operation's path to an existing node. 0: walk_end is the caller's; else the answer. */
+i64 vfs_begin_node(struct fsreq *r, struct walk *w);
+
+/* xattr.c: the four operations on extended attributes */
+i64 vfs_xattr(struct fsreq *r);
 
 /* serve.c */
 struct loop;
@@ -335,6 +354,9 @@ struct loop *vfs_loop(struct fs *fs); /* to add fds and timers: before vfs_run *
 struct server *vfs_server(struct fs *fs);
 struct request *vfs_request(struct fsreq *r);
 void vfs_ready(struct fs *fs, struct handle *h, u32 mask, bool edge);
+/* Where other threads work on the tree too: called around everything that the loop does to it. NULL: nobody else does. */
+extern void (*vfs_enter)(void), (*vfs_leave)(void);
+i64 vfs_trapped_write(struct fsreq *r, struct node *n); /* what fs_ops.write does at last; may block on the memory's pager */
 extern bool (*vfs_other)(struct fs *fs, struct fsreq *r, i64 *result); /* private operations on the root handle; false: not known */
 
 #endif

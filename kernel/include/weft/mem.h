@@ -129,6 +129,8 @@ enum weft_pager_op {
 	WEFT_PAGER_FAIL,   /* waiters for the range get SIGBUS or -EIO (flags: errno) */
 	WEFT_PAGER_FETCH,  /* copies present pages out to buf (for write-back); pages dirtied after
 			      this stay dirty */
+	WEFT_PAGER_DROP, /* whole pages vanish, dirty ones too: before the server frees what is behind them */
+	WEFT_PAGER_RELEASE, /* reservations of what is not dirty are forgotten: a next write asks again */
 };
 
 #endif

@@ -43,10 +43,11 @@ i64 rt_sys_fallocate(u64 fd, u64 mode, u64 off, u64 len)
 	i64 r = rt_fd_info(fd, &info);
 	if (r < 0)
 		return r;
+	/* What a memfd may is in its rights: it was not opened, and has no access mode. */
+	if (info.type == WEFT_OBJ_MEM)
+		return info.rights & WEFT_RIGHT_WRITE ? mem_fallocate(fd, mode, off, len) : -EBADF;
 	if ((info.status & O_PATH) || (info.status & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
-	if (info.type == WEFT_OBJ_MEM)
-		return mem_fallocate(fd, mode, off, len);
 	if (info.type != WEFT_OBJ_HANDLE)
 		return info.type == WEFT_OBJ_PIPE ? -ESPIPE : -ENODEV;
 	struct weft_req q = {.op = FSP_FALLOCATE, .flags = WEFT_REQ_NOINTR, .args = {mode, off, len}};

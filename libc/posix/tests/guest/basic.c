@@ -262,6 +262,7 @@ static void test_memory(void)
 	syscall(SYS_brk, b);
 	int m = memfd_create("seal", MFD_ALLOW_SEALING | MFD_CLOEXEC);
 	CHECK("write to memfd", write(m, "hello", 5) == 5 && lseek(m, 0, SEEK_SET) == 0);
+	CHECK("fallocate of memfd", fallocate(m, 0, 0, 5) == 0 && fallocate(m, FALLOC_FL_KEEP_SIZE, 0, 8192) == 0);
 	CHECK("seal", fcntl(m, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
 	CHECK("get seals", fcntl(m, F_GET_SEALS) == (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
 	FAILS("sealed write", write(m, "x", 1), EPERM);
