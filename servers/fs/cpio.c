@@ -151,7 +151,19 @@ static int add(struct fs *fs, const char *path, const u32 *f, const char *data)
 	return e;
 }
 
-int cpio_load(struct fs *fs, const void *data, u64 size)
+static bool is_wanted(const char *name, char *const *wanted)
+{
+	if (!wanted)
+		return true;
+	while (*name == '/' || (name[0] == '.' && name[1] == '/'))
+		name++;
+	for (; *wanted; wanted++)
+		if (strncmp(name, *wanted, strlen(*wanted)) == 0)
+			return true;
+	return false;
+}
+
+int cpio_load(struct fs *fs, const void *data, u64 size, char *const *wanted)
 {
 	const char *p = data;
 	u64 at = 0;
@@ -185,7 +197,7 @@ int cpio_load(struct fs *fs, const void *data, u64 size)
 			break;
 		}
 		if (strcmp(p + name_at, "TRAILER!!!") != 0)
-			e = add(fs, p + name_at, f, p + data_at);
+			e = is_wanted(p + name_at, wanted) ? add(fs, p + name_at, f, p + data_at) : 0;
 		else
 			nlinks = 0; /* inode numbers are the archive's own */
 		at = next;

@@ -5,6 +5,7 @@
 
 #include "vfs.h"
 
-int cpio_load(struct fs *fs, const void *data, u64 size);
+/** wanted: only what begins with one of these words, which NULL ends; NULL: all. */
+int cpio_load(struct fs *fs, const void *data, u64 size, char *const *wanted);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * servers/fs: a tree in memory, filled from the boot archive if one was given (fd "boot").
- * Arguments: the name of the scheme's fd ("scheme:fs"), and a device number for stat.
+ * Arguments: the name of the scheme's fd ("scheme:fs"), a device number for stat, and maybe directories to be there: "run" is made, "host/" is
+ * made and filled from the archive. Without any, all of the archive is loaded.
  */
 #include "cpio.h"
 
@@ -9,10 +10,11 @@
 #include <native/start.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static struct fs tree;
 
-static int load_archive(void)
+static int load_archive(char *const *wanted)
 {
 	i32 fd = native_fd("boot");
 	struct weft_mem_info info;
@@ -25,7 +27,7 @@ static int load_archive(void)
 	i64 at = weft_mem_map((u64)-1, 0, len, WEFT_PROT_READ | WEFT_MAP_SHARED, (u64)fd, 0);
 	if (at < 0)
 		return (int)at;
-	e = cpio_load(&tree, (const void *)at, info.size);
+	e = cpio_load(&tree, (const void *)at, info.size, wanted);
 	weft_mem_unmap((u64)-1, (u64)at, len);
 	fs_close_fd(fd); /* the last user of the archive: its memory comes free */
 	return e;
@@ -37,7 +39,9 @@ int main(int argc, char **argv)
 	u64 dev = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x15;
 	int e = memfs_create(&tree, dev, 0x01021994);
 	if (!e)
-		e = load_archive();
+		e = load_archive(argc > 3 ? argv + 3 : NULL);
+	for (int i = 3; i < argc && !e; i++)
+		e = vfs_add(&tree, argv[i], S_IFDIR | (strcmp(argv[i], "tmp") ? 0755 : 01777), 0, NULL) ? 0 : -ENOMEM;
 	if (!e)
 		e = vcache_start(&tree);
 	if (!e)

@@ -645,7 +645,7 @@ static void test_cpio(void **state)
 	at = (at + 511) & ~511ull;
 	put_cpio(buf, &at, "./bin/sh", S_IFREG | 0700, "again", 5, 2, 1);
 	put_cpio(buf, &at, "TRAILER!!!", 0, "", 0, 0, 1);
-	assert_int_equal(cpio_load(&tree, buf, at), 0);
+	assert_int_equal(cpio_load(&tree, buf, at, NULL), 0);
 	struct fsp_stat st;
 	assert_int_equal(path_op(0, FSP_STAT, "bin/sh", 0, 0, 0, &st, sizeof(st)), 0);
 	assert_int_equal(st.mode, S_IFREG | 0700);
@@ -660,7 +660,7 @@ static void test_cpio(void **state)
 		char *copy = malloc(n);
 		memcpy(copy, buf, n);
 		copy[(u64)rand() % n] = (char)rand();
-		cpio_load(&tree, copy, n);
+		cpio_load(&tree, copy, n, NULL);
 		free(copy);
 	}
 	free(buf);

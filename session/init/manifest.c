@@ -244,6 +244,13 @@ static int key_notify(struct manifest *m, struct words *w)
 	return 0;
 }
 
+static int key_if(struct manifest *m, struct words *w)
+{
+	m->when = w->w[1];
+	m->unless = w->w[0][0] == 'u';
+	return 0;
+}
+
 static int key_essential(struct manifest *m, struct words *w)
 {
 	(void)w;
@@ -256,7 +263,7 @@ static const struct {
 	u32 min, max; /* words after the key */
 	int (*fn)(struct manifest *m, struct words *w);
 } keys[] = {
-	{"program", 1, 20, key_program},
+	{"program", 1, 30, key_program},
 	{"runtime", 1, 1, key_runtime},
 	{"type", 1, 1, key_type},
 	{"offers", 1, 3, key_offers},
@@ -277,6 +284,8 @@ static const struct {
 	{"user", 2, 18, key_user},
 	{"priority", 1, 1, key_priority},
 	{"env", 1, 1, key_env},
+	{"if", 1, 1, key_if},
+	{"unless", 1, 1, key_if},
 };
 
 static int parse_line(struct manifest *m, char *line, const char **why)
@@ -351,4 +360,30 @@ void manifest_finish(struct manifest *m)
 {
 	free(m->text);
 	m->text = NULL;
+}
+
+static void resolve_list(struct manifest_list *l, const char *(*option)(const char *name, size_t len))
+{
+	u32 n = 0;
+	for (u32 i = 0; i < l->n; i++) {
+		char *word = l->word[i];
+		size_t len = strcspn(word, "?!=:");
+		bool conditional = word[len] == '?' || word[len] == '!';
+		if (conditional && (option(word, len) != NULL) != (word[len] == '?'))
+			continue;
+		if (word[0] == '$' && option(word + 1, strlen(word + 1)))
+			word = (char *)(uintptr_t)option(word + 1, strlen(word + 1));
+		l->word[n++] = conditional ? word + len + 1 : word;
+	}
+	l->n = n;
+	l->word[n] = NULL;
+}
+
+bool manifest_resolve(struct manifest *m, const char *(*option)(const char *name, size_t len))
+{
+	if (m->when && (option(m->when, strlen(m->when)) != NULL) == m->unless)
+		return false;
+	resolve_list(&m->argv, option);
+	resolve_list(&m->opens, option);
+	return m->argv.n > 0;
 }

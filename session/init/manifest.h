@@ -23,14 +23,17 @@
  *	user UID GID [GROUP...]
  *	priority idle|low|normal|interactive|driver|rt
  *	env NAME=VALUE
+ *	if OPTION, unless OPTION	the service is there only where the kernel's command line has (has not) OPTION=
+ * In `program` and `opens`, $OPTION is the value of that option, OPTION?WORD is WORD where the option is given, OPTION!WORD where it is not.
  */
 #ifndef MANIFEST_H
 #define MANIFEST_H
 
 #include <weft/types.h>
+#include <stddef.h>
 
 #define MANIFEST_NAME 32
-#define MANIFEST_LIST 24
+#define MANIFEST_LIST 32
 
 enum service_type { SERVICE_DAEMON, SERVICE_ONESHOT, SERVICE_DRIVER };
 enum restart_policy { RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART_NEVER };
@@ -67,11 +70,15 @@ struct manifest {
 	u32 watchdog_ms, shutdown_ms, state_bytes;
 	u32 uid, gid, groups[16];
 	bool restart_given, posix, paths, notify, essential, may_start_drivers, may_mount, has_user;
+	char *when; /* an option of the kernel's command line, or NULL */
+	bool unless;
 	char *text; /* the words point into it */
 };
 
 /** Parses; *line is that of the first error, *why says what is wrong. 0, -EINVAL or -ENOMEM. */
 int manifest_parse(const char *name, const char *text, u64 len, struct manifest *out, u32 *line, const char **why);
 void manifest_finish(struct manifest *m);
+/** Resolves conditions and options; option gives an option's value for good, or NULL. false: the service is not to be there. */
+bool manifest_resolve(struct manifest *m, const char *(*option)(const char *name, size_t len));
 
 #endif

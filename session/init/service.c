@@ -21,6 +21,27 @@ struct service *service_find(const char *name)
 	return NULL;
 }
 
+/* The value of an option of the kernel's command line, kept for good. */
+static const char *kept_option(const char *name, size_t len)
+{
+	static struct {
+		char name[32], value[64];
+	} kept[8];
+	static u32 n;
+	char word[32];
+	if (len >= sizeof word)
+		return NULL;
+	memcpy(word, name, len);
+	word[len] = 0;
+	for (u32 i = 0; i < n; i++)
+		if (strcmp(kept[i].name, word) == 0)
+			return kept[i].value;
+	if (n == sizeof kept / sizeof kept[0] || !option(word, kept[n].value, sizeof kept[n].value))
+		return NULL;
+	strcpy(kept[n].name, word);
+	return kept[n++].value;
+}
+
 static struct service *new_service(const char *name, const char *text, u64 len)
 {
 	struct service *s = calloc(1, sizeof *s);
@@ -30,6 +51,11 @@ static struct service *new_service(const char *name, const char *text, u64 len)
 		return NULL;
 	if (manifest_parse(name, text, len, &s->m, &line, &why) < 0) {
 		native_log("init: %s%s.service:%u: %s", manifest_folder, name, line, why);
+		free(s);
+		return NULL;
+	}
+	if (!manifest_resolve(&s->m, kept_option)) {
+		manifest_finish(&s->m);
 		free(s);
 		return NULL;
 	}

@@ -29,6 +29,8 @@ int main(int argc, char **argv)
 {
 	const char *scheme = argc > 1 ? argv[1] : "scheme:fs", *why = "cannot be opened";
 	name = argc > 2 ? argv[2] : "vda3";
+	if (strncmp(name, "/dev/", 5) == 0)
+		name += 5;
 	tree.dev = tree.mount = argc > 3 ? strtoull(argv[3], NULL, 0) : 0xfe03;
 	bool read_only = argc > 4 && strcmp(argv[4], "ro") == 0;
 	int e = device_open(&disk, native_fd("open:disk"), name);
