@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* servers/ipc: bind, listen, connect of unix sockets (native/ipcproto.h). Connected data never comes here. */
-#include "names.h"
+#include "ipc.h"
 
 #include <native/call.h>
-#include <native/ipcproto.h>
-#include <native/loop.h>
-#include <native/server.h>
 #include <native/start.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define AF_UNIX_LEN 2
 #define MAX_BINDINGS 16384
 #define BACKLOG_MAX 4096
 #define INET_KEY 6
 
+struct loop ipc_loop;
 static struct server server;
-static struct loop loop;
 static i32 authority;
 
 /* A connect that waits for room in the listener's queue. */
@@ -42,7 +38,7 @@ static void free_binding(struct binding *b)
 {
 	struct watch *w = b->watch;
 	if (w) {
-		loop_remove(&loop, &w->source);
+		loop_remove(&ipc_loop, &w->source);
 		free(w);
 	}
 	if (b->fd >= 0)
@@ -77,7 +73,7 @@ static int watch_end(struct binding *b)
 		return -ENOMEM;
 	w->b = b;
 	w->source = (struct loop_source){.fn = end_event, .ctx = w, .fd = b->fd, .events = 0};
-	int e = loop_add(&loop, &w->source);
+	int e = loop_add(&ipc_loop, &w->source);
 	if (e)
 		free(w);
 	else
@@ -85,7 +81,7 @@ static int watch_end(struct binding *b)
 	return e;
 }
 
-static int object_of(struct request *r, u32 i, u64 *object)
+int object_of(struct request *r, u32 i, u64 *object)
 {
 	struct weft_fd_info info;
 	if (i >= r->sqe->nfds)
@@ -104,8 +100,7 @@ static bool is_inet(const struct addr *a)
 	return a->len == AF_UNIX_LEN + INET_KEY + 16 && a->bytes[2] == 0 && a->bytes[3] == 1 && a->bytes[4] == 'i';
 }
 
-/* The address in buffer 0 and the key it means; the inode's handle is fds[inode_at]. */
-static int name_of(struct request *r, bool has_inode, u32 inode_at, struct addr *a, struct key *k)
+int name_of(struct request *r, bool has_inode, u32 inode_at, struct addr *a, struct key *k)
 {
 	memset(a, 0, sizeof(*a));
 	memset(k, 0, sizeof(*k));
@@ -172,6 +167,8 @@ static bool process_lives(u32 pid)
 /* Whether the socket that has the name is still open somewhere: what its end's closing says may not have come yet. */
 static bool is_held(const struct binding *b)
 {
+	if (b->type == WEFT_CHAN_DGRAM)
+		return dgram_held(b->watch);
 	if (b->fd < 0)
 		return process_lives(b->pid);
 	i64 ready = weft_fd_ctl((u64)b->fd, WEFT_FD_READY, 0, 0);
@@ -185,7 +182,10 @@ static int claim(const struct key *k)
 		return binding_count() < MAX_BINDINGS ? 0 : -ENOBUFS;
 	if (is_held(b))
 		return -EADDRINUSE;
-	free_binding(b);
+	if (b->type == WEFT_CHAN_DGRAM)
+		dgram_free(b->watch);
+	else
+		free_binding(b);
 	return 0;
 }
 
@@ -201,22 +201,15 @@ static int take_end(struct request *r, u32 i, struct binding *b)
 	return e;
 }
 
-static i64 op_bind(struct request *r)
+int bind_name(struct request *r, bool inode, u64 *socket, struct binding **out)
 {
 	struct addr a;
 	struct key k;
-	u64 socket = 0;
-	bool inode = r->sqe->args[1];
-	int e = object_of(r, 0, &socket);
+	int e = object_of(r, 0, socket);
 	if (!e)
 		e = name_of(r, inode, 1, &a, &k);
-	if (!e && binding_of(socket))
+	if (!e && binding_of(*socket))
 		e = -EINVAL;
-	if (!e && r->sqe->args[2]) {
-		/* Only what it is called: nobody connects to it. */
-		name_remember(socket, &a, NULL);
-		return 0;
-	}
 	if (!e && !inode && k.len == 0)
 		e = autobind(&a, &k);
 	if (!e)
@@ -225,21 +218,41 @@ static i64 op_bind(struct request *r)
 		e = request_out_all(r, 1, 0, a.bytes, a.len);
 	if (e)
 		return e;
-	struct binding *b = binding_add(&k, &a, socket);
+	struct binding *b = binding_add(&k, &a, *socket);
 	if (!b)
 		return -ENOMEM;
 	b->pid = r->sqe->pid;
 	b->identity = r->sqe->identity;
-	b->type = (u32)r->sqe->args[0];
-	e = r->sqe->nfds > 1u + inode ? take_end(r, 1u + inode, b) : 0;
-	if (e) {
-		free_binding(b);
-		return e;
-	}
-	name_remember(socket, &a, NULL);
+	name_remember(*socket, &a, NULL);
 	r->out[0] = a.len;
 	r->has_out = true;
+	*out = b;
 	return 0;
+}
+
+static i64 op_bind(struct request *r)
+{
+	struct binding *b;
+	u64 socket = 0;
+	bool inode = r->sqe->args[1];
+	if (r->sqe->args[2]) { /* only what it is called: nobody connects to it */
+		struct addr a;
+		struct key k;
+		int e = object_of(r, 0, &socket);
+		if (!e)
+			e = name_of(r, inode, 1, &a, &k);
+		if (!e)
+			name_remember(socket, &a, NULL);
+		return e;
+	}
+	int e = bind_name(r, inode, &socket, &b);
+	if (e)
+		return e;
+	b->type = (u32)r->sqe->args[0];
+	e = r->sqe->nfds > 1u + inode ? take_end(r, 1u + inode, b) : 0;
+	if (e)
+		free_binding(b);
+	return e;
 }
 
 static void set_backlog(struct binding *b, u64 backlog)
@@ -318,10 +331,10 @@ static i64 op_connect(struct request *r)
 			return -EISCONN;
 	}
 	struct binding *b = binding_find(&k);
+	if (b && b->type != (u32)r->sqe->args[0])
+		return -EPROTOTYPE;
 	if (!b || !b->listening)
 		return -ECONNREFUSED;
-	if (b->type != (u32)r->sqe->args[0])
-		return -EPROTOTYPE;
 	i64 x = weft_fd_ctl((u64)r->sqe->fds[0], WEFT_CHAN_SET_PEER, (u64)b->pid | (u64)(u32)authority << 32,
 		b->identity);
 	if (x < 0)
@@ -351,7 +364,7 @@ static i64 op_connect(struct request *r)
 	while (*at)
 		at = &(*at)->next;
 	*at = w;
-	loop_modify(&loop, &((struct watch *)b->watch)->source, WEFT_POLLOUT);
+	loop_modify(&ipc_loop, &((struct watch *)b->watch)->source, WEFT_POLLOUT);
 	return SERVER_LATER;
 }
 
@@ -374,7 +387,7 @@ static void drain(struct binding *b)
 		free(w);
 	}
 	if (!left)
-		loop_modify(&loop, &((struct watch *)b->watch)->source, 0);
+		loop_modify(&ipc_loop, &((struct watch *)b->watch)->source, 0);
 }
 
 static void cancel(struct request *r)
@@ -414,70 +427,15 @@ static i64 op_name(struct request *r)
 	return 0;
 }
 
-static i64 op_dgram_bind(struct request *r)
-{
-	struct addr a;
-	struct key k;
-	u64 socket = 0;
-	bool inode = r->sqe->args[0];
-	int e = object_of(r, 0, &socket);
-	if (!e)
-		e = name_of(r, inode, 2, &a, &k);
-	if (!e && binding_of(socket))
-		e = -EINVAL;
-	if (!e && !inode && k.len == 0)
-		e = autobind(&a, &k);
-	if (!e)
-		e = claim(&k);
-	if (!e && r->sqe->nbufs > 1)
-		e = request_out_all(r, 1, 0, a.bytes, a.len);
-	if (e)
-		return e;
-	i32 fd = request_take_fd(r, 1);
-	if (fd < 0)
-		return fd;
-	struct binding *b = binding_add(&k, &a, socket);
-	if (!b) {
-		weft_fd_close((u64)fd);
-		return -ENOMEM;
-	}
-	b->pid = r->sqe->pid;
-	b->identity = r->sqe->identity;
-	b->type = WEFT_CHAN_DGRAM;
-	b->fd = fd;
-	e = watch_end(b);
-	if (e) {
-		free_binding(b);
-		return e;
-	}
-	name_remember(socket, &a, NULL);
-	r->out[0] = a.len;
-	r->has_out = true;
-	return 0;
-}
-
-static i64 op_dgram_lookup(struct request *r)
-{
-	struct addr a;
-	struct key k;
-	int e = name_of(r, r->sqe->args[0], 0, &a, &k);
-	if (e)
-		return e;
-	struct binding *b = binding_find(&k);
-	if (!b || b->fd < 0)
-		return -ECONNREFUSED;
-	if (b->type != WEFT_CHAN_DGRAM)
-		return -EPROTOTYPE;
-	return request_give_fd(r, b->fd, WEFT_RIGHT_WRITE | WEFT_RIGHT_DUP, 0);
-}
-
 static const struct server_op table[] = {
 	{IPCP_BIND, 1, 1, 0, op_bind},
 	{IPCP_LISTEN, 0, 1, 0, op_listen},
 	{IPCP_CONNECT, 1, 1, 0, op_connect},
 	{IPCP_NAME, 1, 1, 0, op_name},
-	{IPCP_DGRAM_LOOKUP, 1, 0, 0, op_dgram_lookup},
-	{IPCP_DGRAM_BIND, 1, 2, 0, op_dgram_bind},
+	{IPCP_DGRAM_NEW, 0, 2, 0, op_dgram_new},
+	{IPCP_DGRAM_BIND, 1, 1, 0, op_dgram_bind},
+	{IPCP_DGRAM_CONNECT, 1, 1, 0, op_dgram_connect},
+	{IPCP_DGRAM_LOOKUP, 2, 1, 0, op_dgram_lookup},
 	{0, 0, 0, 0, NULL},
 };
 static const struct server_ops ops = {.table = table, .cancel = cancel};
@@ -490,13 +448,13 @@ int main(void)
 		native_log("ipc: needs scheme:ipc and res:ident");
 		return 1;
 	}
-	int e = loop_init(&loop);
+	int e = loop_init(&ipc_loop);
 	if (!e)
 		e = server_init(&server, fd, &ops, NULL);
 	if (!e)
-		e = server_attach(&server, &loop);
+		e = server_attach(&server, &ipc_loop);
 	if (!e)
-		e = loop_run(&loop);
+		e = loop_run(&ipc_loop);
 	native_log("ipc: %s", strerror(-e));
 	return 1;
 }

@@ -10,6 +10,7 @@
 #include <weft/types.h>
 
 #define ADDR_MAX 110 /* sizeof(struct sockaddr_un) */
+#define AF_UNIX_LEN 2
 #define NAME_MEMORY 8192
 
 struct key {
@@ -32,7 +33,7 @@ struct binding {
 	u32 type;
 	bool listening;
 	i32 fd; /* the other end (listening) or the sender (datagrams), or -1 */
-	void *watch; /* main.c's */
+	void *watch; /* main.c's, or the datagram socket */
 };
 
 struct binding *binding_find(const struct key *k);

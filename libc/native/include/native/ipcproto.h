@@ -12,7 +12,7 @@
  *            of listen and of connect.
  * A name is either abstract (buffer 0: the bytes after the leading NUL) or a socket inode (fds[0]: a handle from FSP_SOCKET, whose scheme and
  * node the server asks the kernel about). Buffer 0 is always the whole sockaddr_un as the program gave it, for getsockname.
- * Datagram sockets are kernel endpoints (WEFT_OBJ_DGRAM); the server maps names to sender fds.
+ * Datagram sockets are kernel endpoints (WEFT_OBJ_DGRAM); the server maps names to sender fds, and knows who is connected to whom.
  */
 #ifndef NATIVE_IPCPROTO_H
 #define NATIVE_IPCPROTO_H
@@ -30,10 +30,16 @@ enum ipcp_op {
 	IPCP_CONNECT,
 	/* args: 0 own name, 1 the peer's. fds: {socket}. Buffer 0 OUT: sockaddr. out[0] = length (2: unnamed), out[1] = 1 if it listens */
 	IPCP_NAME,
-	/* Datagrams. args: has_inode. Buffer 0 IN: sockaddr. fds: {inode handle}. -> fds_out[0]: the sender end of that name */
-	IPCP_DGRAM_LOOKUP,
-	/* args: has_inode. Buffer 0 IN: sockaddr. fds: {the receiving end, its sender end, inode handle} */
+	/* Datagrams: every socket is known here from its birth, until its receiving end is closed. fds: {the receiving end, its sender end} */
+	IPCP_DGRAM_NEW,
+	/* args: has_inode. Buffer 0 IN: sockaddr, as for BIND. fds: {socket, inode handle} */
 	IPCP_DGRAM_BIND,
+	/* args: has_inode, 1: connected no longer. Buffer 0 IN: sockaddr. fds: {socket, inode handle} */
+	IPCP_DGRAM_CONNECT,
+	/* args: has_inode, 1: the socket's peer. Buffer 0 IN: sockaddr; buffer 1 OUT: the sending socket's own name. fds: {socket, inode handle}.
+	 * -> fds_out[0]: the sender end of the other; out[0] = length of the own name (2: none). -ENOTCONN, -ECONNREFUSED, -EPERM: it is
+	 * connected to a third one */
+	IPCP_DGRAM_LOOKUP,
 	/* System V shared memory. args: key, size, flags. -> id */
 	IPCP_SHM_GET,
 	/* args: id, 1 to write. -> fds_out[0]: the memory object; out[0] = its size. Counts an attachment of the caller (dropped by SHM_DT or its exit) */

@@ -120,6 +120,13 @@ struct rt_inotify {
 #define RT_INOTIFIES 16
 #define RT_LOCKED 8
 #define RT_SOCKOPTS 64
+struct rt_dgram { /* whom a connected datagram socket sends to */
+	u64 object; /* the socket's number; 0 free */
+	i32 fd;	    /* private: the other's sender end */
+	u32 name_len;
+	u8 name[110]; /* the socket's own */
+};
+#define RT_DGRAMS 4
 struct rt_sockopt {
 	u64 object; /* 0: free */
 	u32 level, name;
@@ -171,6 +178,8 @@ struct rt_proc {
 	u64 uid_cache; /* (identity number + 1) << 32 | uid, for siginfo */
 	struct rt_sockopt sockopt[RT_SOCKOPTS];
 	u32 sockopt_next;
+	struct rt_dgram dgram[RT_DGRAMS];
+	u32 dgram_next;
 	bool sock_special; /* some socket has SO_PASSCRED or a timeout */
 	u64 inet[RT_INETS]; /* socket object << 8 | family: of AF_INET sockets without a name yet */
 	u32 inet_next;

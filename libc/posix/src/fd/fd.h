@@ -25,6 +25,8 @@ enum { F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, 
 	F_DUPFD_QUERY, F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS, F_GET_RW_HINT, F_SET_RW_HINT, F_GET_FILE_RW_HINT,
 	F_SET_FILE_RW_HINT };
 
+i64 rt_sock_write(i32 fd, u64 iov, u64 n); /* message.c: a write that wants a destination */
+
 /* lock.c. Closing any fd of a file ends the process's record locks on it: told before an fd closes. */
 i64 rt_record_lock(u64 fd, u32 cmd, u64 arg);
 void rt_lock_closing_any(struct rt_proc *p, i32 fd);

@@ -57,8 +57,13 @@ i64 rt_sys_read(u64 fd, u64 buf, u64 n)
 i64 rt_sys_write(u64 fd, u64 buf, u64 n)
 {
 	PROGRAM_FD(fd);
-	return done_write(fd, SOCK_TIMED(fd, true, NC(FD_WRITE, (i32)fd, buf, MIN(n, RW_MAX), -1l, 0),
-		NC(FD_WRITE, (i32)fd, buf, MIN(n, RW_MAX), -1l, WEFT_IO_NONBLOCK)));
+	i64 r = SOCK_TIMED(fd, true, NC(FD_WRITE, (i32)fd, buf, MIN(n, RW_MAX), -1l, 0),
+		NC(FD_WRITE, (i32)fd, buf, MIN(n, RW_MAX), -1l, WEFT_IO_NONBLOCK));
+	if (unlikely(r == -EDESTADDRREQ)) {
+		struct weft_iov iov = {buf, MIN(n, RW_MAX)};
+		return rt_sock_write(fd, (u64)&iov, 1);
+	}
+	return done_write(fd, r);
 }
 
 i64 rt_sys_pread64(u64 fd, u64 buf, u64 n, u64 off)
@@ -96,8 +101,9 @@ i64 rt_sys_writev(u64 fd, u64 iov, u64 n)
 	PROGRAM_FD(fd);
 	if (vector_check(n))
 		return -EINVAL;
-	return done_write(fd, SOCK_TIMED(fd, true, NC(FD_WRITE, (i32)fd, iov, n, -1l, WEFT_IO_VEC),
-		NC(FD_WRITE, (i32)fd, iov, n, -1l, WEFT_IO_VEC | WEFT_IO_NONBLOCK)));
+	i64 r = SOCK_TIMED(fd, true, NC(FD_WRITE, (i32)fd, iov, n, -1l, WEFT_IO_VEC),
+		NC(FD_WRITE, (i32)fd, iov, n, -1l, WEFT_IO_VEC | WEFT_IO_NONBLOCK));
+	return unlikely(r == -EDESTADDRREQ) ? rt_sock_write(fd, iov, n) : done_write(fd, r);
 }
 
 #define RWF_HIPRI 1u

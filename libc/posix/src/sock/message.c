@@ -117,8 +117,9 @@ static i64 send_result(i64 r, u64 flags)
 
 static i64 send_one(i32 fd, const struct weft_fd_info *info, const struct linux_msghdr *h, u64 flags)
 {
+	struct rt_dest d = {.fd = -1};
 	struct control c;
-	i64 r, dest = -1;
+	i64 r;
 
 	if (h->iovlen > IOV_MAX)
 		return -EMSGSIZE;
@@ -129,23 +130,20 @@ static i64 send_one(i32 fd, const struct weft_fd_info *info, const struct linux_
 	r = control_in(&c, h->control, h->control ? h->controllen : 0);
 	if (r)
 		return r;
-	if (h->name && h->namelen) {
-		i64 type = NC(FD_CTL, fd, WEFT_CHAN_TYPE, 0, 0);
-		if (info->type == WEFT_OBJ_CHANNEL && type != WEFT_CHAN_DGRAM)
-			return NC(FD_CTL, fd, WEFT_FD_READY, 0, 0) & WEFT_POLLHUP ? -EOPNOTSUPP : -EISCONN;
-		dest = rt_dgram_dest(h->name, h->namelen);
-		if (dest < 0)
-			return dest;
+	if (h->name && h->namelen && info->type == WEFT_OBJ_CHANNEL)
+		return NC(FD_CTL, fd, WEFT_FD_READY, 0, 0) & WEFT_POLLHUP ? -EOPNOTSUPP : -EISCONN;
+	if (info->type == WEFT_OBJ_DGRAM) {
+		r = rt_dgram_dest(fd, info, h->namelen ? h->name : 0, h->namelen, &d);
+		if (r)
+			return r;
 	}
-	struct weft_msg m = {.iov = h->iov, .niov = h->iovlen, .nfds = c.nfds, .fds = (u64)c.fds, .dest = dest, .pid = rt_tp()->pid,
-		.identity = rt_pp()->identity};
-	i32 to = dest >= 0 && info->type == WEFT_OBJ_CHANNEL ? (i32)dest : fd;
+	struct weft_msg m = {.iov = h->iov, .niov = h->iovlen, .nfds = c.nfds, .fds = (u64)c.fds, .dest = d.fd,
+		.name = (u64)d.name + 2, .name_len = d.name_len > 2 ? d.name_len - 2 : 0};
 	if (flags & MSG_DONTWAIT)
-		r = UNLESS_IGNORED(NC(CHAN_SEND, to, &m, chan_flags(flags)));
+		r = UNLESS_IGNORED(NC(CHAN_SEND, fd, &m, chan_flags(flags)));
 	else
-		r = SOCK_TIMED(fd, true, NC(CHAN_SEND, to, &m, chan_flags(flags)), NC(CHAN_SEND, to, &m, chan_flags(flags | MSG_DONTWAIT)));
-	if (dest >= 0)
-		NC(FD_CLOSE, dest);
+		r = SOCK_TIMED(fd, true, NC(CHAN_SEND, fd, &m, chan_flags(flags)), NC(CHAN_SEND, fd, &m, chan_flags(flags | MSG_DONTWAIT)));
+	rt_dgram_sent(info, &d, r);
 	return send_result(r, flags);
 }
 
@@ -154,6 +152,16 @@ static i64 header_in(u64 user, struct linux_msghdr *h)
 	if (copy_in(h, user, sizeof(*h)))
 		return -EFAULT;
 	return (i32)h->namelen < 0 ? -EINVAL : 0;
+}
+
+/* write(2) and its like on a datagram socket, which the kernel refuses for want of a destination. */
+i64 rt_sock_write(i32 fd, u64 iov, u64 n)
+{
+	struct weft_fd_info info;
+	struct linux_msghdr h = {.iov = iov, .iovlen = n};
+	i64 r = rt_sock_check(fd, &info);
+
+	return r ? r : send_one(fd, &info, &h, 0);
 }
 
 i64 rt_sys_sendmsg(u64 fd, u64 msg, u64 flags)

@@ -96,7 +96,7 @@ u64 rt_sock_timeout_any(i32 fd, bool send)
 	struct weft_fd_info info;
 	u64 value[2];
 
-	if (rt_fd_info(fd, &info) < 0 || info.type != WEFT_OBJ_CHANNEL || (info.status & O_NONBLOCK) ||
+	if (rt_fd_info(fd, &info) < 0 || (info.type != WEFT_OBJ_CHANNEL && info.type != WEFT_OBJ_DGRAM) || (info.status & O_NONBLOCK) ||
 		!stored_value(info.object, SOL_SOCKET, send ? SO_SNDTIMEO : SO_RCVTIMEO, value) || (!value[0] && !value[1]))
 		return (u64)WEFT_FOREVER;
 	return rt_now() + value[0] * NSEC + value[1] * 1000;

@@ -47,7 +47,20 @@ struct linux_ucred {
 
 i64 rt_sock_check(u64 fd, struct weft_fd_info *info);
 u32 rt_sock_inet(i32 fd, u64 object);
-i64 rt_dgram_dest(u64 addr, u64 len);
+/* The program's address. *inode: a handle that proves which socket inode the path names, -1 for abstract names. */
+i64 rt_sock_address(u64 addr, u64 len, struct sockaddr_un_ *un, bool bind, i32 *inode);
+
+/* dgram.c: unix datagram sockets. */
+struct rt_dest {
+	i32 fd; /* private: the destination's sender end */
+	u32 name_len;
+	u8 name[110]; /* of the sending socket: a sockaddr_un */
+};
+i64 rt_dgram_socket(u64 type);
+i64 rt_dgram_name(u32 op, i32 fd, const struct weft_fd_info *info, const struct sockaddr_un_ *un, u32 len, i32 inode);
+i64 rt_dgram_connect(i32 fd, const struct weft_fd_info *info, u64 addr, u64 len);
+i64 rt_dgram_dest(i32 fd, const struct weft_fd_info *info, u64 addr, u64 len, struct rt_dest *out); /* addr 0: the peer */
+void rt_dgram_sent(const struct weft_fd_info *info, const struct rt_dest *d, i64 result);
 /* A request to a socket that is a handle; addresses in the program's memory. */
 i64 rt_net_call(i32 fd, u32 op, u64 arg, u64 in, u64 inlen, u64 out, u64 outlenp);
 i64 rt_net_accept(i32 fd, u64 addr, u64 lenp, u64 flags);

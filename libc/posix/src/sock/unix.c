@@ -80,7 +80,8 @@ i64 rt_sys_socket(u64 family, u64 type, u64 protocol)
 		t = native_type(type & SOCK_TYPE_MASK);
 		if (t < 0)
 			return t;
-		/* An unbound datagram socket is a channel too: connect gives it a peer. */
+		if (t == WEFT_CHAN_DGRAM)
+			return rt_dgram_socket(type);
 		return rt_obj_create(WEFT_OBJ_CHANNEL, t, 1, type);
 	case AF_NETLINK:
 		if ((type & SOCK_TYPE_MASK) != SOCK_RAW && (type & SOCK_TYPE_MASK) != SOCK_DGRAM)
@@ -125,7 +126,7 @@ i64 rt_sys_socketpair(u64 family, u64 type, u64 protocol, u64 out)
 }
 
 /* The program's address. *inode: a handle that proves which socket inode the path names, -1 for abstract names. */
-static i64 address_in(u64 addr, u64 len, struct sockaddr_un_ *un, bool bind, i32 *inode)
+i64 rt_sock_address(u64 addr, u64 len, struct sockaddr_un_ *un, bool bind, i32 *inode)
 {
 	char path[PATH_MAX];
 
@@ -229,9 +230,11 @@ i64 rt_sys_bind(u64 fd, u64 addr, u64 len)
 		r = rt_inet_name(addr, len, true, &un, &port);
 		return r ? r : inet_bind(fd, &un, port, false);
 	}
-	r = address_in(addr, len, &un, true, &inode);
+	r = rt_sock_address(addr, len, &un, true, &inode);
 	if (r < 0)
 		return r;
+	if (info.type == WEFT_OBJ_DGRAM)
+		return rt_dgram_name(IPCP_DGRAM_BIND, fd, &info, &un, len, inode);
 	fds[nfds++] = fd;
 	if (inode >= 0)
 		fds[nfds++] = inode;
@@ -285,7 +288,7 @@ i64 rt_sys_connect(u64 fd, u64 addr, u64 len)
 	if (info.type == WEFT_OBJ_HANDLE)
 		return rt_net_call(fd, NETP_CONNECT, 0, addr, len, 0, 0);
 	if (info.type == WEFT_OBJ_DGRAM)
-		return -EOPNOTSUPP;
+		return rt_dgram_connect(fd, &info, addr, len);
 	if (len >= 2 && !get_u16(&family, addr) && family == 0)
 		return 0; /* AF_UNSPEC: nothing to dissolve */
 	if (is_inet(addr, len)) {
@@ -299,7 +302,7 @@ i64 rt_sys_connect(u64 fd, u64 addr, u64 len)
 		len = INET_NAME_LEN;
 		inode = -1;
 	} else {
-		r = address_in(addr, len, &un, false, &inode);
+		r = rt_sock_address(addr, len, &un, false, &inode);
 		if (r < 0)
 			return r;
 	}
@@ -401,7 +404,7 @@ static i64 name_of(u64 fd, u64 addr, u64 lenp, bool peer)
 		return rt_net_call(fd, peer ? NETP_PEERNAME : NETP_SOCKNAME, 0, 0, 0, addr, lenp);
 	if (rt_netlink_name(fd, &info, addr, lenp) == 0)
 		return 0;
-	if (peer) {
+	if (peer && info.type != WEFT_OBJ_DGRAM) {
 		u32 who[2];
 		r = NC(FD_CTL, (i32)fd, WEFT_CHAN_PEER, who, 0);
 		if (r < 0 || (NC(FD_CTL, (i32)fd, WEFT_FD_READY, 0, 0) == (WEFT_POLLOUT | WEFT_POLLHUP) && r != 0))
@@ -413,8 +416,8 @@ static i64 name_of(u64 fd, u64 addr, u64 lenp, bool peer)
 	struct weft_req q = {.op = IPCP_NAME, .flags = WEFT_REQ_NOINTR, .nbufs = 1, .nfds = 1, .args = {peer}, .bufs = (u64)&b, .fds = (u64)&send};
 	r = p->ipc < 0 ? -ENOENT : NC(FD_CALL, p->ipc, &q);
 	u32 n = r < 0 || q.out[0] < 2 ? 2 : MIN(q.out[0], 110ul);
-	if (r == -ENOTCONN)
-		return r;
+	if (r == -ENOTCONN || (peer && n == 2 && info.type == WEFT_OBJ_DGRAM))
+		return -ENOTCONN;
 	u8 inet[28] = {0};
 	if (rt_inet_is_name(un, n)) {
 		n = rt_inet_address(un, inet);
@@ -479,23 +482,4 @@ i64 rt_sys_shutdown(u64 fd, u64 how)
 	if (info.type == WEFT_OBJ_HANDLE)
 		return rt_net_call(fd, NETP_SHUTDOWN, how, 0, 0, 0, 0);
 	return NC(FD_CTL, (i32)fd, WEFT_CHAN_SHUTDOWN, how + 1, 0);
-}
-
-/* For datagrams with a destination. -> private sender fd */
-i64 rt_dgram_dest(u64 addr, u64 len)
-{
-	struct rt_proc *p = rt_proc();
-	struct sockaddr_un_ un;
-	i32 inode, got[1];
-	i64 r = address_in(addr, len, &un, false, &inode);
-
-	if (r < 0)
-		return r;
-	struct weft_buf buf = {(u64)&un, len, WEFT_BUF_IN};
-	struct weft_req q = {.op = IPCP_DGRAM_LOOKUP, .flags = WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC, .nbufs = 1, .nfds = inode >= 0, .max_fds = 1,
-		.args = {inode >= 0}, .bufs = (u64)&buf, .fds = (u64)&inode, .fds_out = (u64)got};
-	r = p->ipc < 0 ? -ECONNREFUSED : NC(FD_CALL, p->ipc, &q);
-	if (inode >= 0)
-		NC(FD_CLOSE, inode);
-	return r < 0 ? r : q.nfds_out ? got[0] : -ECONNREFUSED;
 }
