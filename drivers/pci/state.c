@@ -27,9 +27,11 @@ static void new_device(struct device *d)
 bool state_load(void)
 {
 	i32 fd = native_fd("state");
-	i64 at = fd < 0 ? fd : weft_mem_map(-1, 0, 65536, WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_MAP_SHARED, (u64)fd, 0);
+	i64 at = fd < 0 ? fd :
+		weft_mem_map(-1, 0, 65536, WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_MAP_SHARED,
+			(u64)fd, 0);
 
-	if (at < 0)
+	if (at <= 0)
 		return false;
 	saved = (struct saved *)at;
 	if (saved->magic != MAGIC || saved->n > MAX_DEVICES)

@@ -339,7 +339,8 @@ static i64 op_connect(struct request *r)
 		b->identity);
 	if (x < 0)
 		return x;
-	i32 fd = has_end ? request_take_fd(r, 1) : (i32)weft_fd_dup((u64)own->fd, 0, WEFT_DUP_PRIVATE, WEFT_RIGHT_ALL);
+	i32 fd = own ? (i32)weft_fd_dup((u64)own->fd, 0, WEFT_DUP_PRIVATE, WEFT_RIGHT_ALL) :
+		request_take_fd(r, 1);
 	if (fd < 0)
 		return fd;
 	x = deliver(b, &a, socket, fd, r->sqe->pid, r->sqe->identity);

@@ -114,9 +114,11 @@ bool state_restore(struct client *c)
 void state_load(struct input *(*make)(const struct inputp_device *d))
 {
 	i32 fd = native_fd("state");
-	i64 at = fd < 0 ? fd : weft_mem_map(-1, 0, sizeof(*saved), WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_MAP_SHARED, (u64)fd, 0);
+	i64 at = fd < 0 ? fd :
+		weft_mem_map(-1, 0, sizeof(*saved),
+			WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_MAP_SHARED, (u64)fd, 0);
 
-	if (at < 0)
+	if (at <= 0)
 		return;
 	saved = (struct saved *)at;
 	if (saved->magic != MAGIC) {

@@ -32,7 +32,9 @@ static const u8 extended[0x80] = {
 
 static u16 plain_code(u8 scan)
 {
-	return scan <= 0x53 ? scan : plain[scan];
+	if (scan <= 0x53)
+		return scan;
+	return scan < sizeof(plain) ? plain[scan] : 0;
 }
 
 void ps2_keyboard_keys(u8 *set)
