@@ -33,15 +33,27 @@ static int load_archive(char *const *wanted)
 	return e;
 }
 
+/* Each is mounted by itself, and so has a device number of its own. */
+static int make_parts(int n, char **names, u64 dev)
+{
+	for (int i = 0; i < n; i++) {
+		struct node *part = vfs_add(&tree, names[i], S_IFDIR | (strcmp(names[i], "tmp") ? 0755 : 01777), 0, NULL);
+		if (!part)
+			return -ENOMEM;
+		part->dev = dev + 1 + (u64)i;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *scheme = argc > 1 ? argv[1] : "scheme:fs";
 	u64 dev = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x15;
 	int e = memfs_create(&tree, dev, 0x01021994);
 	if (!e)
+		e = make_parts(argc - 3, argv + 3, dev);
+	if (!e)
 		e = load_archive(argc > 3 ? argv + 3 : NULL);
-	for (int i = 3; i < argc && !e; i++)
-		e = vfs_add(&tree, argv[i], S_IFDIR | (strcmp(argv[i], "tmp") ? 0755 : 01777), 0, NULL) ? 0 : -ENOMEM;
 	if (!e)
 		e = vcache_start(&tree);
 	if (!e)
