@@ -30,7 +30,7 @@ static void destroy(struct object *o)
 		space_free(a);
 }
 
-static const struct obj_ops as_ops = {.name = "address space", .destroy = destroy};
+static const struct obj_ops as_ops = {.destroy = destroy};
 
 struct as *as_create_empty(void)
 {
@@ -59,11 +59,6 @@ void as_put(struct as *a)
 struct object *as_object(struct as *a)
 {
 	return &a->obj;
-}
-
-struct as *as_of_object(struct object *o)
-{
-	return container_of(o, struct as, obj);
 }
 
 void mm_start(void)

@@ -100,4 +100,7 @@ int as_advise(struct as *a, u64 addr, u64 len, u32 advice);
 int as_populate(struct as *a, u64 start, u64 end); /* may block; best effort but for -EINTR */
 int as_grow_stack(struct as *a, u64 addr, struct vma **out);
 
+/* query.c */
+i64 as_query(struct as *a, u32 op, u64 addr, u64 len, u64 buf, u64 n);
+
 #endif

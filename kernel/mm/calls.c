@@ -8,8 +8,6 @@
  */
 #include "as.h"
 #include "pager.h"
-#include "pin.h"
-#include "query.h"
 #include <kernel/calls.h>
 #include <kernel/ipc.h>
 
@@ -451,5 +449,5 @@ i64 sys_pager_copy(u64 fd, u64 op, u64 off, u64 buf, u64 len, u64 flags)
 		return r;
 	m = memobj_of(o);
 	return m->pager && op <= WEFT_PAGER_RELEASE ? pager_copy(m, op, off, buf, len, flags)
-						  : -EINVAL;
+						    : -EINVAL;
 }

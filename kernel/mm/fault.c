@@ -8,7 +8,6 @@
  * anonymous pages in sequence, and up to AROUND neighbours of an object's page that are resident.
  */
 #include "as.h"
-#include "reclaim.h"
 
 #define AGAIN	    1 /* start again */
 #define AROUND	    16ul

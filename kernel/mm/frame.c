@@ -10,7 +10,6 @@
  * frames_min frames are for the kernel: page tables, slabs, stacks. User data is not given them.
  */
 #include "pager.h"
-#include "reclaim.h"
 #include <kernel/arch.h>
 #include <kernel/thread.h>
 

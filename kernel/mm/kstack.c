@@ -15,8 +15,8 @@
 #define SLOTS_MAX  ((u32)(KSTACK_AREA_SIZE / SLOT_SIZE))
 #define CACHE_MAX  64u
 
-static u32 cache[CACHE_MAX], ncache;
-static u32 *unmapped, nunmapped, cap_unmapped; /* slots without frames */
+static u32 *spare, nspare, cap; /* slots that are not in use ... */
+static u32 nmapped;		/* ... of which the last so many have their frames */
 static u32 slots_used;
 
 static u64 slot_base(u32 slot)
@@ -61,20 +61,20 @@ static int slot_map(u32 slot)
 	return 0;
 }
 
-/* Room for every slot in `unmapped` is made when the slot is first used, so that freeing never
+/* Room for every slot in `spare` is made when the slot is first used, so that freeing never
  * allocates. */
 static int slot_new(u32 *slot)
 {
+	u32 more = cap ? cap * 2 : 256, *p;
+
 	if (slots_used == SLOTS_MAX)
 		return -ENOMEM;
-	if (slots_used == cap_unmapped) {
-		u32 cap = cap_unmapped ? cap_unmapped * 2 : 256;
-		u32 *p = krealloc_zero(unmapped, cap_unmapped * sizeof(u32), cap * sizeof(u32));
-
+	if (slots_used == cap) {
+		p = krealloc_zero(spare, cap * sizeof(u32), more * sizeof(u32));
 		if (!p)
 			return -ENOMEM;
-		unmapped = p;
-		cap_unmapped = cap;
+		spare = p;
+		cap = more;
 	}
 	*slot = slots_used++;
 	return 0;
@@ -84,39 +84,30 @@ u64 kstack_alloc(void)
 {
 	u32 slot;
 
-	if (ncache)
-		return slot_base(cache[--ncache]) + KSTACK_SIZE;
-	if (nunmapped)
-		slot = unmapped[--nunmapped];
+	if (nspare)
+		slot = spare[--nspare];
 	else if (slot_new(&slot))
 		return 0;
-	if (slot_map(slot)) {
-		unmapped[nunmapped++] = slot;
+	if (nmapped) {
+		nmapped--;
+	} else if (slot_map(slot)) {
+		spare[nspare++] = slot;
 		return 0;
 	}
 	return slot_base(slot) + KSTACK_SIZE;
 }
 
-static void cache_trim(void)
-{
-	struct frame *f[CACHE_MAX / 2 * SLOT_PAGES];
-	u32 n = 0;
-
-	for (u32 i = 0; i < CACHE_MAX / 2; i++, n += SLOT_PAGES) {
-		slot_unmap(cache[i], f + n, SLOT_PAGES);
-		unmapped[nunmapped++] = cache[i];
-	}
-	memmove(cache, cache + CACHE_MAX / 2, (ncache - CACHE_MAX / 2) * sizeof(cache[0]));
-	ncache -= CACHE_MAX / 2;
-	flush_and_free(f, n);
-}
-
 void kstack_free(u64 top)
 {
-	u32 slot = (u32)((top - KSTACK_SIZE - PAGE_SIZE - KSTACK_AREA) / SLOT_SIZE);
+	u32 slot = (u32)((top - KSTACK_SIZE - PAGE_SIZE - KSTACK_AREA) / SLOT_SIZE), n = 0;
+	struct frame *f[CACHE_MAX / 2 * SLOT_PAGES];
 
 	kassert(slot < slots_used && slot_base(slot) + KSTACK_SIZE == top);
-	if (ncache == CACHE_MAX)
-		cache_trim();
-	cache[ncache++] = slot;
+	spare[nspare++] = slot;
+	if (++nmapped <= CACHE_MAX)
+		return;
+	for (u32 i = nspare - nmapped; n < ARRAY_SIZE(f); i++, n += SLOT_PAGES)
+		slot_unmap(spare[i], f + n, SLOT_PAGES);
+	nmapped -= CACHE_MAX / 2;
+	flush_and_free(f, n);
 }

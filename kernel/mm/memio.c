@@ -9,7 +9,6 @@
  */
 #include "memobj.h"
 #include "pager.h"
-#include "uio.h"
 
 #define BATCH 16u
 #define BIG   1024u /* bytes from which on the BKL is dropped */
@@ -80,7 +79,7 @@ static int hold_page(struct memobj *m, u64 idx, bool write, bool whole, u64 end,
 		frame_get(*out);
 		return 0;
 	}
-	if (!m->pager && !m->parent)
+	if (!m->pager)
 		return 0;
 	return held ? -EAGAIN : memobj_get_page(m, idx, false, out);
 }

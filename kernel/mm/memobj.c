@@ -8,8 +8,6 @@
  */
 #include "as.h"
 #include "pager.h"
-#include "pin.h"
-#include "reclaim.h"
 
 /* The page leaves the object. */
 static void forget_page(struct memobj *m, struct frame *f, u64 idx)
@@ -37,8 +35,6 @@ static void destroy(struct object *o)
 		pager_destroy(m);
 	if (m->hold)
 		dma_object_gone(m);
-	if (m->parent)
-		object_put(&m->parent->obj);
 	kfree(m->name);
 	kfree(m);
 }
@@ -152,27 +148,24 @@ int memobj_create_phys(u64 phys, u64 size, u32 cache, struct memobj **out)
 	return r;
 }
 
-/* Gives the clone m the page f of src: shared, or copied where src's is not to be (the server's, or
- * pinned, when a device may be writing). */
+/* Gives the clone m the page f of src, whose reference it takes: shared, or copied where src's is
+ * not to be (the server's, or pinned, when a device may be writing). */
 static int clone_page(struct memobj *m, struct memobj *src, u64 idx, struct frame *f)
 {
-	struct frame *c = f;
+	bool copy = src->pager || f->flags & FRAME_PINNED;
+	struct frame *c = copy ? frame_alloc_user() : f;
 	int r;
 
-	if (!src->pager && !(f->flags & FRAME_PINNED)) {
-		frame_get(f);
-		r = memobj_insert(m, idx, f);
-		if (!r) {
-			f->flags |= FRAME_COW;
-			f->owner = NULL;
-		}
-		return r;
+	if (copy && c)
+		page_copy(frame_virt(c), frame_virt(f));
+	if (copy)
+		frame_put(f);
+	r = c ? memobj_insert(m, idx, c) : -ENOMEM;
+	if (!r && !copy) {
+		f->flags |= FRAME_COW;
+		f->owner = NULL;
 	}
-	c = frame_alloc_user();
-	if (!c)
-		return -ENOMEM;
-	page_copy(frame_virt(c), frame_virt(f));
-	return memobj_insert(m, idx, c);
+	return r;
 }
 
 int memobj_clone(struct memobj *src, struct memobj **out)
@@ -183,20 +176,20 @@ int memobj_clone(struct memobj *src, struct memobj **out)
 
 	if (!r)
 		r = memobj_create(WEFT_MEM_ANON, src->size, WEFT_MEM_SEALABLE, &m);
+	for (u64 idx = 0; !r && idx < memobj_pages(src); idx++) {
+		if (src->pager) {
+			r = memobj_get_page(src, idx, false, &f);
+		} else {
+			f = radix_next(&src->pages, &idx);
+			if (!f)
+				break;
+			frame_get(f);
+		}
+		if (!r)
+			r = clone_page(m, src, idx, f);
+	}
 	if (r)
 		return r;
-	if (src->pager || src->parent) {
-		m->parent = src->pager ? src : src->parent;
-		m->parent_size = src->pager ? src->size : MIN(src->size, src->parent_size);
-		object_get(&m->parent->obj);
-	}
-	for (u64 idx = 0; (f = radix_next(&src->pages, &idx)); idx++) {
-		if (src->pager && !(f->flags & FRAME_DIRTY))
-			continue; /* to be had from the parent */
-		r = clone_page(m, src, idx, f);
-		if (r)
-			return r;
-	}
 	if (!src->pager)
 		memobj_protect_range(src, 0, ~0ul);
 	*out = m;
@@ -230,31 +223,11 @@ int memobj_insert(struct memobj *m, u64 idx, struct frame *f)
 	return 0;
 }
 
-static int insert_copy(struct memobj *m, u64 idx, const void *src)
+static int insert_zero(struct memobj *m, u64 idx)
 {
-	struct frame *f = frame_alloc_copy(src);
+	struct frame *f = frame_alloc_copy(NULL);
 
 	return f ? memobj_insert(m, idx, f) : -ENOMEM;
-}
-
-/* An absent page of a clone comes from the file as it is when first used. */
-static int insert_from_parent(struct memobj *m, u64 idx)
-{
-	struct frame *from;
-	int r = memobj_get_page(m->parent, idx, false, &from);
-
-	if (r == -EFAULT) /* the file has become shorter */
-		return insert_copy(m, idx, NULL);
-	if (r)
-		return r;
-	r = insert_copy(m, idx, frame_virt(from));
-	frame_put(from);
-	return r;
-}
-
-static bool in_parent(const struct memobj *m, u64 idx)
-{
-	return m->parent && idx < (m->parent_size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
 static int uncow(struct memobj *m, u64 idx, struct frame *f)
@@ -298,8 +271,7 @@ int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u
 		} else if ((dirtying || (!f && m->pager)) && !pager_reserved(m, idx)) {
 			r = pager_reserve(m, idx, 1, MAX(m->size, grow_to));
 		} else if (!f) {
-			r = content && in_parent(m, idx) ? insert_from_parent(m, idx)
-							 : insert_copy(m, idx, NULL);
+			r = insert_zero(m, idx);
 		} else if (write && (f->flags & FRAME_COW)) {
 			r = uncow(m, idx, f);
 		} else if (!dirtying || !pager_throttle()) {
@@ -355,12 +327,6 @@ static int zero_part(struct memobj *m, u64 off, u64 len)
 
 	if (!len)
 		return 0;
-	if (!f && in_parent(m, idx)) {
-		r = memobj_get_page(m, idx, true, &f);
-		if (r)
-			return r;
-		frame_put(f);
-	}
 	while ((f = memobj_page(m, idx)) && (f->flags & FRAME_COW)) {
 		r = uncow(m, idx, f);
 		if (r)
@@ -383,7 +349,6 @@ int memobj_resize(struct memobj *m, u64 size)
 		if (r)
 			return r;
 		m->size = size;
-		m->parent_size = MIN(m->parent_size, size);
 		memobj_drop_range(m, memobj_pages(m), ~0ul, true);
 	}
 	m->size = size;
@@ -395,7 +360,6 @@ int memobj_resize(struct memobj *m, u64 size)
  * server frees its blocks by its own protocol. */
 int memobj_punch(struct memobj *m, u64 off, u64 len)
 {
-	bool backed = m->pager || m->parent;
 	u64 end, first, last;
 	int r = 0;
 
@@ -404,7 +368,7 @@ int memobj_punch(struct memobj *m, u64 off, u64 len)
 	end = MIN(off + len, ALIGN_UP(m->size, PAGE_SIZE));
 	if (off >= end)
 		return 0;
-	for (u64 at = off, n; backed && at < end; at += n) {
+	for (u64 at = off, n; m->pager && at < end; at += n) {
 		struct frame *f;
 
 		n = MIN(end - at, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
@@ -418,9 +382,9 @@ int memobj_punch(struct memobj *m, u64 off, u64 len)
 	}
 	first = ALIGN_UP(off, PAGE_SIZE);
 	last = ALIGN_DOWN(end, PAGE_SIZE);
-	if (!backed && first > last) { /* within one page */
+	if (!m->pager && first > last) { /* within one page */
 		r = zero_part(m, off, end - off);
-	} else if (!backed) {
+	} else if (!m->pager) {
 		r = zero_part(m, off, first - off);
 		if (!r)
 			r = zero_part(m, last, end - last);

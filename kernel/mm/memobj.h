@@ -4,10 +4,9 @@
  * object.
  *
  * ANON: absent pages read as zeros. PHYS, DMA: no tree, `phys` is the first address. PAGER: absent
- * pages come from the server. CLONE is an ANON object: pages present in the source are shared
- * (FRAME_COW), those absent in a PAGER source are copied from `parent` when first used. A frame of
- * an object has owner = the object and index = its place, but a FRAME_COW one, which several
- * objects may hold: owner is then NULL.
+ * pages come from the server. CLONE is an ANON object: pages present in an ANON source are shared
+ * (FRAME_COW), those of a PAGER are copied. A frame of an object has owner = the object and index =
+ * its place, but a FRAME_COW one, which several objects may hold: owner is then NULL.
  */
 #ifndef MM_MEMOBJ_H
 #define MM_MEMOBJ_H
@@ -34,8 +33,6 @@ struct memobj {
 	u64 mtime, ctime;	  /* realtime ns */
 	u64 pos;		  /* the shared offset of its fds */
 	u64 phys;
-	struct memobj *parent; /* clone of a pager object, referenced */
-	u64 parent_size;
 	struct pager *pager;
 	struct dma_hold *hold;
 	struct waitq io_wait;
@@ -88,5 +85,13 @@ void memobj_io_unlock(struct memobj *m);
 /* In all mappings of [first, first + n) (mm/rmap.c): */
 void memobj_unmap_range(struct memobj *m, u64 first, u64 n, bool private_too);
 void memobj_protect_range(struct memobj *m, u64 first, u64 n); /* take write access away */
+
+/* pin.c: what a device may still write to. */
+int dma_create(struct resource *res, u64 size, u32 flags,
+	struct memobj **out); /* takes its own reference of res */
+void dma_object_gone(struct memobj *m);
+int pin_create(struct memobj *m, u64 first, u64 n, struct resource *res, u64 *bus,
+	struct object **out);
+int dma_release(struct object *o); /* WEFT_MEM_RELEASE */
 
 #endif

@@ -8,8 +8,6 @@
  * and is queued again for the successor. Without a successor they end with -EIO.
  */
 #include "pager.h"
-#include "reclaim.h"
-#include "writeback.h"
 #include <kernel/ipc.h>
 
 #define READ_AHEAD_FIRST 16ul

@@ -70,4 +70,13 @@ i64 pager_copy(struct memobj *m, u32 op, u64 off, u64 buf, u64 len, u64 flags);
 u64 pager_dirty_runs(struct memobj *m, u64 *pairs, u64 n);
 void pager_init(void);
 
+/* writeback.c: dirty pages on their way to the server. */
+void writeback_init(void);
+void writeback_again(struct page_req *r); /* it goes to another server */
+void writeback_done(struct page_req *r, int error);
+i64 writeback_fetch(struct memobj *m, u64 off, u64 buf, u64 len);
+void writeback_release(struct pager *p, u64 first, u64 end);
+bool writeback_busy(void);		 /* dirty pages may become clean by themselves */
+void writeback_discard(struct pager *p); /* nobody will ever write them */
+
 #endif

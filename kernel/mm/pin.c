@@ -7,7 +7,6 @@
  * the device is quiet, unless its user has said so itself by WEFT_MEM_RELEASE. So a driver's death
  * frees nothing that its device still writes to.
  */
-#include "pin.h"
 #include "pager.h"
 #include <kernel/ipc.h>
 
@@ -77,8 +76,8 @@ void mem_pins_release(struct resource *r)
 int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out)
 {
 	u64 n = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	HELD struct memobj *m = NULL;
 	struct dma_hold *h;
-	struct memobj *m;
 	u32 order = 0;
 	int r;
 
@@ -91,30 +90,17 @@ int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out)
 	r = memobj_create(WEFT_MEM_DMA, n << PAGE_SHIFT, flags, &m);
 	if (r)
 		return r;
-	h = hold_new(res);
-	if (!h) {
-		object_put(&m->obj);
+	h = m->hold = hold_new(res);
+	if (h && frames_free > frames_min + (1ul << order))
+		h->first = frame_alloc(order, flags & WEFT_MEM_LOW);
+	if (!h || !h->first)
 		return -ENOMEM;
-	}
-	m->hold = h;
-	h->first = frames_free > frames_min + (1ul << order)
-		? frame_alloc(order, flags & WEFT_MEM_LOW)
-		: NULL;
-	if (!h->first) {
-		object_put(&m->obj);
-		return -ENOMEM;
-	}
 	h->n = n;
 	mm_stats.dma += n;
-	for (u64 i = 0; i < n; i++) {
-		h->first[i].refs = 1;
-		h->first[i].flags = FRAME_PINNED;
-		h->first[i].order = 0;
-	}
-	for (u64 i = n; i < 1ul << order; i++) { /* the unneeded end */
-		h->first[i].flags = 0;
-		h->first[i].order = 0;
-		frame_free(h->first + i, 0);
+	for (u64 i = 0; i < 1ul << order; i++) {
+		h->first[i] = (struct frame){.refs = 1, .flags = i < n ? FRAME_PINNED : 0};
+		if (i >= n)
+			frame_put(h->first + i); /* the unneeded end */
 	}
 	m->phys = frame_phys(h->first);
 	bkl_drop();
@@ -122,6 +108,7 @@ int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out)
 		page_clear(frame_virt(h->first + i));
 	bkl_retake();
 	*out = m;
+	m = NULL;
 	return 0;
 }
 
@@ -141,7 +128,7 @@ static void pin_destroy(struct object *o)
 	kfree(p);
 }
 
-static const struct obj_ops pin_ops = {.name = "pin", .destroy = pin_destroy};
+static const struct obj_ops pin_ops = {.destroy = pin_destroy};
 
 int dma_release(struct object *o)
 {

@@ -2,7 +2,6 @@
 /* mem_query: what an address space holds. Copies to the caller may block, so every step finds its
  * place again by address. */
 #include "as.h"
-#include "query.h"
 
 static void describe(struct vma *v, struct weft_vma *out)
 {

@@ -11,9 +11,8 @@
  * memory among those whose identity is not the system's (that of servers and drivers), else the
  * current one. Process 1 is never chosen for another's fault.
  */
-#include "reclaim.h"
 #include "as.h"
-#include "writeback.h"
+#include "pager.h"
 
 #define WAIT_NS 20000000ul
 #define WAITS	50u

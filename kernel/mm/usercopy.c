@@ -6,7 +6,6 @@
  * BKL: what the kernel's side of the copy lies in must be held by its caller.
  */
 #include "frame.h"
-#include "uio.h"
 #include <kernel/arch.h>
 #include <kernel/thread.h>
 

@@ -5,8 +5,7 @@
  * dirty. Writers wait when twice as much is dirty. Requests come from a reserved pool, so that
  * write-back works when no memory is left; the pool's size also bounds how many are in flight.
  */
-#include "writeback.h"
-#include "reclaim.h"
+#include "pager.h"
 #include <kernel/ipc.h>
 
 #define RUN_MAX	     64ul /* pages of one PAGE_OUT */

@@ -101,7 +101,6 @@ int as_get_fd(i32 fd, u32 right, struct as **out);
 struct as *as_create_empty(void);    /* refs 1, ERR_PTR on failure */
 struct as *as_copy(struct as *from); /* fork: copy-on-write; kernel-owned frames (as_map_frame) are
 					left out; ERR_PTR */
-struct as *as_of_object(struct object *o); /* of a WEFT_OBJ_AS object, no reference taken */
 void as_get(struct as *a);
 void as_put(struct as *a);
 struct object *as_object(struct as *a); /* the WEFT_OBJ_AS object for fds */

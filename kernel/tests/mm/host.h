@@ -13,10 +13,6 @@
 
 #include "mm/as.h"
 #include "mm/pager.h"
-#include "mm/pin.h"
-#include "mm/query.h"
-#include "mm/reclaim.h"
-#include "mm/uio.h"
 #include <kernel/calls.h>
 #include <kernel/ipc.h>
 
