@@ -321,8 +321,19 @@ int pipe_create(u64 cap, struct object *out[2])
 	return 0;
 }
 
-/* The kernel's own message on the channel of which `to` is the receiving end; never waits for room.
- */
+/* An end that only the kernel sends to. */
+struct object *chan_create_reader(void)
+{
+	struct chan_end *e = end_create(WEFT_OBJ_CHANNEL, WEFT_CHAN_SEQPACKET);
+
+	if (!e)
+		return NULL;
+	e->role = ROLE_RECEIVER;
+	e->connected = true;
+	return &e->obj;
+}
+
+/* Never waits for room. */
 int chan_post(struct object *to, const void *data, u32 len)
 {
 	struct chan_end *e = chan_of(to);
@@ -330,6 +341,6 @@ int chan_post(struct object *to, const void *data, u32 len)
 
 	if (e->rx.ended)
 		return -EPIPE;
-	m = msg_new(NULL, 0);
-	return m ? queue_put(&e->rx, data, len, m) : -ENOMEM;
+	m = queue_room(&e->rx) >= len ? msg_new(NULL, 0) : NULL;
+	return m ? queue_put(&e->rx, data, len, m) : -ENOBUFS;
 }

@@ -36,8 +36,14 @@ void inflight_del(struct object *o)
 	inflight_total--;
 }
 
-static void each_passed(struct queue *q, void (*fn)(struct queue *to, struct list *work),
-	struct list *work)
+static void found_alive(struct queue *q, struct list *work)
+{
+	q->gc_candidate = false;
+	list_add_tail(work, &q->gc_link);
+}
+
+/* What q's messages hold of candidates: work NULL: is taken from them, else is alive. */
+static void visit(struct queue *q, struct list *work)
 {
 	struct msg *m;
 	struct queue *to;
@@ -45,21 +51,14 @@ static void each_passed(struct queue *q, void (*fn)(struct queue *to, struct lis
 	list_for_each(m, &q->msgs, link) {
 		for (u32 i = 0; i < m->nfds; i++) {
 			to = queue_of(m->fds[i].o);
-			if (to && to->gc_candidate)
-				fn(to, work);
+			if (!to || !to->gc_candidate)
+				continue;
+			if (!work)
+				to->gc_out--;
+			else
+				found_alive(to, work);
 		}
 	}
-}
-
-static void found_inside(struct queue *to, struct list *work)
-{
-	to->gc_out--;
-}
-
-static void found_alive(struct queue *to, struct list *work)
-{
-	to->gc_candidate = false;
-	list_add_tail(work, &to->gc_link);
 }
 
 /* Something happened that may leave garbage. */
@@ -90,14 +89,14 @@ void chan_collect(void)
 	}
 	list_for_each(q, &inflight_list, inflight_link)
 		if (q->gc_candidate)
-			each_passed(q, found_inside, NULL);
+			visit(q, NULL);
 	list_for_each(q, &inflight_list, inflight_link)
 		if (q->gc_candidate && q->gc_out)
 			found_alive(q, &work);
 	while (!list_empty(&work)) {
 		q = list_first(&work, struct queue, gc_link);
 		list_del(&q->gc_link);
-		each_passed(q, found_alive, &work);
+		visit(q, &work);
 	}
 	list_for_each(q, &inflight_list, inflight_link) {
 		if (!q->gc_candidate)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Formatting: %d %u %x %p %c %s %% with the flags 0 and -, width, precision of strings (* too) and
+/* Formatting: %d %u %x %p %c %s %% with the flag 0, width, precision of strings (* too) and
  * the length l. */
 #include <kernel/kernel.h>
 
@@ -15,18 +15,16 @@ static void put(struct out *o, char c)
 	o->len++;
 }
 
-static void put_text(struct out *o, const char *s, int n, int width, bool left, char fill)
+static void put_text(struct out *o, const char *s, int n, int width, char fill)
 {
-	for (; !left && width > n; width--)
+	for (; width > n; width--)
 		put(o, fill);
 	for (int i = 0; i < n; i++)
 		put(o, s[i]);
-	for (; width > n; width--)
-		put(o, ' ');
 }
 
 /* The digits of v, behind a minus in front of the filling zeros. */
-static void put_number(struct out *o, u64 v, u32 base, bool minus, int width, bool left, char fill)
+static void put_number(struct out *o, u64 v, u32 base, bool minus, int width, char fill)
 {
 	char buf[24];
 	int n = sizeof(buf);
@@ -39,7 +37,7 @@ static void put_number(struct out *o, u64 v, u32 base, bool minus, int width, bo
 		put(o, '-');
 	else if (minus)
 		buf[--n] = '-';
-	put_text(o, buf + n, sizeof(buf) - n, width - (minus && fill == '0'), left, fill);
+	put_text(o, buf + n, sizeof(buf) - n, width - (minus && fill == '0'), fill);
 }
 
 static int number(const char **p)
@@ -56,7 +54,7 @@ int vsnprintf(char *buf, size_t n, const char *p, __builtin_va_list ap)
 	struct out o = {buf, n, 0};
 
 	for (; *p; p++) {
-		bool left = false, wide, minus;
+		bool wide, minus;
 		int width, precision = -1, len = 0;
 		char fill = ' ', c;
 		const char *s;
@@ -66,10 +64,8 @@ int vsnprintf(char *buf, size_t n, const char *p, __builtin_va_list ap)
 			put(&o, *p);
 			continue;
 		}
-		for (p++; *p == '0' || *p == '-'; p++) {
-			left |= *p == '-';
-			fill = *p == '0' ? '0' : fill;
-		}
+		if (*++p == '0')
+			fill = '0';
 		width = number(&p);
 		if (*p == '.') {
 			p++;
@@ -85,21 +81,21 @@ int vsnprintf(char *buf, size_t n, const char *p, __builtin_va_list ap)
 			v = wide ? __builtin_va_arg(ap, u64) : __builtin_va_arg(ap, u32);
 			minus = *p == 'd' && (wide ? (i64)v : (i32)v) < 0;
 			v = minus ? (wide ? -v : -(u32)v) : v;
-			put_number(&o, v, *p == 'x' ? 16 : 10, minus, width, left, fill);
+			put_number(&o, v, *p == 'x' ? 16 : 10, minus, width, fill);
 			break;
 		case 'p':
-			put_number(&o, __builtin_va_arg(ap, u64), 16, false, width, left, fill);
+			put_number(&o, __builtin_va_arg(ap, u64), 16, false, width, fill);
 			break;
 		case 'c':
 			c = (char)__builtin_va_arg(ap, int);
-			put_text(&o, &c, 1, width, left, ' ');
+			put_text(&o, &c, 1, width, ' ');
 			break;
 		case 's':
 			s = __builtin_va_arg(ap, const char *);
 			s = s ? s : "(null)";
 			while ((precision < 0 || len < precision) && s[len])
 				len++;
-			put_text(&o, s, len, width, left, ' ');
+			put_text(&o, s, len, width, ' ');
 			break;
 		case 0:
 			p--;

@@ -29,25 +29,15 @@ void *memcpy(void *restrict d, const void *restrict s, size_t n)
 
 void *memmove(void *d, const void *s, size_t n)
 {
-	u8 *to = (u8 *)d + n;
-	const u8 *from = (const u8 *)s + n;
+	u8 *to = d;
+	const u8 *from = s;
 
-	/* Forwards is right even where they overlap, as each word is read before it is written; but
-	 * not 64 bytes at a time. */
-	if ((u64)d - (u64)s >= n) {
-		for (to = d, from = s; n >= 8; n -= 8, to += 8, from += 8)
-			*(word *)to = *(const word *)from;
-		for (; n; n--)
-			*to++ = *from++;
-		return d;
-	}
-	for (; n >= 8; n -= 8) {
-		to -= 8;
-		from -= 8;
-		*(word *)to = *(const word *)from;
-	}
-	for (; n; n--)
-		*--to = *--from;
+	if ((u64)d - (u64)s < n)
+		while (n--)
+			to[n] = from[n];
+	else
+		for (size_t i = 0; i < n; i++)
+			to[i] = from[i];
 	return d;
 }
 

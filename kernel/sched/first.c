@@ -119,14 +119,10 @@ static i32 give(struct process *p, struct object *o, u32 rights)
 
 static void give_console(struct process *p)
 {
-	struct object *console;
-
-	must(console_object(&console), "opening the console");
 	for (i32 fd = 0; fd < 3; fd++)
-		must(fd_install(p, console, WEFT_RIGHT_ALL & ~(WEFT_RIGHT_EXEC | WEFT_RIGHT_MAP),
-			     0),
+		must(fd_install(p, console_object(),
+			     WEFT_RIGHT_ALL & ~(WEFT_RIGHT_EXEC | WEFT_RIGHT_MAP), 0),
 			"giving the console");
-	object_put(console);
 }
 
 static void give_start(struct process *p, struct weft_start *st)

@@ -12,7 +12,6 @@
 static struct {
 	struct object obj;
 	struct queue in;
-	bool made;
 } con;
 
 static void console_input(void)
@@ -61,29 +60,21 @@ static i64 console_ctl(struct object *o, u32 op, u64 a, u64 b)
 	return op == WEFT_FD_AVAIL ? (i64)con.in.len : -EINVAL;
 }
 
-static void console_destroy(struct object *o)
-{
-}
-
 static const struct obj_ops console_ops = {
 	.stream = true,
 	.read = console_read,
 	.write = console_put,
 	.ready = console_ready,
 	.ctl = console_ctl,
-	.destroy = console_destroy,
 };
 
-int console_object(struct object **out)
+struct object *console_object(void)
 {
-	if (!con.made) {
-		con.made = true;
-		object_init(&con.obj, WEFT_OBJ_SYS, &console_ops);
-		con.obj.status = 2; /* O_RDWR */
-		queue_init(&con.in, &con.obj, LIMIT);
-		console_set_input(console_input);
-	}
-	object_get(&con.obj);
-	*out = &con.obj;
-	return 0;
+	if (con.obj.refs)
+		return &con.obj;
+	object_init(&con.obj, WEFT_OBJ_SYS, &console_ops);
+	con.obj.status = 2; /* O_RDWR */
+	queue_init(&con.in, &con.obj, LIMIT);
+	console_set_input(console_input);
+	return &con.obj;
 }

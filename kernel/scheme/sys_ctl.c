@@ -286,11 +286,9 @@ i64 sys_sys_ctl(u64 auth, u64 op, u64 a, u64 b, u64 c)
 void builtin_init(struct namespace *root)
 {
 	const struct weft_res log = {.kinds = WEFT_RES_LOG};
-	struct object *o;
 	struct resource *sys;
 
-	kassert(!console_object(&o) && !ns_publish(root, "debug", o));
-	object_put(o);
+	kassert(!ns_publish(root, "debug", console_object()));
 	kassert(!resource_create(&log, &sys) && !ns_publish(root, "sys", &sys->obj));
 	object_put(&sys->obj);
 }

