@@ -20,19 +20,29 @@ static void cancel_done(struct oneway *w)
 		kfree(r);
 }
 
-struct request *request_own(struct thread *t)
+static void request_init(struct request *r)
 {
-	struct request *r = t->req;
-
-	if (likely(r))
-		return r;
-	r = kzalloc(sizeof(*r));
-	if (!r)
-		return NULL;
+	memset(r, 0, sizeof(*r));
 	list_init(&r->q.link);
 	list_init(&r->serve_link);
 	list_init(&r->tag_link);
 	list_init(&r->cancel.q.link);
+}
+
+struct request *request_own(struct thread *t)
+{
+	struct request *r = t->req;
+	struct client_request *c;
+
+	if (likely(r))
+		return r;
+	c = kzalloc(sizeof(*c));
+	if (!c)
+		return NULL;
+	r = &c->r;
+	request_init(r);
+	r->bufs = c->bufs;
+	r->fds = c->fds;
 	r->cancel.op = WEFT_OP_CANCEL;
 	r->cancel.done = cancel_done;
 	r->thread = t;
@@ -104,30 +114,6 @@ static void request_unlink(struct request *r)
 	list_del(&r->q.link);
 }
 
-/* Requests of the kernel that are done are kept for write-back, which must go on when no memory is
- * left. */
-static struct request *spare[32];
-static u32 nspare;
-
-static struct request *kernel_alloc(u16 op)
-{
-	struct request *r = kzalloc(REQUEST_KERNEL_SIZE);
-
-	if (!r && op == WEFT_OP_PAGE_OUT && nspare) {
-		r = spare[--nspare];
-		memset(r, 0, REQUEST_KERNEL_SIZE);
-	}
-	return r;
-}
-
-static void kernel_free(struct request *r)
-{
-	if (nspare < ARRAY_SIZE(spare))
-		spare[nspare++] = r;
-	else
-		kfree(r);
-}
-
 void request_finish(struct request *r, i64 result, bool direct)
 {
 	struct scheme *s = r->s;
@@ -142,8 +128,7 @@ void request_finish(struct request *r, i64 result, bool direct)
 			thread_wake(r->client, 0);
 		return;
 	}
-	r->fn(r->arg, result);
-	kernel_free(r);
+	r->fn(r, result);
 	scheme_put(s);
 }
 
@@ -378,33 +363,20 @@ out:
 	return result;
 }
 
-int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6],
-	void (*fn)(void *arg, i64 result), void *arg)
+int scheme_kernel_request(struct request *r, struct scheme *s, u16 op, u64 handle,
+	const u64 args[6], void (*fn)(struct request *r, i64 result))
 {
-	struct request *r;
 	int err;
 
-	if (s->gone || (!s->server && s->expired))
-		return -EIO;
-	r = kernel_alloc(op);
-	if (!r)
-		return -ENOMEM;
-	list_init(&r->q.link);
-	list_init(&r->tag_link);
-	list_init(&r->cancel.q.link);
+	request_init(r);
 	r->s = s;
 	r->op = op;
 	r->id = handle;
-	for (u32 i = 0; i < 6; i++)
-		r->args[i] = args[i];
+	memcpy(r->args, args, sizeof(r->args));
 	r->fn = fn;
-	r->arg = arg;
 	r->prio = WEFT_PRIO_NORMAL;
-	scheme_get(s);
-	err = request_enqueue(r, false);
-	if (err) {
-		scheme_put(s);
-		kernel_free(r);
-	}
+	err = s->gone ? -EIO : request_enqueue(r, false);
+	if (!err)
+		scheme_get(s);
 	return err;
 }

@@ -29,11 +29,6 @@ static inline u32 poll_aliases(u32 bits)
 	return bits | (bits & WEFT_POLLIN ? 0x40 : 0) | (bits & WEFT_POLLOUT ? 0x100 : 0);
 }
 
-/* A capability on its way from one process to another. */
-struct passed {
-	struct object *o;
-	u32 rights;
-};
 #define PASSED_MAX 253u
 
 /* The caller's fds: a capability of each. All or none. */
@@ -48,40 +43,12 @@ void passed_drop(struct passed *p, u32 n);
 
 #define TAG_BUCKETS 32u
 
-enum req_state { REQ_IDLE, REQ_QUEUED, REQ_DELIVERED, REQ_ABSENT, REQ_DONE };
-
-struct handle;
-struct request {
-	struct qnode q; /* in scheme.queue or scheme.delivered */
-	u8 state;
-	u8 nbufs, nfds, max_fds;
-	u16 op, flags; /* WEFT_REQ_* */
-	u16 sqe_flags;
-	bool cancelled, has_out;
-	u8 prio;
-	u32 pid, tid, identity;
-	struct scheme *s;
-	u64 tag, id; /* id: the server's for the handle */
-	struct handle *h;
-	struct thread *client; /* NULL: the kernel's */
-	u64 args[6];
-	i64 result;
-	u64 out[4];
-	struct thread *thread;	/* whose this is */
-	struct scheme *serving; /* the thread is one of this scheme's server threads */
-	struct list serve_link; /* in scheme.threads */
-	struct list tag_link;	/* in scheme.tags */
-	u64 fault_addr, fault_end;
-	bool fault_write;
-	u32 tries;
-	void (*fn)(void *arg, i64 result);
-	void *arg;
-	struct oneway cancel;
-	/* The kernel's requests end here. */
+/* A thread's own request. */
+struct client_request {
+	struct request r;
 	struct weft_buf bufs[WEFT_REQ_BUFS];
-	struct passed fds[WEFT_REQ_FDS]; /* sent, then received */
+	struct passed fds[WEFT_REQ_FDS];
 };
-#define REQUEST_KERNEL_SIZE offsetof(struct request, bufs)
 
 struct server {
 	struct object obj; /* WEFT_OBJ_SCHEME */

@@ -128,7 +128,7 @@ static int reserve_done(struct pager *p, struct page_req *r)
 	return 0;
 }
 
-static void request_done(void *arg, i64 result);
+static void request_done(struct request *req, i64 result);
 
 static int send(struct page_req *r)
 {
@@ -136,13 +136,14 @@ static int send(struct page_req *r)
 	u64 size = r->op == WEFT_OP_PAGE_OUT ? r->m->size : r->new_size;
 	u64 args[6] = {r->first << PAGE_SHIFT, r->n << PAGE_SHIFT, size};
 
-	return p->gone ? -EIO
-		       : scheme_kernel_request(p->scheme, r->op, p->node, args, request_done, r);
+	return p->gone
+		? -EIO
+		: scheme_kernel_request(&r->req, p->scheme, r->op, p->node, args, request_done);
 }
 
-static void request_done(void *arg, i64 result)
+static void request_done(struct request *req, i64 result)
 {
-	struct page_req *r = arg;
+	struct page_req *r = container_of(req, struct page_req, req);
 	struct memobj *m = r->m;
 
 	if (result == -WEFT_EREDELIVER) {

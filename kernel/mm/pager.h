@@ -37,6 +37,7 @@ struct pager {
  * have come: the request itself may be gone then. */
 struct page_req {
 	struct list link;
+	struct request req;
 	struct memobj *m; /* referenced; of the pool and NULL: free */
 	u16 op;
 	int error;    /* what the server has said by PAGER_FAIL */

@@ -39,13 +39,6 @@ int resource_require(i32 fd, u32 kind, struct resource **out);
 bool resource_covers(const struct weft_res *r, u64 base, u64 len); /* [base, base + len) */
 
 /*
- * A request of the kernel itself to a scheme's server (pager). Never blocks; fn runs at completion
- * with the BKL held, once, and never from within the call. A request that was delivered to a server
- * which then died completes with -WEFT_EREDELIVER, and fn sends it again at once, to be queued for
- * the successor; with -EIO once the orphan limit is over. An error return means that fn will not
- * run: -ENOMEM, or -EIO if the scheme is gone for good.
- */
-/*
  * What waits for a server: requests, and one-way notices. A notice lies in whatever it tells about,
  * so that sending it cannot fail; while it is queued it is not queued again, and it is withdrawn
  * (list_del) before its home is freed.
@@ -74,8 +67,53 @@ static inline void oneway_init(struct oneway *w)
 	*w = (struct oneway){.q.link = {&w->q.link, &w->q.link}};
 }
 void scheme_one_way(struct scheme *s, struct oneway *w, u16 op, u64 handle);
-int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6],
-	void (*fn)(void *arg, i64 result), void *arg);
+/* A capability on its way from one process to another. */
+struct passed {
+	struct object *o;
+	u32 rights;
+};
+
+enum req_state { REQ_IDLE, REQ_QUEUED, REQ_DELIVERED, REQ_ABSENT, REQ_DONE };
+
+struct handle;
+struct request {
+	struct qnode q; /* in scheme.queue or scheme.delivered */
+	u8 state;
+	u8 nbufs, nfds, max_fds;
+	u16 op, flags; /* WEFT_REQ_* */
+	u16 sqe_flags;
+	bool cancelled, has_out;
+	u8 prio;
+	u32 pid, tid, identity;
+	struct scheme *s;
+	u64 tag, id; /* id: the server's for the handle */
+	struct handle *h;
+	struct thread *client; /* NULL: the kernel's */
+	u64 args[6];
+	i64 result;
+	u64 out[4];
+	struct thread *thread;	/* whose this is */
+	struct scheme *serving; /* the thread is one of this scheme's server threads */
+	struct list serve_link; /* in scheme.threads */
+	struct list tag_link;	/* in scheme.tags */
+	u64 fault_addr, fault_end;
+	bool fault_write;
+	u32 tries;
+	void (*fn)(struct request *r, i64 result); /* in place of client */
+	struct oneway cancel;
+	struct weft_buf *bufs;
+	struct passed *fds; /* sent, then received */
+};
+
+/*
+ * A request of the kernel itself to a scheme's server (pager), in the caller's memory. Never
+ * blocks; fn runs at completion with the BKL held, once, and never from within the call. A request
+ * that was delivered to a server which then died completes with -WEFT_EREDELIVER, and fn sends it
+ * again at once, to be queued for the successor; with -EIO once the orphan limit is over. An error
+ * return means that fn will not run: -EIO: the scheme is gone for good.
+ */
+int scheme_kernel_request(struct request *r, struct scheme *s, u16 op, u64 handle,
+	const u64 args[6], void (*fn)(struct request *r, i64 result));
 void scheme_get(struct scheme *s);
 void scheme_put(struct scheme *s);
 struct scheme *scheme_of_server_fd(i32 fd); /* referenced, ERR_PTR */

@@ -463,13 +463,13 @@ static void limit(void **state)
 }
 
 static u32 completed, ends_with;
-static void complete(void *arg, i64 result)
+static void complete(struct request *r, i64 result)
 {
 	completed++;
 	if (result == -WEFT_EREDELIVER) {
 		static const u64 args[6];
 
-		IS(scheme_kernel_request(s, WEFT_OP_PAGE_IN, 9, args, complete, arg), 0);
+		IS(scheme_kernel_request(r, s, WEFT_OP_PAGE_IN, 9, args, complete), 0);
 	} else {
 		ends_with = (u32)result;
 	}
@@ -478,10 +478,11 @@ static void complete(void *arg, i64 result)
 static void kernel_requests(void **state)
 {
 	static const u64 args[6] = {11};
+	static struct request r;
 	i64 fd;
 
 	completed = 0;
-	assert_int_equal(scheme_kernel_request(s, WEFT_OP_PAGE_IN, 9, args, complete, NULL), 0);
+	assert_int_equal(scheme_kernel_request(&r, s, WEFT_OP_PAGE_IN, 9, args, complete), 0);
 	serve_one = keeps;
 	host_thread(server, server_main, NULL);
 	host_pass_time(1);

@@ -489,8 +489,8 @@ static struct scheme scheme;
 static struct queued {
 	u16 op;
 	u64 args[6];
-	void (*fn)(void *arg, i64 result);
-	void *arg;
+	void (*fn)(struct request *r, i64 result);
+	struct request *r;
 } queue[128];
 static u32 nqueue;
 static struct as *server_as;
@@ -512,13 +512,13 @@ struct scheme *scheme_of_server_fd(i32 fd)
 	scheme.refs++;
 	return &scheme;
 }
-int scheme_kernel_request(struct scheme *s, u16 op, u64 handle, const u64 args[6],
-	void (*fn)(void *arg, i64 result), void *arg)
+int scheme_kernel_request(struct request *r, struct scheme *s, u16 op, u64 handle,
+	const u64 args[6], void (*fn)(struct request *r, i64 result))
 {
 	assert_ptr_equal(s, &scheme);
 	assert_int_equal(handle, 42);
 	assert_true(nqueue < ARRAY_SIZE(queue));
-	queue[nqueue] = (struct queued){.op = op, .fn = fn, .arg = arg};
+	queue[nqueue] = (struct queued){.op = op, .fn = fn, .r = r};
 	memcpy(queue[nqueue++].args, args, sizeof(queue[0].args));
 	return 0;
 }
@@ -594,7 +594,7 @@ bool host_serve(void)
 	memmove(queue, queue + 1, --nqueue * sizeof(q));
 	if (server.die_once) {
 		server.die_once = false;
-		q.fn(q.arg, -WEFT_EREDELIVER);
+		q.fn(q.r, -WEFT_EREDELIVER);
 		return true;
 	}
 	as_switch(server_as);
@@ -610,6 +610,6 @@ bool host_serve(void)
 		r = serve_out(&q);
 	}
 	as_switch(back);
-	q.fn(q.arg, r);
+	q.fn(q.r, r);
 	return true;
 }
