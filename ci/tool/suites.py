@@ -17,7 +17,7 @@ from . import build, compositor, host, job, tidy
 from .base import BUILD, ROOT, WeftError
 
 LINES_TARGET = 15000    # the budget of docs/decisions.md; not met yet
-LINES_LIMIT = 17002     # what there is: it may only shrink
+LINES_LIMIT = 16949     # what there is: it may only shrink
 CALLS_LIMIT = 50
 
 
