@@ -28,6 +28,16 @@
 #define PTR_ERR(p) ((long)(p))
 #define IS_ERR(p)  ((u64)(p) >= (u64)-4095l)
 
+/* The value of e, an int or i64; if it is negative the calling function returns it. What was held by
+ * scope (HELD) is released on the way. */
+#define TRY(e)                                                                                     \
+	({                                                                                         \
+		__typeof__(e) try_ = (e);                                                          \
+		if (unlikely(try_ < 0))                                                            \
+			return try_;                                                               \
+		try_;                                                                              \
+	})
+
 /* Doubly linked lists; an empty head or unlinked node points to itself. */
 struct list {
 	struct list *next, *prev;
