@@ -130,7 +130,7 @@ static void test_too_many(void **state)
 {
 	(void)state;
 	char text[4096] = "program x\n";
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < MANIFEST_LIST; i++)
 		strcat(text, "env A=b\n");
 	assert_int_equal(parse(text), -EINVAL);
 	strcpy(text, "program x\n");
