@@ -25,6 +25,7 @@ def kvm_works():
     """Boot a sector that writes to the debug-exit port under KVM; remember the answer."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
+    host.need("run")
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     if KVM_TRIAL.exists():
         known, answer = KVM_TRIAL.read_text().split()
