@@ -763,13 +763,35 @@ static void memory_readdir(struct handle *h, struct dirents *d)
 			return;
 }
 
+/* The names that the caller's runtime says it has: what each means is looked up there too. */
+static i64 schemes_readdir(struct fsreq *r, struct handle *h, struct dirents *d)
+{
+	static char names[8192];
+	u64 len = r->sqe->len[1] < sizeof(names) ? r->sqe->len[1] : sizeof(names), next = 2;
+	int e = fsreq_in(r, 1, 0, names, len);
+	if (e)
+		return e;
+	for (char *p = names, *end = names + len, *eol; p < end; p = eol + 1, next++) {
+		eol = memchr(p, '\n', (u64)(end - p));
+		eol = eol ? eol : end;
+		if (next < d->pos || eol == p || eol - p > WEFT_NAME_MAX)
+			continue;
+		if (!emit(d, p, (u32)(eol - p), h->node->ino, S_IFDIR, next + 1))
+			break;
+	}
+	return 0;
+}
+
 static i64 op_getdents(struct fsreq *r)
 {
 	struct handle *h = r->h;
+	bool schemes = h->node->nops && h->node->nops->schemes;
 	if (!S_ISDIR(h->node->mode))
 		return -ENOTDIR;
 	if (r->sqe->nbufs < 1)
 		return -EINVAL;
+	if (schemes && r->sqe->nbufs < 2)
+		return -WEFT_ERETRY;
 	if (h->node->dead)
 		return -ENOENT;
 	struct dirents *d = malloc(sizeof(*d));
@@ -785,7 +807,9 @@ static i64 op_getdents(struct fsreq *r)
 		room = emit(d, ".", 1, h->node->ino, S_IFDIR, 1);
 	if (room && d->pos == 1)
 		room = emit(d, "..", 2, h->dentry->parent->node->ino, S_IFDIR, 2);
-	if (room && h->node->nops && h->node->nops->readdir) {
+	if (room && schemes) {
+		e = schemes_readdir(r, h, d);
+	} else if (room && h->node->nops && h->node->nops->readdir) {
 		u64 pos = d->pos;
 		e = h->node->nops->readdir(h->node, &pos, emit, d, r);
 	} else if (room && r->fs->ops->readdir) {
@@ -873,7 +897,7 @@ static i64 op_path(struct fsreq *r)
 	char path[FSP_PATH_MAX + 16];
 	if (r->sqe->nbufs < 1)
 		return -EINVAL;
-	int len = dentry_path(r->h->dentry, path, sizeof(path));
+	int len = dentry_path(r->h->dentry, path, sizeof(path), &r->out[0]);
 	if (len < 0)
 		return len;
 	if ((u32)len > r->sqe->len[0])

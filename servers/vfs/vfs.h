@@ -119,6 +119,7 @@ struct node_ops {
 	int (*lookup)(struct node *dir, const char *name, u32 len, const struct fsreq *r, struct node **out);
 	int (*readdir)(struct node *dir, u64 *pos,
 		bool (*emit)(void *arg, const char *name, u32 len, u64 ino, u32 mode, u64 next), void *arg, const struct fsreq *r);
+	bool schemes; /* the directory /scheme: FSP_STOP_SCHEME */
 	int (*readlink)(struct node *n, const struct fsreq *r); /* fills n->link anew */
 	/* A magic link: a handle to the target, our own fd, to be moved to the client. -ENOSYS: an ordinary link. */
 	i32 (*magic)(struct node *n, const struct fsreq *r);
@@ -245,7 +246,7 @@ int dentry_lookup(struct dentry *dir, const char *name, u32 len, const struct fs
 struct dentry *dentry_add(struct dentry *dir, const char *name, u32 len, struct node *node); /* referenced; NULL: no memory */
 void dentry_drop(struct dentry *d); /* its name is gone */
 int dentry_move(struct dentry *d, struct dentry *new_dir, const char *name, u32 len);
-int dentry_path(struct dentry *d, char *buf, u64 size); /* -> length */
+int dentry_path(struct dentry *d, char *buf, u64 size, u64 *top); /* from the root of its mount, whose number is *top -> length */
 bool dentry_below(struct dentry *d, struct dentry *dir); /* d is dir or inside it */
 
 /* perm.c */

@@ -25,6 +25,7 @@ enum fsp_stop {
 	FSP_STOP_ROOT = 2,   /* an absolute link was met: go on with the rest (no leading slash) at the process's root */
 	FSP_STOP_PARENT = 3, /* ".." over this scheme's root: go on with the rest (which begins after the "..") at the parent of the mount point */
 	FSP_STOP_MAGIC = 4,  /* a magic link (/proc/self/fd/N, exe, cwd, root): fds_out[0] is a handle to the target itself; the rest (maybe empty) goes on there */
+	FSP_STOP_SCHEME = 5, /* in /scheme: the rest begins with a scheme's name; go on behind it at that scheme's root, if the process can name it */
 };
 
 /* args[1] of path operations */
@@ -60,7 +61,8 @@ enum fsp_op {
 	FSP_SETATTR,
 	/* args: -, walk. Buffer 2 OUT: struct fsp_statfs */
 	FSP_STATFS,
-	/* On an open directory. Buffer 0 OUT: Linux's struct linux_dirent64 records. -> bytes, 0 at the end. The position is the server's; WEFT_OP_SEEK moves it */
+	/* On an open directory. Buffer 0 OUT: Linux's struct linux_dirent64 records. -> bytes, 0 at the end. The position is the server's; WEFT_OP_SEEK moves it.
+	 * -WEFT_ERETRY: the directory is /scheme, whose entries are the caller's own names: buffer 1 IN, as WEFT_NS_LIST gives them */
 	FSP_GETDENTS,
 	/* args: 1 data only. Everything is on the medium when it answers */
 	FSP_FSYNC,
@@ -71,7 +73,8 @@ enum fsp_op {
 	/* args: F_GETLK|F_SETLK|F_SETLKW, 1 if OFD. Buffer 0 IN|OUT: struct fsp_lock. -> 0, or 1: ask again, now the kernel will tell of the
 	 * owner's end */
 	FSP_LOCK,
-	/* On any handle. Buffer 0 OUT: the path from this scheme's root ("" for the root), " (deleted)" appended if so; out[1] = length */
+	/* On any handle. Buffer 0 OUT: the path from the root of its mount, or of the scheme ("" for that), " (deleted)" appended if so; out[0] = the node
+	 * at which the path begins, out[1] = length */
 	FSP_PATH,
 	/* args: XATTR flags, walk. Buffer 2 IN name, buffer 3 value */
 	FSP_GETXATTR, FSP_SETXATTR, FSP_LISTXATTR /* buffer 3 OUT */, FSP_REMOVEXATTR,

@@ -82,6 +82,7 @@ struct rt_mount {
 	char fstype[20], source[32], path[64];
 };
 #define RT_MOUNTS 24
+#define RT_SCHEMES 32
 
 struct rt_live { /* a file whose size the kernel is asked for: by an fd of its memory that can do nothing else */
 	u64 node;
@@ -150,6 +151,7 @@ struct rt_proc {
 	i32 root, cwd, exe, runtime, time_page, proc, ipc, net, trace;
 	u32 umask;
 	u32 flags; /* POSIX_START_* */
+	u32 names_len; /* of the namespace's list when the program began */
 	u32 nmounts, next_mount_id;
 	struct rt_mount mounts[RT_MOUNTS];
 

@@ -134,6 +134,7 @@ static struct rt_proc *state_make(const struct posix_start *s)
 	if (!limits)
 		NC(FD_CTL, 0, WEFT_FD_LIMIT, p->limits[RLIMIT_NOFILE].cur, 0);
 	take_mounts(p, s);
+	rt_schemes_begin(p);
 	return p;
 }
 
