@@ -82,9 +82,9 @@ enum fsp_op {
 	FSP_IOCTL,
 	/* On a directory or mount root; root identity only. args: node id to mark (1) or unmark (0 in args[1]): walks stop there */
 	FSP_MARK,
-	/* inotify. args: mask, walk. fds[0]: sender end of a channel (SEQPACKET) on which struct fsp_event is posted. -> watch descriptor of the server */
+	/* inotify. args: mask, walk. fds[0]: sender end of a channel (SEQPACKET) on which struct fsp_event is posted. out[2] = watch descriptor, unlike any of another server */
 	FSP_WATCH,
-	/* args: watch descriptor */
+	/* args: watch descriptor. fds[0]: as above */
 	FSP_UNWATCH,
 	/* A socket node. args: -, walk. -> fds_out[0]: a handle of this scheme naming the inode, as proof for servers/ipc; checks write permission */
 	FSP_SOCKET,
@@ -111,6 +111,8 @@ struct fsp_stat {
 	u64 mount;
 	u64 attributes; /* STATX_ATTR_* */
 };
+
+#define FSP_ATTR_MOUNT_ROOT 0x2000u /* STATX_ATTR_MOUNT_ROOT */
 
 struct fsp_setattr {
 	u32 valid; /* FSP_SET_* */
