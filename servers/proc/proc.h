@@ -24,6 +24,7 @@
 #define CAP_SYS_BOOT 22
 #define CAP_SYS_NICE 23
 #define CAP_SYS_RESOURCE 24
+#define CAP_SYS_TIME 25
 #define MAX_PIDS 8192
 
 extern struct fs tree;

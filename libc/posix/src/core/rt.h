@@ -188,7 +188,7 @@ struct rt_proc {
 
 	u32 xsave_size; /* 0: FXSAVE only */
 	u64 xsave_mask;
-	u32 personality, dumpable, keepcaps, securebits, no_new_privs, thp_disable, timerslack;
+	u32 personality, dumpable, keepcaps, securebits, no_new_privs, thp_disable, timerslack, mce_kill, io_flusher;
 	u32 unserved_told[16]; /* calls already reported, by number */
 	char exe_path[256];
 	char comm[16];
@@ -229,7 +229,6 @@ int rt_xsave(void *area, u64 mask);
 int rt_xrstor(const void *area, u64 mask);
 int rt_fxsave(void *area);
 int rt_fxrstor(const void *area);
-i64 rt_swap_u32(u32 *p, u32 v);
 void *memcpy(void *d, const void *s, size_t n);
 void *memmove(void *d, const void *s, size_t n);
 void *memset(void *d, int c, size_t n);
@@ -337,6 +336,9 @@ i64 rt_map_device(i32 fd, u64 addr, u64 len, u32 f, u64 off);
 
 /* proc/ */
 void rt_child_begin(struct rt_proc *ps, struct rt_frame *f);
+i64 rt_pi_lock(u64 addr, u32 private, u32 clock, i64 deadline, bool try);
+i64 rt_pi_unlock(u64 addr, u32 private);
+void rt_prio_restore(void); /* the thread's priority becomes its own again */
 i64 rt_slot_take(bool process); /* -> slot number with its stack (and state area) mapped */
 void rt_slot_release(u32 slot);
 void rt_locks_take(struct rt_proc *p);
