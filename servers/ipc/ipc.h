@@ -2,7 +2,8 @@
 /*
  * servers/ipc: names of unix sockets and System V objects (native/ipcproto.h).
  *
- *   main.c   streams: bind, listen, connect    dgram.c  datagrams    names.c  the tables
+ *   main.c   streams: bind, listen, connect     dgram.c  datagrams    names.c  the tables
+ *   sysv.c   identifiers and permissions of System V's objects, which are in shm.c, sem.c and msg.c
  */
 #ifndef IPC_IPC_H
 #define IPC_IPC_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* servers/ipc: bind, listen, connect of unix sockets (native/ipcproto.h). Connected data never comes here. */
 #include "ipc.h"
+#include "sysv.h"
 
 #include <native/call.h>
 #include <native/start.h>
@@ -393,6 +394,8 @@ static void drain(struct binding *b)
 
 static void cancel(struct request *r)
 {
+	if (sysv_cancel(r))
+		return;
 	for (struct waiting **at = &waiting; *at; at = &(*at)->next) {
 		struct waiting *w = *at;
 		if (w->req != r)
@@ -437,6 +440,17 @@ static const struct server_op table[] = {
 	{IPCP_DGRAM_BIND, 1, 1, 0, op_dgram_bind},
 	{IPCP_DGRAM_CONNECT, 1, 1, 0, op_dgram_connect},
 	{IPCP_DGRAM_LOOKUP, 2, 1, 0, op_dgram_lookup},
+	{SYSVP_SHM_GET, 0, 0, 0, op_shm_get},
+	{SYSVP_SHM_AT, 0, 0, 0, op_shm_at},
+	{SYSVP_SHM_DT, 0, 0, 0, op_shm_dt},
+	{SYSVP_SHM_CTL, 1, 0, 0, op_shm_ctl},
+	{SYSVP_SEM_GET, 0, 0, 0, op_sem_get},
+	{SYSVP_SEM_OP, 1, 0, 0, op_sem_op},
+	{SYSVP_SEM_CTL, 1, 0, 0, op_sem_ctl},
+	{SYSVP_MSG_GET, 0, 0, 0, op_msg_get},
+	{SYSVP_MSG_SEND, 1, 0, 0, op_msg_send},
+	{SYSVP_MSG_RECEIVE, 1, 0, 0, op_msg_receive},
+	{SYSVP_MSG_CTL, 1, 0, 0, op_msg_ctl},
 	{0, 0, 0, 0, NULL},
 };
 static const struct server_ops ops = {.table = table, .cancel = cancel};

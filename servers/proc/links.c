@@ -8,19 +8,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* Where the trees of other servers are mounted: by the device number in their handles, and the part that is left out of their paths. */
-static const struct {
-	u64 dev;
-	const char *strip, *prefix;
-} mounts[] = {
-	{0x15, "", "/"},
-	{0x16, "sys", "/sys"},
-	{0x17, "", "/proc/"},
-	{0x18, "pts", "/dev/pts"},
-	{6, "dev", "/dev"},
-	{7, "", "/dev/"},
-};
-
 int read_memory(u32 pid, u64 addr, void *to, u64 len)
 {
 	i32 fd = process_open(pid);
@@ -61,12 +48,8 @@ static int handle_name(i32 fd, const struct weft_fd_info *info, char *buf, u64 s
 	if (e < 0 || req.out[1] >= sizeof(path))
 		return snprintf(buf, size, "anon_inode:[handle]");
 	path[req.out[1]] = 0;
-	for (u32 i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
-		u64 n = strlen(mounts[i].strip);
-		if (mounts[i].dev == info->attr.dev && strncmp(path, mounts[i].strip, n) == 0)
-			return snprintf(buf, size, "%s%s", mounts[i].prefix, path + n);
-	}
-	return snprintf(buf, size, "/%s", path);
+	const char *place = mounts_place(info->scheme, req.out[0]);
+	return snprintf(buf, size, "%s%s%s", place, path[0] || !place[0] ? "/" : "", path);
 }
 
 /* What readlink says, as proc_pid_fd(5) has it. */

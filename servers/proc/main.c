@@ -20,6 +20,13 @@ static i64 op_reboot(struct fsreq *r)
 	return r->sqe->args[0] > 2 ? -EINVAL : weft_fd_call((u64)native_fd("open:init"), PTR(&q));
 }
 
+static i64 op_set_clock(struct fsreq *r)
+{
+	if (!cred_capable(r->cred, CAP_SYS_TIME))
+		return -EPERM;
+	return weft_sys_ctl((u64)native_fd("res:clock"), WEFT_SYS_CLOCK_SET, r->sqe->args[0], 0, 0);
+}
+
 static const struct {
 	u16 op;
 	i64 (*fn)(struct fsreq *r);
@@ -43,6 +50,7 @@ static const struct {
 	{PROCP_EXEC_SETID, op_exec_setid},
 	{PROCP_SESSION, op_session},
 	{PROCP_MOUNT, op_mount},
+	{PROCP_SET_CLOCK, op_set_clock},
 };
 
 static bool private_op(struct fs *fs, struct fsreq *r, i64 *result)

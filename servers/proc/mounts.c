@@ -47,6 +47,15 @@ bool mounts_suid(u64 scheme)
 	return found;
 }
 
+/* Empty for the root, and for what is not mounted. */
+const char *mounts_place(u64 scheme, u64 node)
+{
+	for (u32 i = nmounts; i-- > 0;)
+		if (about[i].root.scheme == scheme && about[i].root.attr.ino == node)
+			return mounts[i].path;
+	return "";
+}
+
 i64 op_session(struct fsreq *r)
 {
 	i32 *const to[] = {&session.root, &session.proc, &session.ipc, &session.ns, &session.net};

@@ -24,6 +24,7 @@
 #define CAP_SYS_BOOT 22
 #define CAP_SYS_NICE 23
 #define CAP_SYS_RESOURCE 24
+#define CAP_SYS_TIME 25
 #define MAX_PIDS 8192
 
 extern struct fs tree;
@@ -73,6 +74,7 @@ struct session {
 extern struct session session;
 struct posix_mount;
 const struct posix_mount *mounts_all(u32 *n);
+const char *mounts_place(u64 scheme, u64 node); /* where the root of a mount is */
 bool mounts_suid(u64 scheme); /* may a program of this scheme's files be set-id? */
 i64 op_session(struct fsreq *r);
 i64 op_mount(struct fsreq *r);

@@ -454,11 +454,23 @@ void vfs_ready(struct fs *fs, struct handle *h, u32 mask, bool edge)
 	(void)edge;
 }
 
-void fs_post(i32 fd, const void *data, u64 len)
+u64 fs_queue_number(i32 fd)
+{
+	return (u64)fd;
+}
+
+bool fs_queue_gone(i32 fd)
+{
+	(void)fd;
+	return false;
+}
+
+bool fs_post(i32 fd, const void *data, u64 len)
 {
 	(void)fd;
 	(void)data;
 	(void)len;
+	return true;
 }
 
 i64 fs_mem_write_from(struct fsreq *r, i32 mem, u64 off, u64 len)

@@ -114,12 +114,24 @@ void vfs_ready(struct fs *fs, struct handle *h, u32 mask, bool edge)
 	(void)edge;
 }
 
-void fs_post(i32 fd, const void *data, u64 len)
+u64 fs_queue_number(i32 fd)
+{
+	return (u64)fd;
+}
+
+bool fs_queue_gone(i32 fd)
+{
+	(void)fd;
+	return false;
+}
+
+bool fs_post(i32 fd, const void *data, u64 len)
 {
 	(void)fd;
 	assert_true(nposted + len <= sizeof(posted));
 	memcpy(posted + nposted, data, len);
 	nposted += (u32)len;
+	return true;
 }
 void fs_close_fd(i32 fd)
 {
@@ -540,8 +552,11 @@ static void test_watch(void **state)
 	(void)state;
 	path_op(0, FSP_MKDIR, "d", 0755, 0, 0, NULL, 0);
 	struct client c = {.nfds = 1, .fds = {50}};
-	i64 wd = request(&c, 0, 1, 0, FSP_WATCH, "d", IN_CREATE | IN_DELETE, 0, 0, NULL, 0);
+	assert_int_equal(request(&c, 0, 1, 0, FSP_WATCH, "d", IN_CREATE, 0, 0, NULL, 0), 0);
+	u64 wd = c.out[2];
 	assert_true(wd > 0);
+	assert_int_equal(request(&c, 0, 1, 0, FSP_WATCH, "d", IN_DELETE | IN_MASK_ADD, 0, 0, NULL, 0), 0);
+	assert_int_equal(c.out[2], wd);
 	close_id(open_path(0, "d/new", O_CREAT | O_WRONLY, 0600));
 	struct fsp_event *e = (void *)posted;
 	assert_int_equal(e->wd, wd);
@@ -550,9 +565,13 @@ static void test_watch(void **state)
 	assert_int_equal(path_op(0, FSP_UNLINK, "d/new", 0, 0, 0, NULL, 0), 0);
 	e = (void *)(posted + sizeof(*e) + e->len);
 	assert_int_equal(e->mask, IN_DELETE);
-	c.nfds = 0;
-	assert_int_equal(request(&c, 0, 2, 0, FSP_UNWATCH, "", (u64)wd, 0, 0, NULL, 0), -EINVAL);
-	assert_int_equal(request(&c, 0, 1, 0, FSP_UNWATCH, "", (u64)wd, 0, 0, NULL, 0), 0);
+	c.fds[0] = 51; /* another queue */
+	assert_int_equal(request(&c, 0, 1, 0, FSP_UNWATCH, "", wd, 0, 0, NULL, 0), -EINVAL);
+	c.fds[0] = 50;
+	assert_int_equal(request(&c, 0, 1, 0, FSP_UNWATCH, "", wd, 0, 0, NULL, 0), 0);
+	e = (void *)(posted + nposted - sizeof(*e));
+	assert_int_equal(e->mask, IN_IGNORED);
+	assert_int_equal(request(&c, 0, 1, 0, FSP_UNWATCH, "", wd, 0, 0, NULL, 0), -EINVAL);
 }
 
 /* A copy that fails with "redeliver" at any point leaves nothing behind, and the request then succeeds. */

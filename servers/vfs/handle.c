@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #define BUCKETS 1024
@@ -63,6 +64,10 @@ void handle_close(struct fs *fs, struct handle *h)
 	lock_handle_closed(h);
 	fsl_remove(&h->by_id);
 	fsl_remove(&h->by_node);
+	if (!(h->flags & O_PATH))
+		watch_event(h->node, (h->flags & O_ACCMODE) == O_RDONLY ? IN_CLOSE_NOWRITE : IN_CLOSE_WRITE, 0, NULL, 0);
+	if (h->node->dead && fsl_empty(&h->node->handles))
+		watch_self(h->node, IN_DELETE_SELF);
 	if (h->node->fs->ops->unused && fsl_empty(&h->node->handles))
 		h->node->fs->ops->unused(h->node);
 	dentry_put(h->dentry);

@@ -281,7 +281,12 @@ bool dentry_below(struct dentry *d, struct dentry *dir)
 	}
 }
 
-int dentry_path(struct dentry *d, char *buf, u64 size)
+static bool is_top(const struct dentry *d)
+{
+	return d->parent == d || (d->node && d->node->marked == 2);
+}
+
+int dentry_path(struct dentry *d, char *buf, u64 size, u64 *top)
 {
 	static const char deleted[] = " (deleted)";
 	u64 at = size;
@@ -291,14 +296,15 @@ int dentry_path(struct dentry *d, char *buf, u64 size)
 		at -= sizeof(deleted) - 1;
 		memcpy(buf + at, deleted, sizeof(deleted) - 1);
 	}
-	for (; d->parent != d; d = d->parent) {
+	for (; !is_top(d); d = d->parent) {
 		if (at < d->name_len + 1u)
 			return -ERANGE;
 		at -= d->name_len;
 		memcpy(buf + at, d->name, d->name_len);
-		if (d->parent->parent != d->parent)
+		if (!is_top(d->parent))
 			buf[--at] = '/';
 	}
+	*top = d->node ? d->node->ino : 0;
 	memmove(buf, buf + at, size - at);
 	return (int)(size - at);
 }

@@ -304,7 +304,7 @@ static i64 op_open(struct fsreq *r)
 		watch_event(n, IN_MODIFY, 0, NULL, 0);
 	}
 	if (!e && !(flags & O_PATH))
-		watch_event(n, IN_OPEN | (S_ISDIR(n->mode) ? IN_ISDIR : 0), 0, NULL, 0);
+		watch_event(n, IN_OPEN, 0, NULL, 0);
 out:
 	walk_end(&p.w);
 	return e;
@@ -316,7 +316,7 @@ void fs_stat(struct node *n, struct fsp_stat *st)
 	*st = (struct fsp_stat){.dev = n->dev, .ino = n->ino, .nlink = n->nlink, .mode = n->mode,
 		.uid = n->uid, .gid = n->gid, .blksize = 4096, .rdev = n->rdev, .size = n->size,
 		.atime_ns = n->atime, .mtime_ns = n->mtime, .ctime_ns = n->ctime, .btime_ns = n->btime,
-		.mount = n->dev};
+		.mount = n->dev, .attributes = n->marked == 2 || n == n->fs->root->node ? FSP_ATTR_MOUNT_ROOT : 0};
 	st->blocks = (n->size + 511) / 512;
 	if (S_ISREG(n->mode) && n->mem >= 0 && fs_mem_info(n->mem, &info) == 0) {
 		st->size = info.size;
@@ -470,13 +470,14 @@ static void lost_name(struct dentry *d, struct node *dir)
 	}
 	node_dirty(n);
 	touch(dir);
+	if (!S_ISDIR(n->mode))
+		watch_self(n, IN_ATTRIB); /* its link count */
 	if (n->nlink == 0) {
 		n->dead = true;
-		watch_event(n, IN_DELETE_SELF, 0, NULL, 0);
+		if (fsl_empty(&n->handles))
+			watch_self(n, IN_DELETE_SELF);
 		if (n->fs->ops->unused && fsl_empty(&n->handles))
 			n->fs->ops->unused(n);
-	} else {
-		watch_event(n, IN_ATTRIB, 0, NULL, 0);
 	}
 }
 
@@ -763,13 +764,35 @@ static void memory_readdir(struct handle *h, struct dirents *d)
 			return;
 }
 
+/* The names that the caller's runtime says it has: what each means is looked up there too. */
+static i64 schemes_readdir(struct fsreq *r, struct handle *h, struct dirents *d)
+{
+	static char names[8192];
+	u64 len = r->sqe->len[1] < sizeof(names) ? r->sqe->len[1] : sizeof(names), next = 2;
+	int e = fsreq_in(r, 1, 0, names, len);
+	if (e)
+		return e;
+	for (char *p = names, *end = names + len, *eol; p < end; p = eol + 1, next++) {
+		eol = memchr(p, '\n', (u64)(end - p));
+		eol = eol ? eol : end;
+		if (next < d->pos || eol == p || eol - p > WEFT_NAME_MAX)
+			continue;
+		if (!emit(d, p, (u32)(eol - p), h->node->ino, S_IFDIR, next + 1))
+			break;
+	}
+	return 0;
+}
+
 static i64 op_getdents(struct fsreq *r)
 {
 	struct handle *h = r->h;
+	bool schemes = h->node->nops && h->node->nops->schemes;
 	if (!S_ISDIR(h->node->mode))
 		return -ENOTDIR;
 	if (r->sqe->nbufs < 1)
 		return -EINVAL;
+	if (schemes && r->sqe->nbufs < 2)
+		return -WEFT_ERETRY;
 	if (h->node->dead)
 		return -ENOENT;
 	struct dirents *d = malloc(sizeof(*d));
@@ -785,7 +808,9 @@ static i64 op_getdents(struct fsreq *r)
 		room = emit(d, ".", 1, h->node->ino, S_IFDIR, 1);
 	if (room && d->pos == 1)
 		room = emit(d, "..", 2, h->dentry->parent->node->ino, S_IFDIR, 2);
-	if (room && h->node->nops && h->node->nops->readdir) {
+	if (room && schemes) {
+		e = schemes_readdir(r, h, d);
+	} else if (room && h->node->nops && h->node->nops->readdir) {
 		u64 pos = d->pos;
 		e = h->node->nops->readdir(h->node, &pos, emit, d, r);
 	} else if (room && r->fs->ops->readdir) {
@@ -873,7 +898,7 @@ static i64 op_path(struct fsreq *r)
 	char path[FSP_PATH_MAX + 16];
 	if (r->sqe->nbufs < 1)
 		return -EINVAL;
-	int len = dentry_path(r->h->dentry, path, sizeof(path));
+	int len = dentry_path(r->h->dentry, path, sizeof(path), &r->out[0]);
 	if (len < 0)
 		return len;
 	if ((u32)len > r->sqe->len[0])
@@ -923,14 +948,18 @@ static i64 op_watch(struct fsreq *r)
 		return e;
 	e = perm_check(p.w.at->node, r->cred, MAY_R);
 	if (!e)
-		e = watch_add(r, p.w.at->node, (u32)r->sqe->args[0], fs_take_fd(r));
+		e = watch_add(p.w.at, (u32)r->sqe->args[0], fs_take_fd(r));
+	if (e > 0) {
+		r->out[2] = (u64)e;
+		e = 0;
+	}
 	walk_end(&p.w);
 	return e;
 }
 
 static i64 op_unwatch(struct fsreq *r)
 {
-	return watch_remove(r->fs, r->sqe->pid, (i32)r->sqe->args[0]);
+	return watch_remove(r->sqe->nfds ? r->sqe->fds[0] : -1, (i32)r->sqe->args[0]);
 }
 
 static i64 op_cache(struct fsreq *r)
@@ -953,7 +982,7 @@ i64 vfs_trapped_write(struct fsreq *r, struct node *n)
 {
 	struct weft_mem_info info;
 	u64 off = r->sqe->args[0];
-	if (r->sqe->args[3] & O_APPEND || (i64)off < 0) {
+	if (r->sqe->args[3] & O_APPEND || r->sqe->args[2] & WEFT_IO_APPEND || (i64)off < 0) {
 		i64 e = fs_mem_info(n->mem, &info);
 		if (e)
 			return e;

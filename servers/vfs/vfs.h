@@ -119,6 +119,7 @@ struct node_ops {
 	int (*lookup)(struct node *dir, const char *name, u32 len, const struct fsreq *r, struct node **out);
 	int (*readdir)(struct node *dir, u64 *pos,
 		bool (*emit)(void *arg, const char *name, u32 len, u64 ino, u32 mode, u64 next), void *arg, const struct fsreq *r);
+	bool schemes; /* the directory /scheme: FSP_STOP_SCHEME */
 	int (*readlink)(struct node *n, const struct fsreq *r); /* fills n->link anew */
 	/* A magic link: a handle to the target, our own fd, to be moved to the client. -ENOSYS: an ordinary link. */
 	i32 (*magic)(struct node *n, const struct fsreq *r);
@@ -218,7 +219,9 @@ i32 fs_take_fd(struct fsreq *r); /* the request's first fd becomes ours; -EBADF 
 const struct weft_identity *fs_identity(u32 number);
 i64 fs_now(void); /* realtime ns */
 struct handle *fs_identify(struct fs *fs, i32 fd); /* a received fd that is a handle of this scheme, or NULL */
-void fs_post(i32 fd, const void *data, u64 len); /* inotify events: never blocks */
+bool fs_post(i32 fd, const void *data, u64 len); /* inotify events: never blocks; false: its other end is closed */
+u64 fs_queue_number(i32 fd); /* of a channel's end, the same for each fd of it; 0: it is none */
+bool fs_queue_gone(i32 fd);
 void fs_close_fd(i32 fd);
 /* Memory objects: thin wrappers that the host tests replace. */
 int fs_mem_create(u64 size);
@@ -245,7 +248,7 @@ int dentry_lookup(struct dentry *dir, const char *name, u32 len, const struct fs
 struct dentry *dentry_add(struct dentry *dir, const char *name, u32 len, struct node *node); /* referenced; NULL: no memory */
 void dentry_drop(struct dentry *d); /* its name is gone */
 int dentry_move(struct dentry *d, struct dentry *new_dir, const char *name, u32 len);
-int dentry_path(struct dentry *d, char *buf, u64 size); /* -> length */
+int dentry_path(struct dentry *d, char *buf, u64 size, u64 *top); /* from the root of its mount, whose number is *top -> length */
 bool dentry_below(struct dentry *d, struct dentry *dir); /* d is dir or inside it */
 
 /* perm.c */
@@ -320,8 +323,9 @@ u64 vcache_hint(const struct dentry *d); /* attr.user of handles: the set to loo
 extern const struct node_ops fifo_ops;
 
 /* watch.c */
-i64 watch_add(struct fsreq *r, struct node *n, u32 mask, i32 fd);
-i64 watch_remove(struct fs *fs, u32 pid, i32 wd);
+i64 watch_add(struct dentry *d, u32 mask, i32 fd); /* takes the fd -> watch descriptor */
+i64 watch_remove(i32 fd, i32 wd);
+void watch_self(struct node *n, u32 mask); /* to the node's own watches only */
 void watch_event(struct node *n, u32 mask, u32 cookie, const char *name, u32 len);
 
 /* memfs.c. vfs_add: the node at a path below dir (made with its directories, owner root), not referenced; NULL: no memory. */

@@ -115,6 +115,10 @@ int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u3
 			/* The parent may itself be covered: walks into it go to the mount. */
 			continue;
 		}
+		if (dir->nops && dir->nops->schemes) {
+			stop(w, FSP_STOP_SCHEME, dir->ino, name, (u64)(end - name));
+			return 0;
+		}
 		struct dentry *d;
 		e = dentry_lookup(w->at, name, nlen, r, &d);
 		if (e)

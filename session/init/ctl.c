@@ -2,6 +2,7 @@
 /* The scheme init: the list of services, control, images, drivers' instances, mounts. Handle 0 is anybody's; a service's own is its id. */
 #include "init.h"
 
+#include <native/systext.h>
 #include <posix/start.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,6 +288,23 @@ i32 ctl_handle_for(struct service *s)
 	return (i32)weft_scheme_ctl(server.fd, WEFT_SCHEME_NEW_HANDLE, PTR(&h), 0, 0);
 }
 
+static i64 handle_text(struct request *r)
+{
+	static char text[1u << 18];
+	char node[64];
+	i64 e = request_string(r, 0, node, sizeof node);
+	if (e < 0)
+		return e;
+	if (!is_root(r))
+		return -EPERM;
+	i32 authority = native_boot()->resource;
+	i64 n = native_sys_text(authority, authority, node, text, sizeof text);
+	if (n > (i64)r->sqe->len[1])
+		n = r->sqe->len[1];
+	e = n > 0 ? request_out_all(r, 1, 0, text, (u64)n) : 0;
+	return e < 0 ? e : n;
+}
+
 static const struct server_op table[] = {
 	{.op = INIT_LIST, .min_bufs = 1, .fn = handle_list},
 	{.op = INIT_CONTROL, .min_bufs = 1, .fn = handle_control},
@@ -296,6 +314,7 @@ static const struct server_op table[] = {
 	{.op = INIT_WAIT, .min_bufs = 1, .fn = handle_wait},
 	{.op = INIT_POWER, .fn = handle_power},
 	{.op = INIT_MOUNTS, .min_bufs = 1, .fn = handle_mounts},
+	{.op = INIT_TEXT, .min_bufs = 2, .fn = handle_text},
 	{0},
 };
 static const struct server_ops ops = {.table = table, .cancel = handle_cancel};

@@ -7,6 +7,9 @@
  */
 #include "init.h"
 
+#include <native/systext.h>
+#include <string.h>
+
 #define PIDS_MAX   4096
 #define GRACE_NS   (5 * NSEC_PER_SEC)
 #define JOB_NS	   (500 * NSEC_PER_MSEC) /* a job has ended already; who it left behind is of no interest */
@@ -24,8 +27,23 @@ bool shutting_down(void)
 	return under_way;
 }
 
+/* What programs asked for and the runtime does not serve: each call by its number and name, and how often. */
+static void log_unserved(void)
+{
+	static char text[8192];
+	i32 authority = native_boot()->resource;
+	i64 n = native_sys_text(authority, authority, "unserved", text, sizeof text);
+	if (n > 0)
+		native_log("init: Linux calls asked for and not served:");
+	for (char *at = text, *end; n > 0 && *at; at = end + (*end != 0)) {
+		end = at + strcspn(at, "\n");
+		native_log("unserved: %.*s", (int)(end - at), at);
+	}
+}
+
 static void power(void)
 {
+	log_unserved();
 	weft_sys_ctl(native_boot()->resource, WEFT_SYS_POWER, action, code, 0);
 	console_say("\ninit: the machine did not switch off\n");
 	for (;;)

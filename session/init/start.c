@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define FDS_MAX 64
+#define SESSION_NAMES 128 /* bytes of them */
 
 struct plan {
 	struct spawn_args a;
@@ -189,7 +190,7 @@ static int add_given(struct plan *p, struct service *s)
 /* What people's programs can name: of these, those that some service offers. */
 static u32 session_names(char *names, u32 room)
 {
-	static const char *const all[] = {"fs", "dev", "proc", "ipc", "pty", "drm", "input", "net"};
+	static const char *const all[] = {"fs", "tmp", "dev", "proc", "ipc", "pty", "drm", "input", "net", "init"};
 	static char there[256 * (WEFT_NAME_MAX + 1) + 2];
 	u32 len = 0;
 	i64 n = weft_ns_ctl(native_boot()->ns, WEFT_NS_LIST, PTR(there + 1), sizeof there - 2, 0);
@@ -207,10 +208,22 @@ static u32 session_names(char *names, u32 room)
 }
 
 /* A namespace with just these names (each exists: endpoints are made before anything starts). */
+static int set_namespace(struct plan *p, const char *names, u32 len)
+{
+	/* One newline alone keeps nothing: the null namespace. */
+	i64 fd = weft_ns_ctl(native_boot()->ns, WEFT_NS_CLONE, PTR(len ? names : "\n"), len ? len : 1, WEFT_REQ_CLOEXEC | WEFT_REQ_PRIVATE);
+	if (fd < 0)
+		return (int)fd;
+	p->ns = (i32)fd;
+	/* Processes cannot publish in the namespace that they run in, whatever rights this fd has. */
+	p->a.ns = (i32)fd;
+	return 0;
+}
+
 static int make_namespace(struct plan *p, const struct manifest *m)
 {
-	char names[MANIFEST_LIST * (MANIFEST_NAME + 1) + 64];
-	u32 len = m->paths || m->may_mount ? session_names(names, 64) : 0;
+	char names[MANIFEST_LIST * (MANIFEST_NAME + 1) + SESSION_NAMES];
+	u32 len = m->paths || m->may_mount ? session_names(names, SESSION_NAMES) : 0;
 	for (u32 i = 0; i < m->needs.n; i++) {
 		size_t n = strlen(m->needs.word[i]);
 		if (n >= MANIFEST_NAME)
@@ -219,16 +232,7 @@ static int make_namespace(struct plan *p, const struct manifest *m)
 		len += (u32)n;
 		names[len++] = '\n';
 	}
-	/* One newline alone keeps nothing: the null namespace. */
-	if (len == 0)
-		names[len++] = '\n';
-	i64 fd = weft_ns_ctl(native_boot()->ns, WEFT_NS_CLONE, PTR(names), len, WEFT_REQ_CLOEXEC | WEFT_REQ_PRIVATE);
-	if (fd < 0)
-		return (int)fd;
-	p->ns = (i32)fd;
-	/* Processes cannot publish in the namespace that they run in, whatever rights this fd has. */
-	p->a.ns = (i32)fd;
-	return 0;
+	return set_namespace(p, names, len);
 }
 
 static int set_identity(struct plan *p, const struct manifest *m)
@@ -377,7 +381,10 @@ static int plan_job(struct plan *p, const struct job_spec *j)
 		return r;
 	}
 	/* Anything else is for the root file system: a small program there runs it as a shell would find it. */
+	char names[SESSION_NAMES];
 	r = add_paths(p, 0, 0);
+	if (r == 0)
+		r = set_namespace(p, names, session_names(names, sizeof names));
 	if (r == 0)
 		r = set_runtime(p);
 	if (r == 0) {

@@ -3,9 +3,11 @@
 #include <native/call.h>
 #include <native/systext.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <weft/mem.h>
+#include <weft/object.h>
 #include <weft/scheme.h>
 #include <weft/sys.h>
 #include <weft/thread.h>
@@ -13,9 +15,13 @@
 #define CPUS	64
 #define SCHEMES 128
 #define PIDS	1024
+#define FDS	4096
+#define NAMES	4096
+#define MISSES	64 /* private fds are numbered densely: no more after so many that are free */
 
 struct text {
 	i32 log, procs;
+	const char *arg; /* behind the node's name and a slash */
 	char *buf;
 	size_t cap, len;
 };
@@ -150,6 +156,15 @@ static i64 show_calls(struct text *t)
 	return e;
 }
 
+/* Linux's names of its calls, by number. */
+static const char *const call_names[512] = {
+#define CALL(nr, name, args, state) [nr] = #name,
+#define NONE(nr, name, args)	    [nr] = #name,
+#include "../../posix/src/core/calls.def"
+#undef CALL
+#undef NONE
+};
+
 static i64 show_unserved(struct text *t)
 {
 	u64 count[512];
@@ -157,56 +172,121 @@ static i64 show_unserved(struct text *t)
 
 	for (u32 k = 0; e >= 0 && k < sizeof(count) / sizeof(count[0]); k++)
 		if (count[k])
-			add(t, "%u %lu\n", k, count[k]);
+			add(t, "%u %s %lu\n", k, call_names[k] ? call_names[k] : "-", count[k]);
 	return e;
 }
 
+static const char *const type_names[WEFT_OBJ_COUNT] = {
+	[WEFT_OBJ_NONE] = "thread",
+	[WEFT_OBJ_PROCESS] = "process",
+	[WEFT_OBJ_AS] = "as",
+	[WEFT_OBJ_MEM] = "mem",
+	[WEFT_OBJ_PIN] = "pin",
+	[WEFT_OBJ_SCHEME] = "scheme",
+	[WEFT_OBJ_ENDPOINT] = "endpoint",
+	[WEFT_OBJ_HANDLE] = "handle",
+	[WEFT_OBJ_NS] = "ns",
+	[WEFT_OBJ_PIPE] = "pipe",
+	[WEFT_OBJ_CHANNEL] = "channel",
+	[WEFT_OBJ_DGRAM] = "dgram",
+	[WEFT_OBJ_POLLSET] = "pollset",
+	[WEFT_OBJ_COUNTER] = "counter",
+	[WEFT_OBJ_TIMER] = "timer",
+	[WEFT_OBJ_SIGNALS] = "signals",
+	[WEFT_OBJ_FENCE] = "fence",
+	[WEFT_OBJ_IRQ] = "irq",
+	[WEFT_OBJ_RESOURCE] = "resource",
+	[WEFT_OBJ_SYS] = "sys",
+};
+
 static i64 show_objects(struct text *t)
 {
-	static const char *const names[WEFT_OBJ_COUNT] = {[WEFT_OBJ_NONE] = "thread",
-		[WEFT_OBJ_PROCESS] = "process",
-		[WEFT_OBJ_AS] = "as",
-		[WEFT_OBJ_MEM] = "mem",
-		[WEFT_OBJ_PIN] = "pin",
-		[WEFT_OBJ_SCHEME] = "scheme",
-		[WEFT_OBJ_ENDPOINT] = "endpoint",
-		[WEFT_OBJ_HANDLE] = "handle",
-		[WEFT_OBJ_NS] = "ns",
-		[WEFT_OBJ_PIPE] = "pipe",
-		[WEFT_OBJ_CHANNEL] = "channel",
-		[WEFT_OBJ_DGRAM] = "dgram",
-		[WEFT_OBJ_POLLSET] = "pollset",
-		[WEFT_OBJ_COUNTER] = "counter",
-		[WEFT_OBJ_TIMER] = "timer",
-		[WEFT_OBJ_SIGNALS] = "signals",
-		[WEFT_OBJ_FENCE] = "fence",
-		[WEFT_OBJ_IRQ] = "irq",
-		[WEFT_OBJ_RESOURCE] = "resource",
-		[WEFT_OBJ_SYS] = "sys"};
 	u64 count[WEFT_OBJ_COUNT] = {0};
 	i64 e = get(t, WEFT_SYS_OBJECTS, count, WEFT_OBJ_COUNT);
 
 	for (u32 k = 0; e >= 0 && k < WEFT_OBJ_COUNT; k++)
-		add_value(t, names[k], count[k]);
+		add_value(t, type_names[k], count[k]);
 	return e;
+}
+
+/* The names by which the caller can open them. */
+static void scheme_name(const char *names, u64 endpoint, char *name, size_t n)
+{
+	struct weft_fd_info info;
+
+	strcpy(name, "-");
+	for (const char *at = names, *end; *at; at = end + 1) {
+		end = at + strcspn(at, "\n");
+		i64 fd = weft_ns_ctl((u64)-1, WEFT_NS_OPEN, PTR(at), (u64)(end - at), WEFT_REQ_PRIVATE | WEFT_REQ_CLOEXEC);
+		if (fd < 0)
+			continue;
+		bool it = weft_fd_ctl((u64)fd, WEFT_FD_INFO, PTR(&info), 0) >= 0 && info.scheme == endpoint;
+		weft_fd_close((u64)fd);
+		if (it) {
+			snprintf(name, n, "%.*s", (int)(end - at), at);
+			return;
+		}
+	}
 }
 
 static i64 show_schemes(struct text *t)
 {
 	struct weft_scheme_info s[SCHEMES];
+	char names[NAMES], name[WEFT_NAME_MAX + 1];
 	i64 n = get(t, WEFT_SYS_SCHEMES, s, SCHEMES);
+	i64 len = weft_ns_ctl((u64)-1, WEFT_NS_LIST, PTR(names), sizeof(names) - 1, 0);
 
 	if (n < 0)
 		return n;
-	add(t, "endpoint server_pid rank requests max served dead_replies bad_replies handles\n");
-	for (i64 k = 0; k < n && k < SCHEMES; k++)
-		add(t, "%lu %u %u %u %u %lu %lu %lu %u%s\n", s[k].endpoint, s[k].server_pid,
+	names[len < 0 ? 0 : len] = 0;
+	add(t, "endpoint server_pid rank requests max served dead_replies bad_replies handles state name\n");
+	for (i64 k = 0; k < n && k < SCHEMES; k++) {
+		scheme_name(names, s[k].endpoint, name, sizeof(name));
+		add(t, "%lu %u %u %u %u %lu %lu %lu %u %s %s\n", s[k].endpoint, s[k].server_pid,
 			s[k].rank, s[k].requests, s[k].max_requests, s[k].served, s[k].dead_replies,
 			s[k].bad_replies, s[k].handles,
-			s[k].gone		  ? " gone"
-				: s[k].server_pid ? ""
-						  : " orphan");
+			s[k].gone		  ? "gone"
+				: s[k].server_pid ? "served"
+						  : "orphan",
+			name);
+	}
 	return 0;
+}
+
+static bool show_fd(struct text *t, i64 process, i32 fd)
+{
+	struct weft_fd_info f;
+
+	if (weft_proc_ctl((u64)process, WEFT_PROC_FDS, PTR(&f), (u64)fd, 0) < 0)
+		return false;
+	add(t, "%s%d %s %c%c%c%c%c%c %lu %lu %lu\n", fd >= WEFT_FD_PRIVATE ? "private+" : "", fd >= WEFT_FD_PRIVATE ? fd - WEFT_FD_PRIVATE : fd,
+		f.type < WEFT_OBJ_COUNT && f.type ? type_names[f.type] : "?", f.rights & WEFT_RIGHT_READ ? 'r' : '-',
+		f.rights & WEFT_RIGHT_WRITE ? 'w' : '-', f.rights & WEFT_RIGHT_EXEC ? 'x' : '-', f.rights & WEFT_RIGHT_MAP ? 'm' : '-',
+		f.rights & WEFT_RIGHT_DUP ? 'd' : '-', f.rights & WEFT_RIGHT_CONTROL ? 'c' : '-', f.object, f.scheme, f.attr.ino);
+	return true;
+}
+
+static i64 show_fds(struct text *t)
+{
+	static i32 fds[FDS];
+	u32 pid = 0;
+
+	for (const char *c = t->arg; *c; c++) {
+		if (*c < '0' || *c > '9' || pid > 100000000)
+			return -EINVAL;
+		pid = pid * 10 + (u32)(*c - '0');
+	}
+	i64 p = weft_proc_ctl((u64)(i64)t->procs, WEFT_PROC_OPEN, pid, 0, 0);
+	if (p < 0)
+		return p;
+	i64 n = weft_proc_ctl((u64)p, WEFT_PROC_FD_LIST, PTR(fds), FDS, 0);
+	add(t, "fd type rights object scheme node\n");
+	for (i64 k = 0; k < n && k < FDS; k++)
+		show_fd(t, p, fds[k]);
+	for (i32 k = 0, misses = 0; n >= 0 && misses < MISSES; k++)
+		misses = show_fd(t, p, WEFT_FD_PRIVATE + k) ? 0 : misses + 1;
+	weft_fd_close((u64)p);
+	return n < 0 ? n : 0;
 }
 
 static const struct {
@@ -214,7 +294,7 @@ static const struct {
 	i64 (*show)(struct text *t);
 } nodes[] = {{"cpu", show_cpu}, {"mem", show_mem}, {"proc", show_proc}, {"lock", show_lock},
 	{"log", show_log}, {"trace", show_trace}, {"calls", show_calls},
-	{"unserved", show_unserved}, {"objects", show_objects}, {"schemes", show_schemes}};
+	{"unserved", show_unserved}, {"objects", show_objects}, {"schemes", show_schemes}, {"fds", show_fds}};
 
 i64 native_sys_text(i32 log, i32 procs, const char *node, char *buf, size_t n)
 {
@@ -224,8 +304,10 @@ i64 native_sys_text(i32 log, i32 procs, const char *node, char *buf, size_t n)
 	if (!n)
 		return -EINVAL;
 	buf[0] = 0;
+	size_t len = strcspn(node, "/");
+	t.arg = node + len + (node[len] == '/');
 	for (u32 k = 0; k < sizeof(nodes) / sizeof(nodes[0]); k++) {
-		if (strcmp(nodes[k].name, node))
+		if (strlen(nodes[k].name) != len || memcmp(nodes[k].name, node, len) != 0)
 			continue;
 		e = nodes[k].show(&t);
 		return e < 0 ? e : (i64)t.len;

@@ -25,6 +25,7 @@ enum fsp_stop {
 	FSP_STOP_ROOT = 2,   /* an absolute link was met: go on with the rest (no leading slash) at the process's root */
 	FSP_STOP_PARENT = 3, /* ".." over this scheme's root: go on with the rest (which begins after the "..") at the parent of the mount point */
 	FSP_STOP_MAGIC = 4,  /* a magic link (/proc/self/fd/N, exe, cwd, root): fds_out[0] is a handle to the target itself; the rest (maybe empty) goes on there */
+	FSP_STOP_SCHEME = 5, /* in /scheme: the rest begins with a scheme's name; go on behind it at that scheme's root, if the process can name it */
 };
 
 /* args[1] of path operations */
@@ -60,7 +61,8 @@ enum fsp_op {
 	FSP_SETATTR,
 	/* args: -, walk. Buffer 2 OUT: struct fsp_statfs */
 	FSP_STATFS,
-	/* On an open directory. Buffer 0 OUT: Linux's struct linux_dirent64 records. -> bytes, 0 at the end. The position is the server's; WEFT_OP_SEEK moves it */
+	/* On an open directory. Buffer 0 OUT: Linux's struct linux_dirent64 records. -> bytes, 0 at the end. The position is the server's; WEFT_OP_SEEK moves it.
+	 * -WEFT_ERETRY: the directory is /scheme, whose entries are the caller's own names: buffer 1 IN, as WEFT_NS_LIST gives them */
 	FSP_GETDENTS,
 	/* args: 1 data only. Everything is on the medium when it answers */
 	FSP_FSYNC,
@@ -71,7 +73,8 @@ enum fsp_op {
 	/* args: F_GETLK|F_SETLK|F_SETLKW, 1 if OFD. Buffer 0 IN|OUT: struct fsp_lock. -> 0, or 1: ask again, now the kernel will tell of the
 	 * owner's end */
 	FSP_LOCK,
-	/* On any handle. Buffer 0 OUT: the path from this scheme's root ("" for the root), " (deleted)" appended if so; out[1] = length */
+	/* On any handle. Buffer 0 OUT: the path from the root of its mount, or of the scheme ("" for that), " (deleted)" appended if so; out[0] = the node
+	 * at which the path begins, out[1] = length */
 	FSP_PATH,
 	/* args: XATTR flags, walk. Buffer 2 IN name, buffer 3 value */
 	FSP_GETXATTR, FSP_SETXATTR, FSP_LISTXATTR /* buffer 3 OUT */, FSP_REMOVEXATTR,
@@ -79,9 +82,9 @@ enum fsp_op {
 	FSP_IOCTL,
 	/* On a directory or mount root; root identity only. args: node id to mark (1) or unmark (0 in args[1]): walks stop there */
 	FSP_MARK,
-	/* inotify. args: mask, walk. fds[0]: sender end of a channel (SEQPACKET) on which struct fsp_event is posted. -> watch descriptor of the server */
+	/* inotify. args: mask, walk. fds[0]: sender end of a channel (SEQPACKET) on which struct fsp_event is posted. out[2] = watch descriptor, unlike any of another server */
 	FSP_WATCH,
-	/* args: watch descriptor */
+	/* args: watch descriptor. fds[0]: as above */
 	FSP_UNWATCH,
 	/* A socket node. args: -, walk. -> fds_out[0]: a handle of this scheme naming the inode, as proof for servers/ipc; checks write permission */
 	FSP_SOCKET,
@@ -108,6 +111,8 @@ struct fsp_stat {
 	u64 mount;
 	u64 attributes; /* STATX_ATTR_* */
 };
+
+#define FSP_ATTR_MOUNT_ROOT 0x2000u /* STATX_ATTR_MOUNT_ROOT */
 
 struct fsp_setattr {
 	u32 valid; /* FSP_SET_* */

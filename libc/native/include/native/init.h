@@ -12,7 +12,7 @@
 
 enum init_op {
 	/* Buffer 0 OUT: struct init_service[]. -> number of services */
-	INIT_LIST = WEFT_OP_USER,
+	INIT_LIST = WEFT_OP_USER + 0x400, /* no operation of the file protocol: paths below /scheme come here too */
 	/* Buffer 0 IN: name. args[0]: enum init_action. Root only */
 	INIT_CONTROL,
 	/* Buffer 0 IN: path in the boot archive. -> 0 and fds_out[0]: a read-only memory object; out[0] its size. */
@@ -38,6 +38,8 @@ enum init_op {
 	 * fds: for each, the handle of the mount point and that of the root mounted. Needs `may mount` in the caller's manifest
 	 */
 	INIT_MOUNTS,
+	/* Buffer 0 IN: name of a text (native/systext.h); buffer 1 OUT. -> its length; what does not fit is cut off. Root only */
+	INIT_TEXT,
 };
 enum init_action { INIT_DO_START, INIT_DO_STOP, INIT_DO_RESTART, INIT_DO_KILL };
 enum init_state { INIT_DOWN, INIT_WAITING, INIT_STARTING, INIT_RUNNING, INIT_DONE, INIT_BACKOFF, INIT_FAILED, INIT_STOPPING };

@@ -22,7 +22,7 @@
 enum ipcp_op {
 	/* args: socket type, has_inode, 1: only remember the name. Buffer 0 IN: sockaddr. fds: {the socket itself, inode handle if has_inode,
 	 * its other end}: while the server has that, it knows whether the socket is open. An empty name (sa_family only) asks for an abstract one of the server's choice: out[0] = its length, buffer 1 OUT */
-	IPCP_BIND = WEFT_OP_USER,
+	IPCP_BIND = WEFT_OP_USER + 0x400, /* no operation of the file protocol: paths below /scheme come here too */
 	/* args: backlog. fds: {the socket itself, its other end unless bind gave it}. -EINVAL if it is not bound. A second listen: new backlog */
 	IPCP_LISTEN,
 	/* args: socket type, has_inode, 1 non-blocking, 1 the other end comes (0: bind gave it). Buffer 0 IN: sockaddr. fds: {the socket itself, its
@@ -40,14 +40,6 @@ enum ipcp_op {
 	 * -> fds_out[0]: the sender end of the other; out[0] = length of the own name (2: none). -ENOTCONN, -ECONNREFUSED, -EPERM: it is
 	 * connected to a third one */
 	IPCP_DGRAM_LOOKUP,
-	/* System V shared memory. args: key, size, flags. -> id */
-	IPCP_SHM_GET,
-	/* args: id, 1 to write. -> fds_out[0]: the memory object; out[0] = its size. Counts an attachment of the caller (dropped by SHM_DT or its exit) */
-	IPCP_SHM_AT,
-	/* args: id */
-	IPCP_SHM_DT,
-	/* args: id, Linux's cmd. Buffer 0 IN|OUT: struct shmid64_ds, shminfo64 or shm_info */
-	IPCP_SHM_CTL,
 };
 
 struct ipcp_incoming {

@@ -49,6 +49,8 @@ enum procp_op {
 	PROCP_SESSION,
 	/* CAP_SYS_ADMIN: one more mount. Buffer 0 IN: struct posix_mount (at and root are not looked at); fds: {mount point, root} */
 	PROCP_MOUNT,
+	/* CAP_SYS_TIME. args: nanoseconds since 1970. -EINVAL: before the machine began */
+	PROCP_SET_CLOCK,
 };
 
 enum procp_cred {

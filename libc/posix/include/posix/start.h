@@ -63,6 +63,7 @@ struct posix_mount {
 #define POSIX_START_SECURE 0x1u /* AT_SECURE: set-id */
 #define POSIX_START_STRACE 0x2u /* traced from the first call (else WEFT_STRACE=1 in envp decides) */
 #define POSIX_START_LOCKS  0x4u /* the process may hold record locks */
+#define POSIX_START_NARROW 0x8u /* in a namespace smaller than the session's: set-id files are run as ordinary ones */
 
 struct posix_rlimit {
 	u64 cur, max;

@@ -82,6 +82,7 @@ struct rt_mount {
 	char fstype[20], source[32], path[64];
 };
 #define RT_MOUNTS 24
+#define RT_SCHEMES 32
 
 struct rt_live { /* a file whose size the kernel is asked for: by an fd of its memory that can do nothing else */
 	u64 node;
@@ -150,6 +151,7 @@ struct rt_proc {
 	i32 root, cwd, exe, runtime, time_page, proc, ipc, net, trace;
 	u32 umask;
 	u32 flags; /* POSIX_START_* */
+	u32 names_len; /* of the namespace's list when the program began */
 	u32 nmounts, next_mount_id;
 	struct rt_mount mounts[RT_MOUNTS];
 
@@ -186,7 +188,7 @@ struct rt_proc {
 
 	u32 xsave_size; /* 0: FXSAVE only */
 	u64 xsave_mask;
-	u32 personality, dumpable, keepcaps, securebits, no_new_privs, thp_disable, timerslack;
+	u32 personality, dumpable, keepcaps, securebits, no_new_privs, thp_disable, timerslack, mce_kill, io_flusher;
 	u32 unserved_told[16]; /* calls already reported, by number */
 	char exe_path[256];
 	char comm[16];
@@ -227,7 +229,6 @@ int rt_xsave(void *area, u64 mask);
 int rt_xrstor(const void *area, u64 mask);
 int rt_fxsave(void *area);
 int rt_fxrstor(const void *area);
-i64 rt_swap_u32(u32 *p, u32 v);
 void *memcpy(void *d, const void *s, size_t n);
 void *memmove(void *d, const void *s, size_t n);
 void *memset(void *d, int c, size_t n);
@@ -335,6 +336,9 @@ i64 rt_map_device(i32 fd, u64 addr, u64 len, u32 f, u64 off);
 
 /* proc/ */
 void rt_child_begin(struct rt_proc *ps, struct rt_frame *f);
+i64 rt_pi_lock(u64 addr, u32 private, u32 clock, i64 deadline, bool try);
+i64 rt_pi_unlock(u64 addr, u32 private);
+void rt_prio_restore(void); /* the thread's priority becomes its own again */
 i64 rt_slot_take(bool process); /* -> slot number with its stack (and state area) mapped */
 void rt_slot_release(u32 slot);
 void rt_locks_take(struct rt_proc *p);

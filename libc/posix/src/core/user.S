@@ -148,17 +148,6 @@ rt_fxrstor:
 	ret
 	EX 1b 2b
 
-	/* i64 rt_swap_u32(u32 *p, u32 v), rt_cmpxchg_u32(u32 *p, u32 old, u32 new) -> what was there, or -EFAULT */
-	.globl rt_swap_u32
-	.align 16
-rt_swap_u32:
-1:	xchg	%esi, (%rdi)
-	mov	%esi, %eax
-	ret
-2:	mov	$-14, %rax
-	ret
-	EX 1b 2b
-
 	/* Freestanding memory functions for the compiler's own use. */
 	.globl memcpy
 	.globl memmove

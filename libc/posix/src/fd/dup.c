@@ -101,9 +101,11 @@ i64 rt_sys_fcntl(u64 fd, u64 cmd, u64 arg)
 	case F_ADD_SEALS:
 		if (arg & ~0x3ful)
 			return -EINVAL;
-		return NC(MEM_CTL, (i32)fd, WEFT_MEM_ADD_SEALS, arg, 0, 0);
+		r = rt_fd_type(fd);
+		return r < 0 ? r : r == WEFT_OBJ_MEM ? NC(MEM_CTL, (i32)fd, WEFT_MEM_ADD_SEALS, arg, 0, 0) : -EINVAL;
 	case F_GET_SEALS:
-		return NC(MEM_CTL, (i32)fd, WEFT_MEM_GET_SEALS, 0, 0, 0);
+		r = rt_fd_type(fd);
+		return r < 0 ? r : r == WEFT_OBJ_MEM ? NC(MEM_CTL, (i32)fd, WEFT_MEM_GET_SEALS, 0, 0, 0) : -EINVAL;
 	case F_GETOWN:
 	case F_GETSIG:
 	case F_GETLEASE:

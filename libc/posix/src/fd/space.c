@@ -193,6 +193,15 @@ i64 rt_sys_sendfile(u64 out, u64 in, u64 offp, u64 n)
 	return rt_intr(r, ERESTARTSYS);
 }
 
+static i64 file_check(const struct weft_fd_info *f, u32 right)
+{
+	u32 type = f->attr.mode & S_IFMT;
+
+	if (f->type != WEFT_OBJ_MEM && (f->type != WEFT_OBJ_HANDLE || type != S_IFREG))
+		return f->type == WEFT_OBJ_HANDLE && type == S_IFDIR ? -EISDIR : -EINVAL;
+	return (f->status & O_PATH) || !(f->rights & right) || (right == WEFT_RIGHT_WRITE && (f->status & O_APPEND)) ? -EBADF : 0;
+}
+
 i64 rt_sys_copy_file_range(u64 in, u64 inp, u64 out, u64 outp, u64 n, u64 flags)
 {
 	i64 a = 0, b = 0, r;
@@ -201,16 +210,25 @@ i64 rt_sys_copy_file_range(u64 in, u64 inp, u64 out, u64 outp, u64 n, u64 flags)
 	PROGRAM_FD(out);
 	if (flags)
 		return -EINVAL;
-	i64 ti = rt_fd_type(in), to = rt_fd_type(out);
-	if (ti < 0 || to < 0)
+	struct weft_fd_info from, to;
+	if (rt_fd_info(in, &from) < 0 || rt_fd_info(out, &to) < 0)
 		return -EBADF;
-	if ((ti != WEFT_OBJ_HANDLE && ti != WEFT_OBJ_MEM) || (to != WEFT_OBJ_HANDLE && to != WEFT_OBJ_MEM))
-		return -EINVAL;
+	r = file_check(&from, WEFT_RIGHT_READ);
+	if (!r)
+		r = file_check(&to, WEFT_RIGHT_WRITE);
+	if (r)
+		return r;
 	if ((inp && get_u64((u64 *)&a, inp)) || (outp && get_u64((u64 *)&b, outp)))
 		return -EFAULT;
 	if (a < 0 || b < 0)
 		return -EINVAL;
-	r = pump(in, inp ? &a : NULL, out, outp ? &b : NULL, MIN(n, RW_MAX), 0, 0);
+	n = MIN(n, RW_MAX);
+	if (from.type == to.type && (from.type == WEFT_OBJ_MEM ? from.object == to.object : from.scheme == to.scheme && from.attr.ino == to.attr.ino)) {
+		i64 x = inp ? a : NC(FD_CTL, (i32)in, WEFT_FD_SEEK, 0, 1), y = outp ? b : NC(FD_CTL, (i32)out, WEFT_FD_SEEK, 0, 1);
+		if (x < y + (i64)n && y < x + (i64)n)
+			return -EINVAL;
+	}
+	r = pump(in, inp ? &a : NULL, out, outp ? &b : NULL, n, 0, 0);
 	if ((inp && put_u64(inp, a)) || (outp && put_u64(outp, b)))
 		return -EFAULT;
 	return r;

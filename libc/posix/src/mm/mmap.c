@@ -90,7 +90,7 @@ i64 rt_sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 			return -EBADF;
 		if (info.type != WEFT_OBJ_MEM && !(info.flags & WEFT_INFO_HAS_MEM))
 			return rt_map_device(mem, addr, len, f, off);
-		if (r == -EPERM && (info.status & O_ACCMODE) == O_RDWR)
+		if (r == -EPERM && ((info.status & O_ACCMODE) == O_RDWR || (info.type == WEFT_OBJ_MEM && (info.rights & WEFT_RIGHT_WRITE))))
 			return r; /* a seal */
 		return r == -EPERM ? -EACCES : r;
 	}

@@ -1,41 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* System V shared memory: segments live as files of the /dev/shm kind in servers/ipc's keeping. Attachments are ordinary shared mappings. */
+/* System V shared memory: segments are memory objects in servers/ipc's keeping. Attachments are ordinary shared mappings. */
 #include "../fd/fd.h"
 #include "../core/calls.h"
-#include <native/ipcproto.h>
+#include <native/sysvproto.h>
 
 #define SHM_RDONLY 010000u
 #define SHM_RND 020000u
 #define SHM_REMAP 040000u
 #define SHM_EXEC 0100000u
-#define IPC_RMID 0
-#define IPC_SET 1
-#define IPC_STAT 2
-#define IPC_INFO 3
-#define SHM_LOCK 11
-#define SHM_UNLOCK 12
-#define SHM_STAT 13
-#define SHM_INFO 14
-
-struct linux_shmid_ds {
-	i32 key;
-	u32 uid, gid, cuid, cgid, mode;
-	u16 pad0, seq;
-	u32 pad1;
-	u64 unused[2];
-	u64 segsz;
-	i64 atime, dtime, ctime;
-	i32 cpid, lpid;
-	u64 nattch, unused2[2];
-};
-_Static_assert(sizeof(struct linux_shmid_ds) == 112, "shmid64_ds");
-
 static i64 shm_call(u32 op, u64 a, u64 b, u64 c, struct weft_req *q)
 {
 	struct rt_proc *p = rt_proc();
 
 	if (p->ipc < 0)
-		return -ENOSYS;
+		return -EPERM;
 	q->op = op;
 	q->args[0] = a;
 	q->args[1] = b;
@@ -47,7 +25,7 @@ i64 rt_sys_shmget(u64 key, u64 size, u64 flags)
 {
 	struct weft_req q = {0};
 
-	return shm_call(IPCP_SHM_GET, (u32)key, size, (u32)flags, &q);
+	return shm_call(SYSVP_SHM_GET, (u32)key, size, (u32)flags, &q);
 }
 
 i64 rt_sys_shmat(u64 id, u64 addr, u64 flags)
@@ -66,7 +44,7 @@ i64 rt_sys_shmat(u64 id, u64 addr, u64 flags)
 	}
 	if (!addr && (flags & SHM_REMAP))
 		return -EINVAL;
-	r = shm_call(IPCP_SHM_AT, (u32)id, !(flags & SHM_RDONLY), 0, &q);
+	r = shm_call(SYSVP_SHM_AT, (u32)id, !(flags & SHM_RDONLY), !!(flags & SHM_EXEC), &q);
 	if (r < 0)
 		return r;
 	if (q.nfds_out != 1)
@@ -84,7 +62,7 @@ i64 rt_sys_shmat(u64 id, u64 addr, u64 flags)
 	NC(FD_CLOSE, got[0]);
 	if (r < 0) {
 		struct weft_req d = {0};
-		shm_call(IPCP_SHM_DT, (u32)id, 0, 0, &d);
+		shm_call(SYSVP_SHM_DT, (u32)id, 0, 0, &d);
 		if (r == -EEXIST)
 			r = -EINVAL;
 	}
@@ -109,36 +87,34 @@ i64 rt_sys_shmdt(u64 addr)
 	rt_lock_drop(&p->mm_lock);
 	if (id < 0)
 		return -EINVAL;
-	shm_call(IPCP_SHM_DT, id, 0, 0, &q);
+	shm_call(SYSVP_SHM_DT, id, 0, 0, &q);
 	return 0;
 }
 
 i64 rt_sys_shmctl(u64 id, u64 cmd, u64 buf)
 {
-	struct linux_shmid_ds ds;
-	struct weft_buf b = {.addr = (u64)&ds, .len = sizeof(ds), .flags = WEFT_BUF_IN | WEFT_BUF_OUT};
+	u8 data[sizeof(struct sysv_shmid)] = {0};
+	struct weft_buf b = {.addr = (u64)data, .len = sizeof(data), .flags = WEFT_BUF_IN | WEFT_BUF_OUT};
 	struct weft_req q = {.nbufs = 1, .bufs = (u64)&b};
-	i64 r;
+	u32 out = 0;
 
-	memset(&ds, 0, sizeof(ds));
-	cmd = (u32)cmd;
-	switch (cmd) {
-	case IPC_SET:
-		if (copy_in(&ds, buf, sizeof(ds)))
+	switch ((u32)cmd) {
+	case SYSV_SET:
+		if (copy_in(data, buf, sizeof(struct sysv_shmid)))
 			return -EFAULT;
-		/* fallthrough */
-	case IPC_RMID:
-	case SHM_LOCK:
-	case SHM_UNLOCK:
-		return shm_call(IPCP_SHM_CTL, (u32)id, cmd, 0, &q);
-	case IPC_STAT:
-	case SHM_STAT:
-	case IPC_INFO:
-	case SHM_INFO:
-		r = shm_call(IPCP_SHM_CTL, (u32)id, cmd, 0, &q);
-		if (r < 0)
-			return r;
-		return copy_out(buf, &ds, cmd == IPC_INFO ? 72 : cmd == SHM_INFO ? 48 : sizeof(ds)) ? -EFAULT : r;
+		break;
+	case SYSV_STAT:
+	case SYSV_SHM_STAT:
+	case SYSV_SHM_STAT_ANY:
+		out = sizeof(struct sysv_shmid);
+		break;
+	case SYSV_INFO:
+		out = sizeof(struct sysv_shminfo);
+		break;
+	case SYSV_SHM_INFO:
+		out = sizeof(struct sysv_shm_info);
+		break;
 	}
-	return -EINVAL;
+	i64 r = shm_call(SYSVP_SHM_CTL, (u32)id, (u32)cmd, 0, &q);
+	return r >= 0 && out && copy_out(buf, data, out) ? -EFAULT : r;
 }

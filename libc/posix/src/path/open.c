@@ -194,12 +194,23 @@ i64 rt_sys_chroot(u64 path)
 	return 0;
 }
 
-/* The path within its scheme, behind the place where that is mounted. */
+/* Where a node is mounted, or the scheme whose root it is. No slash at the end: the root directory is empty. -> length */
+static u32 place_of(struct rt_proc *p, u64 scheme, u64 top, char *to, u32 size)
+{
+	struct weft_fd_info root;
+
+	for (u32 i = p->nmounts; i-- > 0;)
+		if (p->mounts[i].at >= 0 && p->mounts[i].mounted == scheme && p->mounts[i].top == top)
+			return rt_format(to, size - 1, "%s", p->mounts[i].path);
+	if (p->root >= 0 && rt_fd_info(p->root, &root) >= 0 && root.scheme == scheme)
+		return 0;
+	return rt_scheme_place(scheme, to, size - 1);
+}
+
+/* The path from the root of its mount, behind the place of that. */
 i64 rt_fd_path(i32 fd, char *buf, u32 size)
 {
-	struct rt_proc *p = rt_proc();
 	struct weft_fd_info info;
-	const char *prefix = "";
 	i64 r = rt_fd_info(fd, &info);
 
 	if (r < 0)
@@ -229,33 +240,21 @@ i64 rt_fd_path(i32 fd, char *buf, u32 size)
 	default:
 		return rt_format(buf, size, "/dev/console");
 	}
-	for (u32 i = p->nmounts; i-- > 0;)
-		if (p->mounts[i].mounted == info.scheme && p->mounts[i].at >= 0) {
-			prefix = p->mounts[i].path;
-			break;
-		}
-	u32 n = rt_format(buf, size, "%s", prefix);
-	if (n && buf[n - 1] == '/')
-		n--;
-	if (n + 2 >= size)
-		return -ENAMETOOLONG;
-	buf[n++] = '/';
-	struct weft_buf b = {(u64)buf + n, size - n - 1, WEFT_BUF_OUT};
+	struct weft_buf b = {(u64)buf, size, WEFT_BUF_OUT};
 	struct weft_req q = {.op = FSP_PATH, .nbufs = 1, .bufs = (u64)&b, .flags = WEFT_REQ_NOINTR};
 	r = NC(FD_CALL, fd, &q);
 	if (r < 0)
-		return r;
-	if (q.out[1] >= size - n - 1)
+		return r == -ERANGE ? -ENAMETOOLONG : r;
+	char place[64];
+	u64 k = place_of(rt_proc(), info.scheme, q.out[0], place, sizeof(place)), n = q.out[1];
+	if (n || !k)
+		place[k++] = '/';
+	if (k + n >= size)
 		return -ENAMETOOLONG;
-	if (q.out[1] && buf[n] == '/') { /* the server's path may begin with its root's slash */
-		memmove(buf + n, buf + n + 1, q.out[1] - 1);
-		q.out[1]--;
-	}
-	n += q.out[1];
-	if (n > 1 && buf[n - 1] == '/')
-		n--;
-	buf[n] = 0;
-	return n;
+	memmove(buf + k, buf, n);
+	memcpy(buf, place, k);
+	buf[k + n] = 0;
+	return k + n;
 }
 
 i64 rt_sys_getcwd(u64 out, u64 size)
@@ -283,6 +282,8 @@ i64 rt_sys_getdents64(u64 fd, u64 buf, u64 size)
 	struct weft_fd_info info;
 	i64 r = NC(FD_CALL, (i32)fd, &q);
 
+	if (r == -WEFT_ERETRY)
+		r = rt_scheme_getdents(fd, &b);
 	if (r >= 0)
 		return r;
 	if (rt_fd_info(fd, &info) < 0 || (info.status & O_PATH))

@@ -45,6 +45,18 @@ bool rt_cache_absent(i32 dirfd, const char *path, u32 walk);
 i64 rt_cache_access(i32 dirfd, const char *path, u32 mode);
 bool rt_cache_fstat(i32 fd, const struct weft_fd_info *info, struct fsp_stat *st);
 void rt_cache_live(u64 node, i32 fd); /* takes the private fd that came with the answer to FSP_STAT */
+/* scheme.c. rt_scheme_open: the root handle (private) of the scheme that path begins with; *used: the bytes of its name and the slashes behind it */
+i64 rt_scheme_open(const char *path, u64 len, u32 *used);
+u32 rt_scheme_place(u64 number, char *to, u32 size); /* "/scheme/NAME" of a scheme -> length */
+i64 rt_scheme_getdents(i32 fd, struct weft_buf *entries); /* of /scheme */
+struct rt_schemes { /* that the process can name, if they are fewer than when its program began */
+	bool fewer;
+	u32 n;
+	u64 number[RT_SCHEMES];
+};
+void rt_schemes_look(struct rt_schemes *s);
+bool rt_schemes_keep(const struct rt_schemes *s, i32 fd); /* may the next program have this handle? */
+void rt_schemes_begin(struct rt_proc *p);
 void rt_mount_set(struct rt_mount *to, const struct posix_mount *from, u32 id);
 void rt_publish(struct rt_proc *p);
 /* N of /proc/self/fd/N and /dev/fd/N, -1 for any other path; *rest is what follows */

@@ -172,6 +172,7 @@ static i64 hop(struct path_call *c, struct walker *w, i64 why, const struct weft
 {
 	struct rt_proc *p = rt_proc();
 	u64 n = q->out[1], lead = 0;
+	u32 used;
 	i32 to;
 
 	if (n >= FSP_REST_MAX)
@@ -180,7 +181,7 @@ static i64 hop(struct path_call *c, struct walker *w, i64 why, const struct weft
 	case FSP_STOP_MOUNT:
 		to = mounted_at(p, scheme_of(w->at), q->out[0]);
 		if (to < 0)
-			return -ENXIO; /* a mark without a mount in our table */
+			return -ENOENT; /* of a scheme that this process was not given */
 		go(w, to, false);
 		break;
 	case FSP_STOP_ROOT:
@@ -196,6 +197,14 @@ static i64 hop(struct path_call *c, struct walker *w, i64 why, const struct weft
 		lead = n ? 3 : 2;
 		memcpy(c->path, "../", 3);
 		go(w, to, false);
+		break;
+	case FSP_STOP_SCHEME:
+		to = rt_scheme_open(rest, n, &used);
+		if (to < 0)
+			return to;
+		go(w, to, true);
+		rest += used;
+		n -= used;
 		break;
 	case FSP_STOP_MAGIC:
 		if (got < 0)

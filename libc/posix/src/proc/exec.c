@@ -27,6 +27,7 @@ struct exec {
 	i32 block;
 	u64 argv, envp;
 	u32 argc, envc;
+	struct rt_schemes schemes;
 };
 
 static i64 open_program(struct exec *e, i32 dirfd, bool internal, u32 len, u32 walk)
@@ -294,17 +295,26 @@ static i64 fill_block(struct exec *e, const char *name)
 		return r;
 	e->used = ALIGN_UP(e->used, 8);
 	e->s->mounts = e->used;
-	e->s->nmounts = p->nmounts;
 	struct posix_mount *m = (struct posix_mount *)((u8 *)e->s + e->used);
 	for (u32 i = 0; i < p->nmounts; i++) {
-		m[i] = (struct posix_mount){.at = p->mounts[i].at, .root = p->mounts[i].root, .flags = p->mounts[i].flags};
-		rt_string_set(m[i].fstype, sizeof(m[i].fstype), p->mounts[i].fstype);
-		rt_string_set(m[i].source, sizeof(m[i].source), p->mounts[i].source);
-		rt_string_set(m[i].path, sizeof(m[i].path), p->mounts[i].path);
+		const struct rt_mount *from = &p->mounts[i];
+		if (!rt_schemes_keep(&e->schemes, from->at) || !rt_schemes_keep(&e->schemes, from->root))
+			continue;
+		*m = (struct posix_mount){.at = from->at, .root = from->root, .flags = from->flags};
+		rt_string_set(m->fstype, sizeof(m->fstype), from->fstype);
+		rt_string_set(m->source, sizeof(m->source), from->source);
+		rt_string_set(m->path, sizeof(m->path), from->path);
+		m++;
+		e->s->nmounts++;
 	}
-	e->used += p->nmounts * sizeof(*m);
+	e->used += e->s->nmounts * sizeof(*m);
 	e->s->size = e->used;
 	return 0;
+}
+
+static i32 pass(const struct exec *e, i32 fd)
+{
+	return rt_schemes_keep(&e->schemes, fd) ? fd : -1;
 }
 
 static void fill_rest(struct exec *e, const char *name)
@@ -315,17 +325,18 @@ static void fill_rest(struct exec *e, const char *name)
 
 	s->magic = POSIX_START_MAGIC;
 	s->version = POSIX_START_VERSION;
-	s->flags = (p->trace >= 0 ? POSIX_START_STRACE : 0) | (p->nlocked ? POSIX_START_LOCKS : 0);
+	s->flags = (p->trace >= 0 ? POSIX_START_STRACE : 0) | (p->nlocked ? POSIX_START_LOCKS : 0) |
+		(e->schemes.fewer ? POSIX_START_NARROW : p->flags & POSIX_START_NARROW);
 	s->runtime = p->runtime;
 	s->time_page = p->time_page;
 	s->exe = e->file;
 	s->interp = e->interp;
-	s->root = p->root;
-	s->cwd = p->cwd;
-	s->proc = p->proc;
-	s->ipc = p->ipc;
-	s->net = p->net;
-	s->name_cache = MAX(p->cache_fd, 0);
+	s->root = pass(e, p->root);
+	s->cwd = pass(e, p->cwd);
+	s->proc = pass(e, p->proc);
+	s->ipc = pass(e, p->ipc);
+	s->net = pass(e, p->net);
+	s->name_cache = s->root < 0 ? 0 : MAX(p->cache_fd, 0);
 	for (u32 i = 0; i < ARRAY_SIZE(s->reserved_fds); i++)
 		s->reserved_fds[i] = i < 3 ? p->itimer_fd[i] : -1;
 	s->blocked = rt_tp()->blocked;
@@ -392,7 +403,7 @@ static bool is_set_id(const struct exec *e)
 		return false;
 	if (rt_stat_fd(e->file, &st) || NC(IDENT_CTL, -1, WEFT_IDENT_GET, 0xffffffffu, &id) < 0)
 		return false;
-	if (id.flags & WEFT_IDENT_NO_NEW_PRIVS)
+	if ((id.flags & WEFT_IDENT_NO_NEW_PRIVS) || (e->s->flags & POSIX_START_NARROW))
 		return false;
 	return ((st.mode & 04000) && st.uid != id.euid) || ((st.mode & 02010) == 02010 && st.gid != id.egid);
 }
@@ -455,10 +466,31 @@ static void keep(i32 fd, bool yes)
 		NC(FD_CTL, fd, WEFT_FD_SET_FLAGS, yes ? 0 : 1, 0);
 }
 
+/* Whether the handles of schemes that the next program cannot name stay open in it. */
+static void keep_unnamed(const struct rt_schemes *s, bool yes)
+{
+	struct rt_proc *p = rt_proc();
+	const i32 own[] = {p->root, p->cwd, p->proc, p->ipc, p->net};
+
+	for (u32 i = 0; i < ARRAY_SIZE(own); i++)
+		if (!rt_schemes_keep(s, own[i]))
+			keep(own[i], yes);
+	for (u32 i = 0; i < p->nmounts; i++) {
+		const struct rt_mount *m = &p->mounts[i];
+		if (!rt_schemes_keep(s, m->at) || !rt_schemes_keep(s, m->root)) {
+			keep(m->at, yes);
+			keep(m->root, yes);
+		}
+	}
+	if (!rt_schemes_keep(s, p->root))
+		keep(p->cache_fd, yes);
+}
+
 static i64 swap(struct exec *e, bool *gone)
 {
 	struct rt_proc *p = rt_proc();
 	struct weft_exec x;
+	struct rt_schemes schemes = e->schemes; /* which outlives e */
 	i64 as = NC(AS_CREATE, WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC), r;
 
 	if (as < 0)
@@ -477,9 +509,13 @@ static i64 swap(struct exec *e, bool *gone)
 	for (u32 i = 0; i < RT_INOTIFIES; i++)
 		if (p->inotify[i].object)
 			keep(p->inotify[i].sender, false);
+	if (schemes.fewer)
+		keep_unnamed(&schemes, false);
 	r = identity_after_exec();
 	if (r >= 0)
 		r = leave(e, &x, gone);
+	if (schemes.fewer)
+		keep_unnamed(&schemes, true);
 	keep(p->exe, true);
 	keep(p->trace, true);
 	for (u32 i = 0; i < RT_TIMERS; i++)
@@ -517,8 +553,10 @@ static i64 do_exec(i32 dirfd, u64 path, u64 argv, u64 envp, u64 flags)
 			rt_format(name, sizeof(name), n ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, tail);
 		}
 	}
-	if (r >= 0)
+	if (r >= 0) {
+		rt_schemes_look(&e->schemes);
 		r = fill_block(e, name);
+	}
 	if (r >= 0) {
 		fill_rest(e, name);
 		r = is_set_id(e) ? set_id_exec(e, &gone) : -EPERM;

@@ -78,10 +78,20 @@ i64 rt_sys_futex(u64 addr, u64 op, u64 val, u64 timeout, u64 addr2, u64 val3)
 		return NC(FUTEX, WEFT_FUTEX_REQUEUE | WEFT_FUTEX_CMP | private, addr, (u32)val, (u32)timeout, addr2, (u32)val3);
 	case FUTEX_WAKE_OP:
 		return NC(FUTEX, WEFT_FUTEX_WAKE_OP | private, addr, (u32)val, (u32)timeout, addr2, (u32)val3);
-	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI: /* its timeout is of the real-time clock, always */
 	case FUTEX_LOCK_PI2:
-	case FUTEX_UNLOCK_PI:
+		if (timeout) {
+			r = rt_timespec_in(timeout, &ns);
+			if (r)
+				return r;
+			deadline = MIN(ns, (u64)INT64_MAX);
+		}
+		return rt_pi_lock(addr, private, timeout && ((op & 127) == FUTEX_LOCK_PI || (op & FUTEX_CLOCK_REALTIME)) ? WEFT_FUTEX_REALTIME : 0,
+			deadline, false);
 	case FUTEX_TRYLOCK_PI:
+		return rt_pi_lock(addr, private, 0, WEFT_NOW, true);
+	case FUTEX_UNLOCK_PI:
+		return rt_pi_unlock(addr, private);
 	case FUTEX_WAIT_REQUEUE_PI:
 	case FUTEX_CMP_REQUEUE_PI:
 		rt_unserved(202);
@@ -123,6 +133,12 @@ i64 rt_sys_set_tid_address(u64 addr)
 #define ARCH_SET_FS 0x1002
 #define ARCH_GET_FS 0x1003
 #define ARCH_GET_GS 0x1004
+#define ARCH_GET_CPUID 0x1011
+#define ARCH_SET_CPUID 0x1012
+#define ARCH_GET_XCOMP_SUPP 0x1021
+#define ARCH_GET_XCOMP_PERM 0x1022
+#define ARCH_REQ_XCOMP_PERM 0x1023
+#define XFEATURE_MAX 19u
 i64 rt_sys_arch_prctl(u64 op, u64 addr)
 {
 	i64 r;
@@ -139,6 +155,15 @@ i64 rt_sys_arch_prctl(u64 op, u64 addr)
 		return -EPERM;
 	case ARCH_GET_GS:
 		return put_u64(addr, 0);
+	case ARCH_GET_CPUID:
+		return 1;
+	case ARCH_SET_CPUID: /* no processor here lets cpuid fault */
+		return -ENODEV;
+	case ARCH_GET_XCOMP_SUPP:
+	case ARCH_GET_XCOMP_PERM:
+		return put_u64(addr, rt_proc()->xsave_size ? rt_proc()->xsave_mask : 3);
+	case ARCH_REQ_XCOMP_PERM: /* what there is needs no permission */
+		return addr >= XFEATURE_MAX ? -EINVAL : -EOPNOTSUPP;
 	}
 	return -EINVAL;
 }

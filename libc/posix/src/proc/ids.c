@@ -88,7 +88,7 @@ static i64 ask(u32 op, u64 a, u64 b, u64 c, u64 d, struct weft_buf *buf)
 	struct rt_proc *p = rt_proc();
 	struct weft_req q = {.op = op, .flags = WEFT_REQ_NOINTR, .nbufs = buf ? 1 : 0, .args = {a, b, c, d, p->keepcaps}, .bufs = (u64)buf};
 
-	return p->proc < 0 ? -ENOSYS : NC(FD_CALL, p->proc, &q);
+	return p->proc < 0 ? -EPERM : NC(FD_CALL, p->proc, &q);
 }
 
 #define REBOOT_MAGIC 0xfee1deadu
@@ -399,7 +399,7 @@ i64 rt_sys_pidfd_open(u64 pid, u64 flags)
 
 	if ((i32)pid <= 0 || (flags & ~(u64)O_NONBLOCK))
 		return -EINVAL;
-	i64 r = p->proc < 0 ? -ENOSYS : NC(FD_CALL, p->proc, &q);
+	i64 r = p->proc < 0 ? -EPERM : NC(FD_CALL, p->proc, &q);
 	if (r < 0)
 		return r;
 	return q.nfds_out == 1 ? got[0] : -EIO;
@@ -452,7 +452,7 @@ i64 rt_sys_pidfd_getfd(u64 pidfd, u64 fd, u64 flags)
 	i64 type = rt_fd_type(pidfd);
 	if (type != WEFT_OBJ_PROCESS)
 		return -EBADF;
-	i64 r = p->proc < 0 ? -ENOSYS : NC(FD_CALL, p->proc, &q);
+	i64 r = p->proc < 0 ? -EPERM : NC(FD_CALL, p->proc, &q);
 	return r < 0 ? r : q.nfds_out == 1 ? got[0] : -EIO;
 }
 
@@ -469,7 +469,7 @@ i64 rt_sys_getpriority(u64 which, u64 who)
 	if (which == 0 && (!(u32)who || (u32)who == rt_tp()->pid || (u32)who == rt_tp()->tid))
 		return 20 - rt_thread()->nice;
 	i64 r = ask(PROCP_GETPRIORITY, which, (u32)who, 0, 0, NULL);
-	return r == -ENOSYS ? 20 - rt_thread()->nice : r;
+	return r;
 }
 
 i64 rt_sys_setpriority(u64 which, u64 who, u64 nice)

@@ -3,6 +3,7 @@
 #include "../path/path.h"
 #include "../core/calls.h"
 #include <native/procproto.h>
+#include <posix/public.h>
 
 enum { SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE = 5, SCHED_DEADLINE };
 #define SCHED_RESET_ON_FORK 0x40000000u
@@ -66,6 +67,29 @@ i64 rt_sys_sched_get_priority_min(u64 policy)
 	return policy_range(policy, &lo, &hi) ? -EINVAL : (i64)lo;
 }
 
+static u32 native_prio(u32 policy, u32 prio, i32 nice)
+{
+	switch (policy) {
+	case SCHED_FIFO:
+	case SCHED_RR:
+		return WEFT_PRIO_INTERACTIVE + (prio - 1) * (WEFT_PRIO_RT - WEFT_PRIO_INTERACTIVE) / 99;
+	case SCHED_IDLE:
+		return WEFT_PRIO_IDLE + 1;
+	case SCHED_BATCH:
+		return WEFT_PRIO_NORMAL - 2;
+	}
+	return WEFT_PRIO_NORMAL - nice * 7 / 20;
+}
+
+void rt_prio_restore(void)
+{
+	struct rt_thread *t = rt_thread();
+	u32 own = native_prio(t->sched_policy, t->sched_prio, t->nice);
+
+	if (NC(THREAD_CTL, -1, 0, WEFT_THREAD_GET_PRIO, 0, 0) > own)
+		NC(THREAD_CTL, -1, 0, WEFT_THREAD_SET_PRIO, own, 0);
+}
+
 static i64 set_policy(u64 pid, u32 policy, u32 prio)
 {
 	struct rt_thread *t = rt_thread();
@@ -78,8 +102,7 @@ static i64 set_policy(u64 pid, u32 policy, u32 prio)
 		i64 r = ask(PROCP_SCHED, (u32)pid, policy, prio, 1, NULL, 0);
 		return r < 0 ? r : 0;
 	}
-	native = hi ? WEFT_PRIO_INTERACTIVE + (prio - 1) * (WEFT_PRIO_RT - WEFT_PRIO_INTERACTIVE) / 99 :
-		policy == SCHED_IDLE ? WEFT_PRIO_IDLE + 1 : policy == SCHED_BATCH ? WEFT_PRIO_NORMAL - 2 : WEFT_PRIO_NORMAL - t->nice * 7 / 20;
+	native = native_prio(policy, prio, t->nice);
 	i64 r = 0;
 	if (hi) {
 		/* Real-time wants the right to it. */
@@ -319,8 +342,9 @@ i64 rt_sys_setrlimit(u64 res, u64 in)
 
 enum { PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_GET_KEEPCAPS = 7, PR_SET_KEEPCAPS, PR_GET_TIMING = 13, PR_SET_TIMING,
 	PR_SET_NAME, PR_GET_NAME, PR_GET_SECCOMP = 21, PR_SET_SECCOMP, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_GET_TSC, PR_SET_TSC, PR_GET_SECUREBITS,
-	PR_SET_SECUREBITS, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK, PR_SET_MM = 35, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS,
-	PR_GET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE, PR_CAP_AMBIENT = 47, PR_SET_IO_FLUSHER = 57,
+	PR_SET_SECUREBITS, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK, PR_TASK_PERF_EVENTS_DISABLE, PR_TASK_PERF_EVENTS_ENABLE, PR_MCE_KILL, PR_MCE_KILL_GET, PR_SET_MM = 35, PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS,
+	PR_GET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE, PR_CAP_AMBIENT = 47, PR_GET_SPECULATION_CTRL = 52, PR_SET_IO_FLUSHER = 57,
+	PR_GET_IO_FLUSHER, PR_GET_MDWE = 66, PR_GET_AUXV = 0x41555856, PR_SET_PTRACER = 0x59616d61,
 	PR_SET_VMA = 0x53564d41 };
 #define CAP_LAST 40
 
@@ -329,6 +353,21 @@ static i64 cred(u32 what, u64 a, u64 b)
 	i64 r = ask(PROCP_CRED, what, a, b, 0, NULL, 0);
 
 	return r == -ESRCH ? -EPERM : r;
+}
+
+static i64 io_flusher(struct rt_proc *p, bool set, u64 v, bool more)
+{
+	struct weft_identity id = {0};
+
+	NC(IDENT_CTL, -1, WEFT_IDENT_GET, 0xffffffffu, &id);
+	if (!(id.cap_effective & (1ul << 24))) /* CAP_SYS_RESOURCE */
+		return -EPERM;
+	if (more || v > set)
+		return -EINVAL;
+	if (!set)
+		return p->io_flusher;
+	p->io_flusher = v;
+	return 0;
 }
 
 i64 rt_sys_prctl(u64 op, u64 a, u64 b, u64 c, u64 d)
@@ -438,6 +477,30 @@ i64 rt_sys_prctl(u64 op, u64 a, u64 b, u64 c, u64 d)
 		return 0;
 	case PR_GET_THP_DISABLE:
 		return a || b || c || d ? -EINVAL : (i64)p->thp_disable;
+	case PR_TASK_PERF_EVENTS_DISABLE: /* there are none */
+	case PR_TASK_PERF_EVENTS_ENABLE:
+		return 0;
+	case PR_MCE_KILL: /* how memory errors are told: the default, early or late */
+		if (c || d || a > 1 || (a == 0 && b) || b > 2)
+			return -EINVAL;
+		p->mce_kill = a ? b : 2;
+		return 0;
+	case PR_MCE_KILL_GET:
+		return a || b || c || d ? -EINVAL : (i64)p->mce_kill;
+	case PR_GET_SPECULATION_CTRL:
+		return b || c || d ? -EINVAL : -ENODEV;
+	case PR_SET_IO_FLUSHER:
+	case PR_GET_IO_FLUSHER:
+		return io_flusher(p, (u32)op == PR_SET_IO_FLUSHER, a, b || c || d);
+	case PR_GET_MDWE:
+		return a || b || c || d ? -EINVAL : 0;
+	case PR_SET_PTRACER: /* nobody can trace anyway; the pid must be one */
+		return !a || a == ~0ul || (u32)a == rt_tp()->pid ? 0 : ask(PROCP_GETPGID, (u32)a, 0, 0, 0, NULL, 0) < 0 ? -EINVAL : 0;
+	case PR_GET_AUXV:
+		if (c || d)
+			return -EINVAL;
+		n = ((const struct posix_public *)rt_pp()->rt)->auxv_end - p->auxv;
+		return copy_out(a, (const void *)p->auxv, MIN((u64)n, b)) ? -EFAULT : n;
 	}
 	return -EINVAL;
 }

@@ -119,6 +119,7 @@ static struct rt_proc *state_make(const struct posix_start *s)
 	p->dumpable = !(s->flags & POSIX_START_SECURE);
 	p->nlocked = s->flags & POSIX_START_LOCKS ? RT_LOCKED + 1 : 0;
 	p->timerslack = 50000;
+	p->mce_kill = 2; /* PR_MCE_KILL_DEFAULT */
 	for (u32 i = 0; i < 3; i++)
 		p->itimer_fd[i] = s->reserved_fds[i] >= WEFT_FD_PRIVATE ? s->reserved_fds[i] : -1;
 	for (u32 i = 0; i < RT_TIMERS; i++)
@@ -134,6 +135,7 @@ static struct rt_proc *state_make(const struct posix_start *s)
 	if (!limits)
 		NC(FD_CTL, 0, WEFT_FD_LIMIT, p->limits[RLIMIT_NOFILE].cur, 0);
 	take_mounts(p, s);
+	rt_schemes_begin(p);
 	return p;
 }
 

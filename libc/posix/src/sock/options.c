@@ -10,7 +10,7 @@
 #define SOL_IPV6 41u
 enum { SO_DEBUG = 1, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_OOBINLINE, SO_NO_CHECK, SO_PRIORITY, SO_LINGER,
 	SO_REUSEPORT = 15, SO_PASSCRED, SO_PEERCRED, SO_RCVLOWAT, SO_SNDLOWAT, SO_RCVTIMEO, SO_SNDTIMEO, SO_ATTACH_FILTER = 26, SO_DETACH_FILTER,
-	SO_TIMESTAMP = 29, SO_ACCEPTCONN, SO_PEERSEC, SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_PASSSEC, SO_TIMESTAMPNS, SO_MARK, SO_PROTOCOL = 38, SO_DOMAIN, SO_BUSY_POLL = 46, SO_PEERGROUPS = 59,
+	SO_TIMESTAMP = 29, SO_ACCEPTCONN, SO_PEERSEC, SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_PASSSEC, SO_TIMESTAMPNS, SO_MARK, SO_PROTOCOL = 38, SO_DOMAIN, SO_BUSY_POLL = 46, SO_INCOMING_CPU = 49, SO_COOKIE = 57, SO_PEERGROUPS = 59,
 	SO_PASSPIDFD = 76, SO_PEERPIDFD };
 enum { TCP_NODELAY = 1, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT, TCP_DEFER_ACCEPT = 9, TCP_QUICKACK = 12,
 	TCP_USER_TIMEOUT = 18, TCP_FASTOPEN = 23, TCP_NOTSENT_LOWAT = 25 };
@@ -140,6 +140,22 @@ static i64 peer_cred(i32 fd, struct linux_ucred *out)
 	return 0;
 }
 
+static i64 peer_pidfd(i32 fd, u64 val, u64 lenp)
+{
+	struct linux_ucred cred;
+	i64 r = peer_cred(fd, &cred);
+
+	if (r < 0 || !cred.pid)
+		return r < 0 ? r : -ENODATA;
+	i32 got = rt_sys_pidfd_open(cred.pid, 0);
+	if (got < 0)
+		return got;
+	r = put_option(val, lenp, &got, sizeof(got));
+	if (r < 0)
+		NC(FD_CLOSE, got);
+	return r;
+}
+
 static i64 get_net(i32 fd, u64 level, u64 name, u64 val, u64 lenp)
 {
 	u32 room;
@@ -205,6 +221,14 @@ i64 rt_sys_getsockopt(u64 fd, u64 level, u64 name, u64 val, u64 lenp)
 		r = NC(FD_CTL, (i32)fd, WEFT_CHAN_BUFFER, 0, 0);
 		v = r < 0 ? 212992 : r;
 		break;
+	case SO_COOKIE:
+		two[0] = info.object;
+		return put_option(val, lenp, two, 8);
+	case SO_INCOMING_CPU:
+		v = -1;
+		break;
+	case SO_PEERPIDFD:
+		return peer_pidfd(fd, val, lenp);
 	case SO_PEERCRED:
 		r = peer_cred(fd, &cred);
 		return r < 0 ? r : put_option(val, lenp, &cred, sizeof(cred));

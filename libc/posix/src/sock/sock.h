@@ -13,6 +13,7 @@
 #define SOCK_RAW 3u
 #define SOCK_SEQPACKET 5u
 #define SOCK_TYPE_MASK 0xfu
+#define SOCK_TYPES 11u
 #define SOCK_NONBLOCK O_NONBLOCK
 #define SOCK_CLOEXEC O_CLOEXEC
 

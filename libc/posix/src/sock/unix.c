@@ -32,7 +32,7 @@ static i64 native_type(u32 type)
 	case SOCK_SEQPACKET:
 		return WEFT_CHAN_SEQPACKET;
 	}
-	return -ESOCKTNOSUPPORT;
+	return type >= SOCK_TYPES ? -EINVAL : -ESOCKTNOSUPPORT;
 }
 
 static i64 open_scheme_socket(i32 root, u64 family, u64 type, u64 protocol)

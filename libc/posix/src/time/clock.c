@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "timepage.h"
 #include "../core/calls.h"
+#include <native/procproto.h>
 
 enum { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS, CLOCK_THREAD, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME,
 	CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM, CLOCK_TAI = 11 };
@@ -151,6 +152,14 @@ i64 rt_sys_clock_getres(u64 id, u64 ts)
 	return ts ? copy_out(ts, &t, sizeof(t)) : 0;
 }
 
+static i64 set_realtime(u64 ns)
+{
+	struct rt_proc *p = rt_proc();
+	struct weft_req q = {.op = PROCP_SET_CLOCK, .flags = WEFT_REQ_NOINTR, .args = {ns}};
+
+	return p->proc < 0 ? -EPERM : NC(FD_CALL, p->proc, &q);
+}
+
 i64 rt_sys_clock_settime(u64 id, u64 ts)
 {
 	u64 ns;
@@ -158,9 +167,22 @@ i64 rt_sys_clock_settime(u64 id, u64 ts)
 
 	if (r)
 		return r;
-	if ((i32)id != CLOCK_REALTIME)
+	return (i32)id == CLOCK_REALTIME ? set_realtime(ns) : -EINVAL;
+}
+
+/* The time zone is the user's: what Linux keeps of it is read by nobody. */
+i64 rt_sys_settimeofday(u64 tv, u64 tz)
+{
+	i64 t[2];
+
+	(void)tz;
+	if (!tv)
+		return 0;
+	if (copy_in(t, tv, sizeof(t)))
+		return -EFAULT;
+	if (t[0] < 0 || t[0] > INT64_MAX / (i64)NSEC - 1 || t[1] < 0 || t[1] >= 1000000)
 		return -EINVAL;
-	return NC(SYS_CTL, -1, WEFT_SYS_CLOCK_SET, ns, 0, 0);
+	return set_realtime(t[0] * NSEC + t[1] * 1000);
 }
 
 i64 rt_sys_gettimeofday(u64 tv, u64 tz)
