@@ -257,6 +257,15 @@ int fs_mem_drop(i32 fd, u64 off, u64 len)
 	return 0;
 }
 
+int fs_mem_evict(i32 fd, u64 off, u64 len)
+{
+	struct mem *m = &mems[fd];
+	for (u64 i = off / PAGE; i < (off + len + PAGE - 1) / PAGE && i < m->room; i++)
+		if (m->state[i] == CLEAN)
+			m->state[i] = ABSENT;
+	return 0;
+}
+
 int fs_mem_dirty(i32 fd, u64 *pairs, u64 n)
 {
 	struct mem *m = &mems[fd];
@@ -692,10 +701,9 @@ void file_flush(u64 h)
 
 void file_evict(u64 h)
 {
-	struct mem *m = &mems[file_node(h)->mem];
-	for (u64 i = 0; i < m->room; i++)
-		if (m->state[i] == CLEAN)
-			m->state[i] = ABSENT;
+	struct client c = {0};
+	u64 args[4] = {0};
+	SAME(request(h, FSP_FORGET, args, &c, 0, -1, NULL), 0);
 }
 
 u64 file_list(u64 h, void (*each)(const char *name, u64 ino, u32 type))

@@ -858,6 +858,17 @@ static i64 op_fallocate(struct fsreq *r)
 	return e;
 }
 
+static i64 op_forget(struct fsreq *r)
+{
+	u64 off = r->sqe->args[0], len = r->sqe->args[1], end = UINT64_MAX;
+	struct node *n = r->h->node;
+	if (len && __builtin_add_overflow(off, len, &end))
+		end = UINT64_MAX;
+	if (S_ISREG(n->mode) && n->mem >= 0 && r->fs->ops->forget)
+		r->fs->ops->forget(n, off, end);
+	return 0;
+}
+
 static i64 op_flock(struct fsreq *r)
 {
 	return lock_flock(r, (u32)r->sqe->args[0]);
@@ -1043,6 +1054,7 @@ static const struct {
 	{FSP_UNWATCH, true, op_unwatch},
 	{FSP_SOCKET, true, op_socket},
 	{FSP_CACHE, true, op_cache},
+	{FSP_FORGET, false, op_forget},
 	{WEFT_OP_SEEK, false, op_seek},
 	{WEFT_OP_WRITE, false, op_write},
 	{WEFT_OP_READ, false, op_read},

@@ -150,6 +150,7 @@ struct fs_ops {
 	i64 (*fsync)(struct fsreq *r, struct node *n, bool data_only);
 	i64 (*syncfs)(struct fsreq *r);
 	i64 (*fallocate)(struct fsreq *r, struct node *n, u32 mode, u64 off, u64 len);
+	void (*forget)(struct node *n, u64 off, u64 end); /* whole clean pages of it may leave memory; NULL: nothing is a cache */
 	i64 (*write)(struct fsreq *r, struct node *n); /* a trapped write; NULL: into the memory object here and now */
 	i64 (*page)(struct fsreq *r); /* PAGE_* requests of the kernel, whose handle is the node's number */
 	void (*dirtied)(struct node *n); /* attributes have changed */

@@ -189,7 +189,7 @@ static int add_given(struct plan *p, struct service *s)
 /* What people's programs can name: of these, those that some service offers. */
 static u32 session_names(char *names, u32 room)
 {
-	static const char *const all[] = {"fs", "dev", "proc", "ipc", "pty", "drm", "input", "net"};
+	static const char *const all[] = {"fs", "dev", "proc", "ipc", "pty", "drm", "input", "net", "init"};
 	static char there[256 * (WEFT_NAME_MAX + 1) + 2];
 	u32 len = 0;
 	i64 n = weft_ns_ctl(native_boot()->ns, WEFT_NS_LIST, PTR(there + 1), sizeof there - 2, 0);

@@ -1,22 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* weftctl: shows and controls services through the scheme init. */
+/*
+ * weftctl: shows and controls services through the scheme init, and shows the kernel's counters (native/systext.h) where the
+ * namespace has the scheme sys.
+ */
 #include <native/call.h>
 #include <native/init.h>
 #include <native/start.h>
+#include <native/systext.h>
 #include <native/time.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SERVICES_MAX 256
+#define TEXT_MAX     (256u << 10)
+
+static i32 open_scheme(const char *name)
+{
+	i32 ns = native_fd("ns");
+	return (i32)weft_ns_ctl(ns >= 0 ? ns : -1, WEFT_NS_OPEN, PTR(name), strlen(name), WEFT_REQ_CLOEXEC | WEFT_REQ_PRIVATE);
+}
 
 static i32 open_init(void)
 {
 	i32 fd = native_fd("open:init");
-	if (fd >= 0)
-		return fd;
-	i32 ns = native_fd("ns");
-	return (i32)weft_ns_ctl(ns >= 0 ? ns : -1, WEFT_NS_OPEN, PTR("init"), 4, WEFT_REQ_CLOEXEC | WEFT_REQ_PRIVATE);
+	return fd >= 0 ? fd : open_scheme("init");
+}
+
+static int show(const char *node)
+{
+	static char text[TEXT_MAX];
+	i32 sys = open_scheme("sys"), root = native_fd("res:root");
+	i64 n = sys < 0 ? sys : native_sys_text(sys, root, node, text, sizeof text);
+	if (n >= 0)
+		puts(text);
+	return n < 0 ? (int)n : 0;
 }
 
 static const char *state_name(u32 state)
@@ -65,6 +83,12 @@ int main(int argc, char **argv)
 	static const char *const actions[] = {"start", "stop", "restart", "kill"};
 	i32 init = open_init();
 	int r = -EINVAL;
+	if (argc == 3 && strcmp(argv[1], "show") == 0) {
+		r = show(argv[2]);
+		if (r < 0)
+			printf("weftctl: %s: error %d\n", argv[2], -r);
+		return r < 0;
+	}
 	if (init < 0) {
 		printf("weftctl: no scheme init here (error %d)\n", -init);
 		return 1;
@@ -80,7 +104,7 @@ int main(int argc, char **argv)
 			r = control(init, (enum init_action)i, argv[2]);
 	}
 	if (r == -EINVAL)
-		printf("usage: weftctl [list] | start|stop|restart|kill SERVICE | poweroff | reboot\n");
+		printf("usage: weftctl [list] | start|stop|restart|kill SERVICE | poweroff | reboot | show NODE\n");
 	else if (r < 0)
 		printf("weftctl: error %d\n", -r);
 	return r < 0;
