@@ -8,8 +8,8 @@ import re
 import statistics
 import time
 
-from tool import desktop
-from tool.base import ROOT, WeftError
+from tool import desktop, picture
+from tool.base import BUILD, ROOT, WeftError
 
 BACK_MS = 1000
 # (service by its name's beginning, the device whose answer ends the time that it was away)
@@ -20,8 +20,9 @@ PLAIN = [("firmware", None), ("ps2", None), ("inputd", "/dev/input/event0"),
 # A driver of the keyboard loses what is typed while it is away; under the others every key must arrive.
 LOSES_KEYS = ("virtio-input", "ps2", "inputd")
 
-SESSION = ("weston-simple-shm & "
-           "foot sh -c 'while IFS= read -r line; do echo \"$line\" >>/tmp/typed; echo \"$line\"; done'")
+# The terminal comes last: it has the keyboard.
+SESSION = ("weston-simple-shm & sleep 6; "
+           "foot sh -c 'touch /tmp/typed; while IFS= read -r line; do echo \"$line\" >>/tmp/typed; echo \"$line\"; done'")
 PROGRAMS = "ps -eo pid,comm --no-headers | awk '$2 ~ /^(weft-compositor|foot|waybar|weston|seatd|dbus|mako)/' | sort -n"
 
 
@@ -30,6 +31,11 @@ class Broken(Exception):
 
 
 class Killing:
+    def show(self, why):
+        """Keeps the picture for whoever looks into a failure."""
+        (BUILD / "resilience.png").write_bytes(picture.png(self.guest.picture()))
+        return f"{why}\n(build/resilience.png)"
+
     def __init__(self, guest, firmware):
         self.guest, self.firmware, self.typed, self.times = guest, firmware, 0, {}
 
@@ -40,7 +46,8 @@ class Killing:
         return text.strip()
 
     def services(self):
-        return [row.split()[0] for row in self.call("weftctl").splitlines()[1:] if row.split()]
+        rows = [row.split() for row in self.call("weftctl").splitlines()[1:]]
+        return [row[0] for row in rows if len(row) > 3 and row[1] == "running"]
 
     def lines(self):
         return self.call("cat /tmp/typed 2>/dev/null").splitlines()
@@ -121,12 +128,12 @@ def one_machine(targets, kills, firmware, label):
         user = Killing(guest, firmware)
         try:
             user.call("mkdir -p /root/load; (/host/disk-load.py /root/load /tmp/load >/dev/null 2>&1 &) ; "
-                      "touch /tmp/typed; chmod 666 /tmp/typed; sleep 8")
+                      "until [ -e /tmp/typed ]; do sleep 0.5; done; sleep 3", 180)
             user.type_and_see("at first")
             user.pictures_change("at first")
             names = user.services()
         except (Broken, WeftError) as why:
-            yield f"{label}: the desktop is in use", False, str(why)
+            yield f"{label}: the desktop is in use", False, user.show(why)
             return
         yield f"{label}: the desktop is in use", True, ""
         for target, device in targets:
@@ -138,7 +145,7 @@ def one_machine(targets, kills, firmware, label):
                     for count in range(1, kills + 1):
                         user.kill(name, device)
                 except (Broken, WeftError) as broken:
-                    why = f"kill {count}: {broken}"
+                    why = user.show(f"kill {count}: {broken}")
                 yield f"{label}: {name} is killed {kills} times", not why, why
                 if why:
                     return

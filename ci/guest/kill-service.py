@@ -38,6 +38,8 @@ def main():
     name, path = sys.argv[1], (sys.argv[2] if len(sys.argv) > 2 else None)
     before = services()
     old = before[name][1]
+    if not old:
+        sys.exit(f"{name} does not run")
     began = time.monotonic()
     os.kill(old, signal.SIGKILL)
     if path:

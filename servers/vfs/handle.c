@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #define BUCKETS 1024
@@ -61,6 +62,8 @@ void handle_close(struct fs *fs, struct handle *h)
 	if (h->node->nops && h->node->nops->close && !(h->flags & O_PATH))
 		h->node->nops->close(h);
 	lock_handle_closed(h);
+	if (!(h->flags & O_PATH))
+		watch_file(h->dentry, h->flags & O_ACCMODE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	fsl_remove(&h->by_id);
 	fsl_remove(&h->by_node);
 	if (h->node->fs->ops->unused && fsl_empty(&h->node->handles))

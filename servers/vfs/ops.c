@@ -190,7 +190,7 @@ i64 vfs_give_handle(struct fsreq *r, struct dentry *d, u32 flags)
 		.status = flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC | O_NOCTTY | FSP_O_EXEC),
 		.handle = h->id,
 		.ready = WEFT_POLLIN | WEFT_POLLOUT};
-	if (!fsl_empty(&n->watches) || (fs_watch_count && !fsl_empty(&d->parent->node->watches))) {
+	if (has_mem && watch_traps(d)) {
 		r->fd.flags |= WEFT_HANDLE_TRAP_WRITE;
 		h->trapped = true;
 	}
@@ -235,6 +235,7 @@ static i64 open_tmpfile(struct fsreq *r, struct path_op *p, u32 flags, u32 mode)
 		return e;
 	n->nlink = 0;
 	n->dead = r->fs->ops->tmpfile != NULL;
+	n->linkable = !(flags & O_EXCL);
 	struct dentry *d = dentry_add(p->w.at, name, len, n);
 	node_put(n);
 	if (!d)
@@ -301,10 +302,10 @@ static i64 op_open(struct fsreq *r)
 	if (!e && (flags & O_TRUNC) && S_ISREG(n->mode) && !created && !n->nops) {
 		e = r->fs->ops->set_size(n, 0);
 		touch(n);
-		watch_event(n, IN_MODIFY, 0, NULL, 0);
+		watch_file(p.w.at, IN_MODIFY);
 	}
 	if (!e && !(flags & O_PATH))
-		watch_event(n, IN_OPEN | (S_ISDIR(n->mode) ? IN_ISDIR : 0), 0, NULL, 0);
+		watch_file(p.w.at, IN_OPEN);
 out:
 	walk_end(&p.w);
 	return e;
@@ -524,7 +525,7 @@ static i64 op_link(struct fsreq *r)
 	struct node *n = from->node;
 	if (S_ISDIR(n->mode))
 		return -EPERM;
-	if (n->nlink == 0 && !(from->flags & O_TMPFILE & ~O_DIRECTORY))
+	if (n->nlink == 0 && !n->linkable)
 		return -ENOENT;
 	i64 e = begin_create(r, &p, false);
 	if (e)
@@ -536,7 +537,7 @@ static i64 op_link(struct fsreq *r)
 			e = -ENOMEM;
 		} else {
 			n->nlink++;
-			n->dead = false;
+			n->dead = n->linkable = false;
 			n->ctime = fs_now();
 			node_dirty(n);
 			touch(p.w.dir->node);
@@ -705,7 +706,7 @@ static i64 op_setattr(struct fsreq *r)
 			n->mtime = now;
 		n->ctime = now;
 		node_dirty(n);
-		watch_event(n, a.valid & FSP_SET_SIZE ? IN_MODIFY : IN_ATTRIB, 0, NULL, 0);
+		watch_file(p.w.at, a.valid & FSP_SET_SIZE ? IN_MODIFY : IN_ATTRIB);
 		if (r->fs->ops->write_attr)
 			e = r->fs->ops->write_attr(n);
 	}
@@ -934,14 +935,19 @@ static i64 op_watch(struct fsreq *r)
 		return e;
 	e = perm_check(p.w.at->node, r->cred, MAY_R);
 	if (!e)
-		e = watch_add(r, p.w.at->node, (u32)r->sqe->args[0], fs_take_fd(r));
+		e = watch_add(p.w.at, (u32)r->sqe->args[0], fs_take_fd(r));
 	walk_end(&p.w);
+	/* More than 0 would mean that the walk has stopped. */
+	if (e > 0) {
+		r->out[2] = (u64)e;
+		e = 0;
+	}
 	return e;
 }
 
 static i64 op_unwatch(struct fsreq *r)
 {
-	return watch_remove(r->fs, r->sqe->pid, (i32)r->sqe->args[0]);
+	return watch_remove(fs_take_fd(r), (i32)r->sqe->args[0]);
 }
 
 static i64 op_cache(struct fsreq *r)
@@ -984,7 +990,7 @@ static i64 op_write(struct fsreq *r)
 	i64 done = r->fs->ops->write ? r->fs->ops->write(r, n) : vfs_trapped_write(r, n);
 	if (done > 0) {
 		touch(n);
-		watch_event(n, IN_MODIFY, 0, NULL, 0);
+		watch_file(r->h->dentry, IN_MODIFY);
 	}
 	return done;
 }

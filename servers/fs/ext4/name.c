@@ -213,7 +213,9 @@ static i64 write_now(struct later *l)
 	i64 done = vfs_trapped_write(&l->r, l->node);
 	if (done > 0) {
 		ext4_lock();
-		watch_event(l->node, IN_MODIFY, 0, NULL, 0);
+		struct handle *h = handle_find(l->fs, l->r.sqe->handle);
+		if (h)
+			watch_file(h->dentry, IN_MODIFY);
 		ext4_unlock();
 	}
 	return done;

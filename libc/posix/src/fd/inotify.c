@@ -84,15 +84,14 @@ i64 rt_sys_inotify_rm_watch(u64 fd, u64 wd)
 {
 	struct rt_proc *p = rt_proc();
 	i32 sender = sender_of(fd);
-	i64 last = -EINVAL;
 
 	if (sender < 0)
 		return sender;
 	/* Watch descriptors are unique over a channel's servers: the one that made it knows it. */
-	for (u32 i = 0; i < p->nmounts; i++) {
+	for (u32 i = 0; i <= p->nmounts; i++) {
 		struct weft_req q = {.op = FSP_UNWATCH, .flags = WEFT_REQ_NOINTR, .nfds = 1, .args = {(u32)wd}, .fds = (u64)&sender};
-		if (NC(FD_CALL, p->mounts[i].root, &q) >= 0)
+		if (NC(FD_CALL, i < p->nmounts ? p->mounts[i].root : p->root, &q) >= 0)
 			return 0;
 	}
-	return last;
+	return -EINVAL;
 }

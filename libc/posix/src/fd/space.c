@@ -98,9 +98,9 @@ i64 rt_sys_sync(void)
 {
 	struct rt_proc *p = rt_proc();
 
-	for (u32 i = 0; i < p->nmounts; i++) {
+	for (u32 i = 0; i <= p->nmounts; i++) {
 		struct weft_req q = {.op = FSP_SYNCFS, .flags = WEFT_REQ_NOINTR};
-		NC(FD_CALL, p->mounts[i].root, &q);
+		NC(FD_CALL, i < p->nmounts ? p->mounts[i].root : p->root, &q);
 	}
 	return 0;
 }
