@@ -12,8 +12,7 @@ WIDTH, HEIGHT, PANEL = 1280, 800, 34
 
 
 def machine(command=None):
-    from tool.__main__ import ROOT_PLACE
-    args = argparse.Namespace(kernel="weft", config="desktop", root=ROOT_PLACE, disk=None, smp=2,
+    args = argparse.Namespace(kernel="weft", config="desktop", root="disk", disk=None, smp=2,
                               mem=4096, append="", gl=False, add=[])
     return desktop.Desktop(args, command)
 

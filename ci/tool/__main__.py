@@ -8,9 +8,6 @@ import sys
 
 from .base import Options, WeftError
 
-# Until servers/fs has the root file system on the disk, it is in memory.
-ROOT_PLACE = "memory"
-
 
 def cmd_sysroot(args):
     from . import debian
@@ -95,7 +92,7 @@ def parser():
     p = command("run", cmd_run, "build what is missing and boot the desktop")
     p.add_argument("--config", default="desktop", metavar="C")
     p.add_argument("--kernel", default="weft", choices=["weft", "linux"])
-    p.add_argument("--root", default=ROOT_PLACE, choices=["memory", "disk"],
+    p.add_argument("--root", default="disk", choices=["memory", "disk"],
                    help="where Weft has the root file system (default %(default)s)")
     p.add_argument("--headless", action="store_true", help="no window; the console is on stdout")
     p.add_argument("--gl", action="store_true", help="3D through the host's GL (virtio-gpu-gl)")
@@ -107,7 +104,7 @@ def parser():
     p.add_argument("out", metavar="OUT.png")
     p.add_argument("--config", default="desktop", metavar="C")
     p.add_argument("--kernel", default="weft", choices=["weft", "linux"])
-    p.add_argument("--root", default=ROOT_PLACE, choices=["memory", "disk"],
+    p.add_argument("--root", default="disk", choices=["memory", "disk"],
                    help="where Weft has the root file system (default %(default)s)")
     p.add_argument("--disk", metavar="FILE", help="a disk that keeps changes (made if missing)")
     p.add_argument("--run", metavar="CMD", help="a shell line to run in the session")

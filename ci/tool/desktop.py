@@ -82,8 +82,27 @@ def display(headless, gl):
             f"there is no display here: connect a VNC viewer to 127.0.0.1:{5900 + number}")
 
 
+FIRMWARE = {"bios": [], "uefi": ["-bios", "/usr/share/OVMF/OVMF_CODE.fd"]}
+
+
+def from_firmware(args, folder, overlay):
+    """A machine as people have them: firmware, GRUB and root from the disk, a plain VGA, PS/2 input."""
+    log = folder / "log"
+    log.touch()
+    host.need("uefi")
+    build.programs()
+    build.kernel()
+    path = args.disk or (disk.copy(args.config, folder / "disk.raw", overlay) if overlay
+                         else disk.image(args.config))
+    argv = qemu.machine(args.smp, args.mem or 2048, log)
+    return [*argv, *FIRMWARE[args.firmware], "-device", "VGA", "-rtc", "base=utc",
+            *qemu.disk(path, snapshot=not (args.disk or overlay)), "-serial", "chardev:con"], log
+
+
 def pieces(args, folder, overlay=b""):
     """Kernel, archives and disk of a desktop machine as QEMU arguments."""
+    if getattr(args, "firmware", None):
+        return from_firmware(args, folder, overlay)
     log = folder / "log"
     log.touch()
     archives, append, devices = [], args.append, []
@@ -157,27 +176,29 @@ def main(args):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def session_overlay(args, command):
-    """What tells the session to run a command once it is up."""
+def session_overlay(args, command, agent=None):
+    """What tells the session to run a command once it is up, and what runs beside it as root."""
     nonce = secrets.token_hex(8)
     argv = [LINUX_SESSION] if args.kernel == "linux" else []
     task = job.Job(argv, kernel=args.kernel, add=getattr(args, "add", []),
                    env=getattr(args, "env", {}))
     root = "/dev/vda3" if args.kernel == "linux" else None
-    return job.overlay(task, nonce, root, autostart=command)
+    return job.overlay(task, nonce, root, autostart=command, agent=agent)
 
 
 class Desktop:
     """A headless desktop machine for screenshots and tests, with the monitor at hand."""
 
-    def __init__(self, args, command=None, folder=None):
+    def __init__(self, args, command=None, folder=None, agent=None):
         runs = BUILD / "run"
         runs.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(dir=folder or runs))
         self.log_path = None
         self.console = b""
         try:
-            argv, self.log_path = pieces(args, self.folder, session_overlay(args, command))
+            more = session_overlay(args, command, agent) if command or agent or args.kernel == "linux" \
+                or getattr(args, "add", []) else b""
+            argv, self.log_path = pieces(args, self.folder, more)
             self.guest = qemu.Guest([*argv, "-display", "none"], self.folder, talk=True)
             self.watch = job.LogWatch(self.log_path)
             self.qmp = self.guest.qmp()
@@ -224,18 +245,25 @@ class Desktop:
     # What the session runs for call(): lines of the console, one after the other.
     AGENT = "stty -echo; echo @@agent; while IFS= read -r line; do eval \"$line\"; done"
 
-    def call(self, line, seconds=60):
-        """Have AGENT run a shell line; its status and output, or (None, what there was so far)."""
+    def start(self, line):
+        """Have AGENT run a shell line; the number by which `finish` knows it."""
         self.calls = getattr(self, "calls", 0) + 1
-        mark = b"@@called %d " % self.calls
-        start = len(self.console)
         self.guest.write(line.encode() + b"\n" + f"echo @@called {self.calls} $?\n".encode())
-        done = lambda: re.search(mark + rb"(\d+)\r?\n", self.console[start:])
+        return self.calls
+
+    def finish(self, number, start, seconds=60):
+        """Status and output, from the console's place `start` on, of the line `number`."""
+        done = lambda: re.search(rb"@@called %d (\d+)\r?\n" % number, self.console[start:])
         self.wait(seconds, done)
         found = done()
         text = self.console[start:start + found.start() if found else None]
         return (int(found[1]) if found else None,
                 text.decode(errors="replace").replace("\r", ""))
+
+    def call(self, line, seconds=60):
+        """Have AGENT run a shell line; its status and output, or (None, what there was so far)."""
+        start = len(self.console)
+        return self.finish(self.start(line), start, seconds)
 
     def type(self, text):
         type_text(self.qmp, text)

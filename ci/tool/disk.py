@@ -240,20 +240,40 @@ def write_layer(disk, entries):
 
 def check(disk):
     """Run e2fsck over the disk's root file system without changing it."""
-    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
-        part = Path(folder, "root")
-        run(["dd", f"if={disk}", f"of={part}", "bs=1M", f"skip={ROOT_AT // MIB}", "conv=sparse",
-             "status=none"])
-        run(["e2fsck", "-fn", part])
+    run(["e2fsck", "-fn", f"{disk}?offset={ROOT_AT}"])
 
 
-def kernel_into(disk, services):
+def repair(disk):
+    """Have e2fsck mend the disk's root file system, as after a cut of the power; what it said."""
+    done = subprocess.run(["e2fsck", "-fy", f"{disk}?offset={ROOT_AT}"], capture_output=True,
+                          stdin=subprocess.DEVNULL, text=True, errors="replace")
+    if done.returncode not in (0, 1):   # 1: errors were found, and all are corrected
+        raise WeftError(f"e2fsck: status {done.returncode}\n{done.stdout[-1500:]}{done.stderr[-500:]}")
+    return done.stdout
+
+
+def contents(disk, path):
+    """A file of the disk's root file system, as debugfs finds it there."""
+    done = subprocess.run(["debugfs", "-R", f"cat {quote(path)}", f"{disk}?offset={ROOT_AT}"],
+                          capture_output=True, stdin=subprocess.DEVNULL)
+    return done.stdout
+
+
+def copy(name, target, overlay=b""):
+    """A disk of a configuration of one's own, whose boot archive has more behind it."""
+    run(["cp", "--sparse=always", "--reflink=auto", image(name), target])
+    if overlay:
+        kernel_into(target, rootfs.services_cpio(name), overlay)
+    return target
+
+
+def kernel_into(disk, services, overlay=b""):
     """Put the kernel and the boot archive into the disk's EFI system partition."""
     if not build.KERNEL.exists():
         return
     # The boot archive with the configuration's services behind it.
     whole = Path(f"{disk}.cpio")
-    whole.write_bytes(build.ARCHIVE.read_bytes() + services.read_bytes())
+    whole.write_bytes(build.ARCHIVE.read_bytes() + services.read_bytes() + overlay)
     image = f"{disk}@@{ESP_AT}"
     env = {"MTOOLS_SKIP_CHECK": 1, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH, "TZ": "UTC"}
     run(["mcopy", "-o", "-i", image, build.KERNEL, "::/weft/weft.elf"], env=env)

@@ -35,6 +35,7 @@ class Job:
     kernel: str = "weft"
     config: str = "none"        # "none": the boot archive only
     root: str = "memory"        # where the root file system is: memory or disk
+    root_disk: str = ""         # a disk that keeps changes, in place of the configuration's own
     smp: int = 2
     mem: int = 0                # MiB; 0: chosen by what is loaded
     timeout: float = 300
@@ -60,15 +61,33 @@ class Outcome:
     end_at: float = 0
 
 
-def overlay(job, nonce, root_device=None, autostart=None):
+# A shell that reads lines from the console and runs them as root, beside the desktop's session.
+AGENT_SERVICE = """\
+program bin/job-run /bin/bash /job/agent
+runtime posix
+paths
+after mounts
+needs init sys
+give console
+restart never
+env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+env HOME=/root
+"""
+
+
+def overlay(job, nonce, root_device=None, autostart=None, agent=None):
     """The archive that carries the command and the host's files.
 
-    `autostart` is a shell line for the desktop's session to run when it is up.
+    `autostart` is a shell line for the desktop's session to run when it is up, `agent` a script that a
+    service of its own runs as root, which may name the schemes init and sys (weftctl).
     """
     out = io.BytesIO()
     with newc.Writer(out) as w:
         if autostart:
             w.add("job/autostart", autostart.encode() + b"\n")
+        if agent:
+            w.add("job/agent", agent.encode() + b"\n")
+            w.add("etc/init/agent.service", AGENT_SERVICE.encode())
         if job.argv:
             w.add("job/cmd", b"".join(a.encode("utf-8", "surrogateescape") + b"\0"
                                       for a in job.argv))
@@ -107,7 +126,8 @@ def command_line(job, nonce, folder):
         append = job.append
         if job.config != "none":
             if job.root == "disk":
-                devices += qemu.disk(disk.image(job.config, job.packages))
+                devices += qemu.disk(job.root_disk or disk.image(job.config, job.packages),
+                                     snapshot=not job.root_disk)
                 append += " root=/dev/vda3"
             else:
                 parts.append(rootfs.as_cpio(job.config, job.packages))
@@ -273,8 +293,9 @@ def run(job, sink=None, begun=None):
                 if sink:
                     sink(splitter.held)
             if splitter.status is not None:
+                # A disk that keeps changes is written back at the machine's end.
                 with contextlib.suppress(Exception):
-                    guest.process.wait(3)
+                    guest.process.wait(120 if job.root_disk else 3)
         finally:
             guest.stop()
         outcome.output = bytes(out)

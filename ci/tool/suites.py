@@ -174,9 +174,10 @@ def host_tests(spec, where):
 
 
 def python_tests(spec, where):
-    """One [[python]] table: a module of ci/ whose tests() yields (name, ok, why)."""
+    """One [[python]] table: a module of ci/ whose tests() yields (name, ok, why). What else the table
+    has are tests()'s arguments."""
     module = importlib.import_module(spec["module"])
-    for name, ok, why in module.tests():
+    for name, ok, why in module.tests(**{k: v for k, v in spec.items() if k != "module"}):
         yield Result(name, ok, why)
 
 

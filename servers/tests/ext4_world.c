@@ -257,6 +257,15 @@ int fs_mem_drop(i32 fd, u64 off, u64 len)
 	return 0;
 }
 
+int fs_mem_evict(i32 fd, u64 off, u64 len)
+{
+	struct mem *m = &mems[fd];
+	for (u64 i = off / PAGE; i < (off + len + PAGE - 1) / PAGE && i < m->room; i++)
+		if (m->state[i] == CLEAN)
+			m->state[i] = ABSENT;
+	return 0;
+}
+
 int fs_mem_dirty(i32 fd, u64 *pairs, u64 n)
 {
 	struct mem *m = &mems[fd];
@@ -454,23 +463,23 @@ void vfs_ready(struct fs *fs, struct handle *h, u32 mask, bool edge)
 	(void)edge;
 }
 
-u64 fs_queue_number(i32 fd)
-{
-	return (u64)fd;
-}
-
-bool fs_queue_gone(i32 fd)
-{
-	(void)fd;
-	return false;
-}
-
-bool fs_post(i32 fd, const void *data, u64 len)
+i64 fs_post(i32 fd, const void *data, u64 len)
 {
 	(void)fd;
 	(void)data;
-	(void)len;
-	return true;
+	return (i64)len;
+}
+
+u64 fs_queue_number(i32 fd)
+{
+	(void)fd;
+	return 0;
+}
+
+bool fs_queue_closed(i32 fd)
+{
+	(void)fd;
+	return false;
 }
 
 i64 fs_mem_write_from(struct fsreq *r, i32 mem, u64 off, u64 len)
@@ -704,10 +713,9 @@ void file_flush(u64 h)
 
 void file_evict(u64 h)
 {
-	struct mem *m = &mems[file_node(h)->mem];
-	for (u64 i = 0; i < m->room; i++)
-		if (m->state[i] == CLEAN)
-			m->state[i] = ABSENT;
+	struct client c = {0};
+	u64 args[4] = {0};
+	SAME(request(h, FSP_FORGET, args, &c, 0, -1, NULL), 0);
 }
 
 u64 file_list(u64 h, void (*each)(const char *name, u64 ino, u32 type))

@@ -114,24 +114,25 @@ void vfs_ready(struct fs *fs, struct handle *h, u32 mask, bool edge)
 	(void)edge;
 }
 
+static bool queue_closed, queue_full;
+
+i64 fs_post(i32 fd, const void *data, u64 len)
+{
+	(void)fd;
+	if (queue_full)
+		return -EAGAIN;
+	assert_true(nposted + len <= sizeof(posted));
+	memcpy(posted + nposted, data, len);
+	nposted += (u32)len;
+	return 0;
+}
 u64 fs_queue_number(i32 fd)
 {
 	return (u64)fd;
 }
-
-bool fs_queue_gone(i32 fd)
+bool fs_queue_closed(i32 fd)
 {
-	(void)fd;
-	return false;
-}
-
-bool fs_post(i32 fd, const void *data, u64 len)
-{
-	(void)fd;
-	assert_true(nposted + len <= sizeof(posted));
-	memcpy(posted + nposted, data, len);
-	nposted += (u32)len;
-	return true;
+	return fd == 50 && queue_closed;
 }
 void fs_close_fd(i32 fd)
 {
@@ -547,31 +548,76 @@ static void test_locks(void **state)
 	close_id(h2);
 }
 
+/* The next event that was posted. */
+static void expect_event(u32 *at, i64 wd, u32 mask, const char *name)
+{
+	struct fsp_event *e = (void *)(posted + *at);
+	assert_true(*at < nposted);
+	assert_int_equal(e->mask, mask);
+	assert_int_equal(e->wd, wd);
+	assert_string_equal(e->len ? e->name : "", name);
+	*at += (u32)sizeof(*e) + e->len;
+}
+
+static i64 watch(const char *path, u32 mask, i32 fd)
+{
+	struct client c = {.nfds = 1, .fds = {fd}};
+	i64 e = request(&c, 0, 1, 0, FSP_WATCH, path, mask, 0, 0, NULL, 0);
+	return e ? e : (i64)c.out[2];
+}
+
+static i64 unwatch(i64 wd, i32 fd)
+{
+	struct client c = {.nfds = 1, .fds = {fd}};
+	return request(&c, 0, 1, 0, FSP_UNWATCH, "", (u64)wd, 0, 0, NULL, 0);
+}
+
 static void test_watch(void **state)
 {
 	(void)state;
+	u32 at = 0;
+	nposted = 0;
 	path_op(0, FSP_MKDIR, "d", 0755, 0, 0, NULL, 0);
-	struct client c = {.nfds = 1, .fds = {50}};
-	assert_int_equal(request(&c, 0, 1, 0, FSP_WATCH, "d", IN_CREATE, 0, 0, NULL, 0), 0);
-	u64 wd = c.out[2];
+	i64 wd = watch("d", IN_CREATE | IN_DELETE | IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_ATTRIB, 50);
 	assert_true(wd > 0);
-	assert_int_equal(request(&c, 0, 1, 0, FSP_WATCH, "d", IN_DELETE | IN_MASK_ADD, 0, 0, NULL, 0), 0);
-	assert_int_equal(c.out[2], wd);
+	assert_int_equal(watch("d", IN_CREATE | IN_MASK_CREATE, 50), -EEXIST);
+	assert_int_equal(watch("d", IN_MASK_ADD | IN_OPEN, 50), wd);
+	assert_int_equal(watch("d", 0, 50), -EINVAL);
+	assert_int_equal(watch("absent", IN_OPEN, 50), -ENOENT);
+	/* No handle of the directory is open: its files' events come all the same. */
 	close_id(open_path(0, "d/new", O_CREAT | O_WRONLY, 0600));
-	struct fsp_event *e = (void *)posted;
-	assert_int_equal(e->wd, wd);
-	assert_int_equal(e->mask, IN_CREATE);
-	assert_string_equal(e->name, "new");
+	expect_event(&at, wd, IN_CREATE, "new");
+	expect_event(&at, wd, IN_OPEN, "new");
+	expect_event(&at, wd, IN_CLOSE_WRITE, "new");
+	close_id(open_path(0, "d/new", O_RDONLY, 0));
+	expect_event(&at, wd, IN_OPEN, "new");
+	expect_event(&at, wd, IN_CLOSE_NOWRITE, "new");
+	i64 file = watch("d/new", IN_DELETE_SELF, 51);
+	assert_true(file > 0 && file != wd);
 	assert_int_equal(path_op(0, FSP_UNLINK, "d/new", 0, 0, 0, NULL, 0), 0);
-	e = (void *)(posted + sizeof(*e) + e->len);
-	assert_int_equal(e->mask, IN_DELETE);
-	c.fds[0] = 51; /* another queue */
-	assert_int_equal(request(&c, 0, 1, 0, FSP_UNWATCH, "", wd, 0, 0, NULL, 0), -EINVAL);
-	c.fds[0] = 50;
-	assert_int_equal(request(&c, 0, 1, 0, FSP_UNWATCH, "", wd, 0, 0, NULL, 0), 0);
-	e = (void *)(posted + nposted - sizeof(*e));
-	assert_int_equal(e->mask, IN_IGNORED);
-	assert_int_equal(request(&c, 0, 1, 0, FSP_UNWATCH, "", wd, 0, 0, NULL, 0), -EINVAL);
+	expect_event(&at, file, IN_DELETE_SELF, "");
+	expect_event(&at, file, IN_IGNORED, "");
+	expect_event(&at, wd, IN_DELETE, "new");
+	assert_int_equal(unwatch(file, 51), -EINVAL);
+	/* A full queue is told of when there is room again. */
+	queue_full = true;
+	close_id(open_path(0, "d/lost", O_CREAT | O_WRONLY, 0600));
+	queue_full = false;
+	assert_int_equal(path_op(0, FSP_UNLINK, "d/lost", 0, 0, 0, NULL, 0), 0);
+	expect_event(&at, -1, IN_Q_OVERFLOW, "");
+	expect_event(&at, wd, IN_DELETE, "lost");
+	assert_int_equal(unwatch(wd, 52), -EINVAL);
+	assert_int_equal(unwatch(wd, 50), 0);
+	expect_event(&at, wd, IN_IGNORED, "");
+	assert_int_equal(at, nposted);
+	/* Of a queue whose reader has gone nothing is kept once another watch is made. */
+	watch("d", IN_CREATE, 50);
+	queue_closed = true;
+	i64 other = watch("d", IN_CREATE, 52);
+	assert_int_equal(fs_watch_count, 1);
+	queue_closed = false;
+	unwatch(other, 52);
+	assert_int_equal(fs_watch_count, 0);
 }
 
 /* A copy that fails with "redeliver" at any point leaves nothing behind, and the request then succeeds. */

@@ -62,12 +62,12 @@ void handle_close(struct fs *fs, struct handle *h)
 	if (h->node->nops && h->node->nops->close && !(h->flags & O_PATH))
 		h->node->nops->close(h);
 	lock_handle_closed(h);
+	if (!(h->flags & O_PATH))
+		watch_file(h->dentry, h->flags & O_ACCMODE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	fsl_remove(&h->by_id);
 	fsl_remove(&h->by_node);
-	if (!(h->flags & O_PATH))
-		watch_event(h->node, (h->flags & O_ACCMODE) == O_RDONLY ? IN_CLOSE_NOWRITE : IN_CLOSE_WRITE, 0, NULL, 0);
 	if (h->node->dead && fsl_empty(&h->node->handles))
-		watch_self(h->node, IN_DELETE_SELF);
+		watch_event(h->node, IN_DELETE_SELF, 0, NULL, 0);
 	if (h->node->fs->ops->unused && fsl_empty(&h->node->handles))
 		h->node->fs->ops->unused(h->node);
 	dentry_put(h->dentry);

@@ -190,7 +190,7 @@ i64 vfs_give_handle(struct fsreq *r, struct dentry *d, u32 flags)
 		.status = flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC | O_NOCTTY | FSP_O_EXEC),
 		.handle = h->id,
 		.ready = WEFT_POLLIN | WEFT_POLLOUT};
-	if (!fsl_empty(&n->watches) || (fs_watch_count && !fsl_empty(&d->parent->node->watches))) {
+	if (has_mem && watch_traps(d)) {
 		r->fd.flags |= WEFT_HANDLE_TRAP_WRITE;
 		h->trapped = true;
 	}
@@ -235,6 +235,7 @@ static i64 open_tmpfile(struct fsreq *r, struct path_op *p, u32 flags, u32 mode)
 		return e;
 	n->nlink = 0;
 	n->dead = r->fs->ops->tmpfile != NULL;
+	n->linkable = !(flags & O_EXCL);
 	struct dentry *d = dentry_add(p->w.at, name, len, n);
 	node_put(n);
 	if (!d)
@@ -301,10 +302,10 @@ static i64 op_open(struct fsreq *r)
 	if (!e && (flags & O_TRUNC) && S_ISREG(n->mode) && !created && !n->nops) {
 		e = r->fs->ops->set_size(n, 0);
 		touch(n);
-		watch_event(n, IN_MODIFY, 0, NULL, 0);
+		watch_file(p.w.at, IN_MODIFY);
 	}
 	if (!e && !(flags & O_PATH))
-		watch_event(n, IN_OPEN, 0, NULL, 0);
+		watch_file(p.w.at, IN_OPEN);
 out:
 	walk_end(&p.w);
 	return e;
@@ -471,11 +472,11 @@ static void lost_name(struct dentry *d, struct node *dir)
 	node_dirty(n);
 	touch(dir);
 	if (!S_ISDIR(n->mode))
-		watch_self(n, IN_ATTRIB); /* its link count */
+		watch_event(n, IN_ATTRIB, 0, NULL, 0); /* its link count */
 	if (n->nlink == 0) {
 		n->dead = true;
 		if (fsl_empty(&n->handles))
-			watch_self(n, IN_DELETE_SELF);
+			watch_event(n, IN_DELETE_SELF, 0, NULL, 0);
 		if (n->fs->ops->unused && fsl_empty(&n->handles))
 			n->fs->ops->unused(n);
 	}
@@ -525,7 +526,7 @@ static i64 op_link(struct fsreq *r)
 	struct node *n = from->node;
 	if (S_ISDIR(n->mode))
 		return -EPERM;
-	if (n->nlink == 0 && !(from->flags & O_TMPFILE & ~O_DIRECTORY))
+	if (n->nlink == 0 && !n->linkable)
 		return -ENOENT;
 	i64 e = begin_create(r, &p, false);
 	if (e)
@@ -537,7 +538,7 @@ static i64 op_link(struct fsreq *r)
 			e = -ENOMEM;
 		} else {
 			n->nlink++;
-			n->dead = false;
+			n->dead = n->linkable = false;
 			n->ctime = fs_now();
 			node_dirty(n);
 			touch(p.w.dir->node);
@@ -706,7 +707,7 @@ static i64 op_setattr(struct fsreq *r)
 			n->mtime = now;
 		n->ctime = now;
 		node_dirty(n);
-		watch_event(n, a.valid & FSP_SET_SIZE ? IN_MODIFY : IN_ATTRIB, 0, NULL, 0);
+		watch_file(p.w.at, a.valid & FSP_SET_SIZE ? IN_MODIFY : IN_ATTRIB);
 		if (r->fs->ops->write_attr)
 			e = r->fs->ops->write_attr(n);
 	}
@@ -883,6 +884,17 @@ static i64 op_fallocate(struct fsreq *r)
 	return e;
 }
 
+static i64 op_forget(struct fsreq *r)
+{
+	u64 off = r->sqe->args[0], len = r->sqe->args[1], end = UINT64_MAX;
+	struct node *n = r->h->node;
+	if (len && __builtin_add_overflow(off, len, &end))
+		end = UINT64_MAX;
+	if (S_ISREG(n->mode) && n->mem >= 0 && r->fs->ops->forget)
+		r->fs->ops->forget(n, off, end);
+	return 0;
+}
+
 static i64 op_flock(struct fsreq *r)
 {
 	return lock_flock(r, (u32)r->sqe->args[0]);
@@ -949,17 +961,18 @@ static i64 op_watch(struct fsreq *r)
 	e = perm_check(p.w.at->node, r->cred, MAY_R);
 	if (!e)
 		e = watch_add(p.w.at, (u32)r->sqe->args[0], fs_take_fd(r));
+	walk_end(&p.w);
+	/* More than 0 would mean that the walk has stopped. */
 	if (e > 0) {
 		r->out[2] = (u64)e;
 		e = 0;
 	}
-	walk_end(&p.w);
 	return e;
 }
 
 static i64 op_unwatch(struct fsreq *r)
 {
-	return watch_remove(r->sqe->nfds ? r->sqe->fds[0] : -1, (i32)r->sqe->args[0]);
+	return watch_remove(fs_take_fd(r), (i32)r->sqe->args[0]);
 }
 
 static i64 op_cache(struct fsreq *r)
@@ -1002,7 +1015,7 @@ static i64 op_write(struct fsreq *r)
 	i64 done = r->fs->ops->write ? r->fs->ops->write(r, n) : vfs_trapped_write(r, n);
 	if (done > 0) {
 		touch(n);
-		watch_event(n, IN_MODIFY, 0, NULL, 0);
+		watch_file(r->h->dentry, IN_MODIFY);
 	}
 	return done;
 }
@@ -1072,6 +1085,7 @@ static const struct {
 	{FSP_UNWATCH, true, op_unwatch},
 	{FSP_SOCKET, true, op_socket},
 	{FSP_CACHE, true, op_cache},
+	{FSP_FORGET, false, op_forget},
 	{WEFT_OP_SEEK, false, op_seek},
 	{WEFT_OP_WRITE, false, op_write},
 	{WEFT_OP_READ, false, op_read},

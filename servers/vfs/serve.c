@@ -95,11 +95,11 @@ struct handle *fs_identify(struct fs *fs, i32 fd)
 	return server_identify(&server, fd, &id) == 0 ? handle_find(fs, id) : NULL;
 }
 
-bool fs_post(i32 fd, const void *data, u64 len)
+i64 fs_post(i32 fd, const void *data, u64 len)
 {
 	struct weft_iov iov = {PTR(data), len};
 	struct weft_msg m = {.iov = PTR(&iov), .niov = 1, .dest = -1};
-	return weft_chan_send((u64)fd, PTR(&m), WEFT_CHAN_NONBLOCK) != -EPIPE;
+	return weft_chan_send((u64)fd, PTR(&m), WEFT_CHAN_NONBLOCK);
 }
 
 u64 fs_queue_number(i32 fd)
@@ -108,10 +108,9 @@ u64 fs_queue_number(i32 fd)
 	return weft_fd_ctl((u64)fd, WEFT_FD_INFO, PTR(&info), 0) < 0 || info.type != WEFT_OBJ_CHANNEL ? 0 : info.object;
 }
 
-bool fs_queue_gone(i32 fd)
+bool fs_queue_closed(i32 fd)
 {
-	i64 ready = weft_fd_ctl((u64)fd, WEFT_FD_READY, 0, 0);
-	return ready < 0 || (ready & (WEFT_POLLHUP | WEFT_POLLERR));
+	return weft_fd_ctl((u64)fd, WEFT_FD_READY, 0, 0) & (WEFT_POLLHUP | WEFT_POLLERR);
 }
 
 void fs_close_fd(i32 fd)

@@ -85,6 +85,7 @@ struct node {
 	bool dirty; /* attributes not yet written: node_dirty */
 	struct fs_list dirty_link; /* the back end's */
 	bool dead; /* no name left */
+	bool linkable; /* never had a name (O_TMPFILE), and may get one */
 };
 
 /* A name in a directory. node NULL: known to be absent. */
@@ -151,6 +152,7 @@ struct fs_ops {
 	i64 (*fsync)(struct fsreq *r, struct node *n, bool data_only);
 	i64 (*syncfs)(struct fsreq *r);
 	i64 (*fallocate)(struct fsreq *r, struct node *n, u32 mode, u64 off, u64 len);
+	void (*forget)(struct node *n, u64 off, u64 end); /* whole clean pages of it may leave memory; NULL: nothing is a cache */
 	i64 (*write)(struct fsreq *r, struct node *n); /* a trapped write; NULL: into the memory object here and now */
 	i64 (*page)(struct fsreq *r); /* PAGE_* requests of the kernel, whose handle is the node's number */
 	void (*dirtied)(struct node *n); /* attributes have changed */
@@ -219,9 +221,9 @@ i32 fs_take_fd(struct fsreq *r); /* the request's first fd becomes ours; -EBADF 
 const struct weft_identity *fs_identity(u32 number);
 i64 fs_now(void); /* realtime ns */
 struct handle *fs_identify(struct fs *fs, i32 fd); /* a received fd that is a handle of this scheme, or NULL */
-bool fs_post(i32 fd, const void *data, u64 len); /* inotify events: never blocks; false: its other end is closed */
-u64 fs_queue_number(i32 fd); /* of a channel's end, the same for each fd of it; 0: it is none */
-bool fs_queue_gone(i32 fd);
+i64 fs_post(i32 fd, const void *data, u64 len); /* inotify events: never blocks */
+u64 fs_queue_number(i32 fd); /* of the channel behind it, 0: it is none */
+bool fs_queue_closed(i32 fd);
 void fs_close_fd(i32 fd);
 /* Memory objects: thin wrappers that the host tests replace. */
 int fs_mem_create(u64 size);
@@ -323,10 +325,14 @@ u64 vcache_hint(const struct dentry *d); /* attr.user of handles: the set to loo
 extern const struct node_ops fifo_ops;
 
 /* watch.c */
-i64 watch_add(struct dentry *d, u32 mask, i32 fd); /* takes the fd -> watch descriptor */
+/** -> watch descriptor; fd is taken in any case. */
+i64 watch_add(struct dentry *at, u32 mask, i32 fd);
 i64 watch_remove(i32 fd, i32 wd);
-void watch_self(struct node *n, u32 mask); /* to the node's own watches only */
+bool watch_traps(const struct dentry *d); /* writes to the file must come here */
+/** To those who watch the node itself: name is one in a directory, or NULL. */
 void watch_event(struct node *n, u32 mask, u32 cookie, const char *name, u32 len);
+/** Something happened to what has this name: told to its watches and to its directory's. */
+void watch_file(struct dentry *d, u32 mask);
 
 /* memfs.c. vfs_add: the node at a path below dir (made with its directories, owner root), not referenced; NULL: no memory. */
 int memfs_create(struct fs *fs, u64 dev, u32 magic);

@@ -6,6 +6,7 @@
 #include <native/call.h>
 #include <native/init.h>
 #include <native/start.h>
+#include <native/systext.h>
 #include <native/time.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -42,6 +42,7 @@ int fs_mem_supply(i32 mem, u64 off, const void *data, u64 len);
 i64 fs_mem_fetch(i32 mem, u64 off, void *to,
 	u64 len);			      /* -> bytes; those pages are clean from now on */
 int fs_mem_drop(i32 mem, u64 off, u64 len);   /* whole pages, dirty ones too */
+int fs_mem_evict(i32 mem, u64 off, u64 len);  /* whole pages, clean ones only */
 int fs_mem_sync(i32 mem);		      /* waits for page-outs: never with the lock */
 int fs_mem_release(i32 mem);		      /* the kernel forgets reservations of what is clean */
 int fs_mem_dirty(i32 mem, u64 *pairs, u64 n); /* -> runs of {offset, length} */

@@ -26,6 +26,11 @@ int fs_mem_drop(i32 mem, u64 off, u64 len)
 	return (int)weft_pager_copy((u64)mem, WEFT_PAGER_DROP, off, 0, len, 0);
 }
 
+int fs_mem_evict(i32 mem, u64 off, u64 len)
+{
+	return (int)weft_mem_ctl((u64)mem, WEFT_MEM_EVICT, off, len, 0);
+}
+
 int fs_mem_sync(i32 mem)
 {
 	return (int)weft_mem_ctl((u64)mem, WEFT_MEM_SYNC, 0, INT64_MAX, 0);

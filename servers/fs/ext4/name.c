@@ -196,12 +196,26 @@ static i64 ext4_fallocate(struct fsreq *r, struct node *n, u32 mode, u64 off, u6
 	return size_allocate(n, mode, off, len);
 }
 
+static void ext4_forget(struct node *n, u64 off, u64 end)
+{
+	struct weft_mem_info info;
+	if (fs_mem_info(n->mem, &info))
+		return;
+	off = off > info.size ? info.size : (off + PAGE - 1) / PAGE * PAGE;
+	/* The file's last page is whole as far as it goes. */
+	end = end < info.size ? end / PAGE * PAGE : info.size;
+	if (off < end)
+		fs_mem_evict(n->mem, off, end - off);
+}
+
 static i64 write_now(struct later *l)
 {
 	i64 done = vfs_trapped_write(&l->r, l->node);
 	if (done > 0) {
 		ext4_lock();
-		watch_event(l->node, IN_MODIFY, 0, NULL, 0);
+		struct handle *h = handle_find(l->fs, l->r.sqe->handle);
+		if (h)
+			watch_file(h->dentry, IN_MODIFY);
 		ext4_unlock();
 	}
 	return done;
@@ -251,6 +265,7 @@ const struct fs_ops ext4_ops = {
 	.fsync = ext4_fsync,
 	.syncfs = ext4_syncfs,
 	.fallocate = ext4_fallocate,
+	.forget = ext4_forget,
 	.write = ext4_write,
 	.page = ext4_page,
 	.dirtied = inode_dirtied,

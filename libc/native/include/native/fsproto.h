@@ -94,6 +94,8 @@ enum fsp_op {
 	FSP_MMAP,
 	/* On any handle. -> fds_out[0]: the server's name cache (native/fscache.h); -EOPNOTSUPP: it has none */
 	FSP_CACHE,
+	/* posix_fadvise(DONTNEED). args: offset, length (0: to the end). Whole clean pages there leave memory; where there are none it is 0 as well */
+	FSP_FORGET,
 	/* First operation of other protocols on the same handles: tty, drm and input use FSP_IOCTL; private server protocols start here */
 	FSP_PRIVATE = 0x200,
 };

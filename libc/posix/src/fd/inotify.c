@@ -84,13 +84,14 @@ i64 rt_sys_inotify_rm_watch(u64 fd, u64 wd)
 {
 	struct rt_proc *p = rt_proc();
 	i32 sender = sender_of(fd);
-	struct weft_req q = {.op = FSP_UNWATCH, .flags = WEFT_REQ_NOINTR, .nfds = 1, .args = {(u32)wd}, .fds = (u64)&sender};
 
 	if (sender < 0)
 		return sender;
-	/* The server that made the watch knows it. */
-	i64 r = NC(FD_CALL, p->root, &q);
-	for (u32 i = 0; i < p->nmounts && r < 0; i++)
-		r = NC(FD_CALL, p->mounts[i].root, &q);
-	return r < 0 ? -EINVAL : 0;
+	/* Watch descriptors are unique over a channel's servers: the one that made it knows it. */
+	for (u32 i = 0; i <= p->nmounts; i++) {
+		struct weft_req q = {.op = FSP_UNWATCH, .flags = WEFT_REQ_NOINTR, .nfds = 1, .args = {(u32)wd}, .fds = (u64)&sender};
+		if (NC(FD_CALL, i < p->nmounts ? p->mounts[i].root : p->root, &q) >= 0)
+			return 0;
+	}
+	return -EINVAL;
 }

@@ -98,9 +98,9 @@ i64 rt_sys_sync(void)
 {
 	struct rt_proc *p = rt_proc();
 
-	for (u32 i = 0; i < p->nmounts; i++) {
+	for (u32 i = 0; i <= p->nmounts; i++) {
 		struct weft_req q = {.op = FSP_SYNCFS, .flags = WEFT_REQ_NOINTR};
-		NC(FD_CALL, p->mounts[i].root, &q);
+		NC(FD_CALL, i < p->nmounts ? p->mounts[i].root : p->root, &q);
 	}
 	return 0;
 }
@@ -115,14 +115,20 @@ i64 rt_sys_sync_file_range(u64 fd, u64 off, u64 len, u64 flags)
 
 i64 rt_sys_fadvise64(u64 fd, u64 off, u64 len, u64 advice)
 {
+	enum { DONTNEED = 4, NOREUSE = 5 };
+	struct weft_req q = {.op = FSP_FORGET, .flags = WEFT_REQ_NOINTR | WEFT_REQ_IDEMPOTENT, .args = {off, len}};
 	i64 type = rt_fd_type(fd);
 
-	(void)off;
 	if (type < 0)
 		return type;
 	if (type == WEFT_OBJ_PIPE || type == WEFT_OBJ_CHANNEL)
 		return -ESPIPE;
-	return advice > 5 || (i64)len < 0 ? -EINVAL : 0;
+	if (advice > NOREUSE || (i64)len < 0)
+		return -EINVAL;
+	/* A hint: who has no use for it, or knows it not, has done nothing wrong. */
+	if (advice == DONTNEED && type == WEFT_OBJ_HANDLE)
+		NC(FD_CALL, (i32)fd, &q);
+	return 0;
 }
 
 i64 rt_sys_readahead(u64 fd, u64 off, u64 n)
