@@ -178,6 +178,7 @@ static void handle_destroy(struct object *o)
 
 	/* It may never have had an fd: then closed() did not run, and its server has not heard of
 	 * it. */
+	withdraw(h);
 	handle_forget(h);
 	detach_mem(h);
 	scheme_put(h->s);
@@ -414,7 +415,7 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 
 #define HANDLE_FLAGS                                                                               \
 	(WEFT_HANDLE_TRAP_WRITE | WEFT_HANDLE_WATCH_OWNER | WEFT_HANDLE_NO_OFFSET |                \
-		WEFT_HANDLE_RANDOM)
+		WEFT_HANDLE_RANDOM | WEFT_HANDLE_REOPEN)
 
 int handle_attach_mem(struct handle *h, i32 fd, u32 flags)
 {
@@ -464,5 +465,37 @@ int handle_mint(struct scheme *s, const struct weft_reply_fd *f, struct handle *
 		return err;
 	}
 	*out = h;
+	return 0;
+}
+
+/* Its server hears of it by a notice that wakes nobody, but comes before all that is asked of it.
+ */
+int handle_reopen(struct object **o)
+{
+	static u64 last_id = WEFT_ID_KERNEL;
+	struct handle *h = container_of(*o, struct handle, obj), *n;
+	u32 me = thread_identity(current_thread())->number + 1;
+
+	if ((*o)->type != WEFT_OBJ_HANDLE)
+		return -EINVAL;
+	if (h->opener && h->opener != me)
+		return -EPERM;
+	if (h->flags != WEFT_HANDLE_REOPEN || h->abandoned || !h->s->server || !h->mem)
+		return -EAGAIN;
+	TRY(handle_create(h->s, ++last_id, &n));
+	n->obj.status = h->obj.status;
+	n->attr = h->attr;
+	n->flags = h->flags;
+	n->opener = me;
+	n->mem = h->mem;
+	object_get(memobj_object(n->mem));
+	memobj_attach(n->mem);
+	n->notice.op = WEFT_OP_REOPENED;
+	n->notice.args[0] = h->id;
+	n->notice.args[1] = n->obj.status;
+	n->notice.q.kind = Q_ONEWAY;
+	list_add_tail(&h->s->queue, &n->notice.q.link);
+	object_put(*o);
+	*o = &n->obj;
 	return 0;
 }

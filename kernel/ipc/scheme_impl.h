@@ -84,7 +84,8 @@ struct handle {
 	struct scheme *s;
 	u64 id;
 	u32 ready, edge;
-	u32 flags; /* WEFT_HANDLE_* */
+	u32 flags;  /* WEFT_HANDLE_* */
+	u32 opener; /* of one made by REOPEN: number of the identity, + 1 */
 	bool abandoned;
 	bool off_busy;
 	struct memobj *mem;
@@ -92,7 +93,7 @@ struct handle {
 	struct waitq offq;
 	struct weft_attr attr;
 	struct list link, watch_link, hash_link; /* scheme.handles, scheme.watched, by id */
-	struct oneway notice;			 /* REATTACH or CLOSE */
+	struct oneway notice;			 /* REATTACH, REOPENED or CLOSE */
 	struct list owners;			 /* those to be told of by OWNER_GONE */
 };
 

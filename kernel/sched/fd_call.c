@@ -40,12 +40,14 @@ i64 sys_fd_dup(u64 a0, u64 a1, u64 a2, u64 a3)
 
 	if (a2 &
 		~(u64)(WEFT_DUP_CLOEXEC | WEFT_DUP_EXACT | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK |
-			WEFT_DUP_MOVE))
+			WEFT_DUP_MOVE | WEFT_DUP_REOPEN))
 		return -EINVAL;
 	r = fd_get_in(p, fd, 0, WEFT_RIGHT_DUP, &o, &rights);
 	if (r)
 		return r;
 	rights &= (u32)a3;
+	if (flags & WEFT_DUP_REOPEN)
+		TRY(handle_reopen(&o));
 	if (flags & WEFT_DUP_EXACT)
 		r = where == fd ? -EINVAL : fd_install_at(p, o, rights, flags, where);
 	else if (!(flags & WEFT_DUP_PRIVATE) && (u32)where >= p->fds->limit)

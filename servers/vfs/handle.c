@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Open handles, by number. Number 0 is the root handle, which every client that opens the scheme gets. */
+/*
+ * Open handles, by number. Number 0 is the root handle, which every client that opens the scheme gets; numbers from WEFT_ID_KERNEL up are
+ * the kernel's, of files that were opened again without asking here.
+ */
 #include "vfs.h"
 
 #include <fcntl.h>
@@ -41,7 +44,7 @@ struct handle *handle_restore(struct fs *fs, struct dentry *d, u32 flags, u64 id
 	if (!h)
 		return NULL;
 	h->id = id;
-	if (id > last_id)
+	if (id > last_id && id < WEFT_ID_KERNEL)
 		last_id = id;
 	h->dentry = dentry_get(d);
 	h->node = node_get(d->node);

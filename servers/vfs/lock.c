@@ -268,6 +268,7 @@ i64 lock_record(struct fsreq *r, u32 cmd, bool ofd)
 		return -EBADF;
 	if (!ofd && l.type != F_UNLCK && !r->h->owned && !n->nops) {
 		e = fs_mem_trap(r->fs, r->h, r->h->trapped, true);
+		r->h->reopens = false;
 		if (e)
 			return e;
 		r->h->owned = true;

@@ -138,7 +138,7 @@ static int create(struct fsreq *r, struct walk *w, u32 mode, u64 rdev, const cha
 static u32 wanted(u32 flags)
 {
 	static const u32 may[4] = {MAY_R, MAY_W, MAY_R | MAY_W, MAY_R | MAY_W};
-	u32 m = may[flags & O_ACCMODE];
+	u32 m = may[flags & (O_RDONLY | O_WRONLY | O_RDWR)]; /* musl's O_ACCMODE has O_PATH in it */
 	return flags & O_TRUNC ? m | MAY_W : m;
 }
 
@@ -193,6 +193,9 @@ i64 vfs_give_handle(struct fsreq *r, struct dentry *d, u32 flags)
 	if (has_mem && watch_traps(d)) {
 		r->fd.flags |= WEFT_HANDLE_TRAP_WRITE;
 		h->trapped = true;
+	} else if (has_mem && may == MAY_R && !watch_heard(d)) {
+		r->fd.flags |= WEFT_HANDLE_REOPEN;
+		h->reopens = true;
 	}
 	if (S_ISBLK(n->mode))
 		r->fd.flags |= WEFT_HANDLE_RANDOM;

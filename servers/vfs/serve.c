@@ -309,6 +309,18 @@ static int reattach(struct server *s, u64 id, u64 cookie, u64 status)
 	return 0;
 }
 
+static int reopened(struct server *s, u64 id, u64 from, u64 status)
+{
+	(void)s;
+	enter();
+	struct handle *h = handle_find(tree, from);
+	struct handle *n = h && from ? handle_restore(tree, h->dentry, (u32)status, id) : NULL;
+	if (n)
+		n->reopens = h->reopens;
+	leave();
+	return n ? 0 : -EIO;
+}
+
 static const struct server_op server_table[] = {
 	{.op = WEFT_OP_PAGE_IN, .fn = page},
 	{.op = WEFT_OP_PAGE_RESERVE, .fn = page},
@@ -324,6 +336,7 @@ static const struct server_ops server_ops = {
 	.close = closed,
 	.cancel = cancel,
 	.owner_gone = owner_gone,
+	.reopened = reopened,
 };
 
 struct loop *vfs_loop(struct fs *fs)

@@ -193,6 +193,7 @@ struct handle {
 	struct fs_list by_id;
 	struct fs_list by_node; /* in node.handles */
 	bool trapped;
+	bool reopens; /* it may be opened again without asking: WEFT_HANDLE_REOPEN */
 	bool owned; /* the kernel tells when processes that used it exit: record locks */
 };
 
@@ -329,6 +330,7 @@ extern const struct node_ops fifo_ops;
 i64 watch_add(struct dentry *at, u32 mask, i32 fd);
 i64 watch_remove(i32 fd, i32 wd);
 bool watch_traps(const struct dentry *d); /* writes to the file must come here */
+bool watch_heard(const struct dentry *d); /* somebody hears what happens to it, be it by its directory */
 /** To those who watch the node itself: name is one in a directory, or NULL. */
 void watch_event(struct node *n, u32 mask, u32 cookie, const char *name, u32 len);
 /** Something happened to what has this name: told to its watches and to its directory's. */

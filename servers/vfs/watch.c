@@ -51,12 +51,21 @@ bool watch_traps(const struct dentry *d)
 	return fs_watch_count && (wants_writes(d->node) || (d->parent && d->parent->node && wants_writes(d->parent->node)));
 }
 
+bool watch_heard(const struct dentry *d)
+{
+	return !fsl_empty(&d->node->watches) || (d->parent && d->parent->node && !fsl_empty(&d->parent->node->watches));
+}
+
 static void trap_handles(struct node *n)
 {
 	fsl_for_each (h, &n->handles, struct handle, by_node) {
 		bool trap = watch_traps(h->dentry);
-		if (S_ISREG(n->mode) && n->mem >= 0 && h->trapped != trap && fs_mem_trap(n->fs, h, trap, h->owned) == 0)
+		if (!S_ISREG(n->mode) || n->mem < 0 || (h->trapped == trap && !(h->reopens && watch_heard(h->dentry))))
+			continue;
+		if (fs_mem_trap(n->fs, h, trap, h->owned) == 0) {
 			h->trapped = trap;
+			h->reopens = false;
+		}
 	}
 }
 

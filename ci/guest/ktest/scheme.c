@@ -667,6 +667,58 @@ TEST(scheme_reattach)
 	CHECK(weft_scheme_ctl(s[1], WEFT_SCHEME_SUCCEED, 0, 0, 0) < 0);
 }
 
+TEST(scheme_reopen)
+{
+	i32 s[2];
+	struct weft_sqe e;
+	char c[2] = "";
+	t_scheme(s);
+	i32 mem = t_mem(4096), plain = t_handle(s[0], 10), h = t_handle(s[0], 11);
+	EQ(weft_fd_write(mem, PTR("ab"), 2, 0, 0), 2);
+	/* Only what its server allows, of what has memory. */
+	ERR(weft_fd_dup(plain, 0, WEFT_DUP_REOPEN, WEFT_RIGHT_ALL), EAGAIN);
+	ERR(weft_fd_dup(mem, 0, WEFT_DUP_REOPEN, WEFT_RIGHT_ALL), EINVAL);
+	EQ(weft_scheme_ctl(s[0], WEFT_SCHEME_ATTACH_MEM, 11, mem, WEFT_HANDLE_REOPEN), 0);
+	i32 a = (i32)OK(weft_fd_dup(h, 0, WEFT_DUP_REOPEN, WEFT_RIGHT_ALL)), b = (i32)OK(weft_fd_dup(h, 0, WEFT_DUP_REOPEN, WEFT_RIGHT_READ));
+	EQ(weft_fd_ctl(a, WEFT_FD_SAME, b, 0), 0);
+	EQ(weft_fd_read(a, PTR(c), 1, -1, 0), 1);
+	EQ(weft_fd_read(b, PTR(c + 1), 1, -1, 0), 1);
+	CHECK(c[0] == 'a' && c[1] == 'a');
+	ERR(weft_fd_write(b, PTR("x"), 1, -1, 0), EBADF);
+	/* Of one that is closed unheard the server never hears; of the others before it is asked anything, and then of their end. */
+	weft_fd_close(b);
+	i32 pid = native_fork(0, NULL);
+	if (pid == 0) {
+		EQ(t_call(a, OP_ECHO, 5), 5);
+		weft_proc_exit(0);
+	}
+	t_recv(s[0], &e);
+	EQ(e.op, WEFT_OP_REOPENED);
+	EQ(e.args[0], 11);
+	u64 id = e.handle;
+	CHECK(id >= WEFT_ID_KERNEL);
+	t_recv(s[0], &e);
+	CHECK(e.op == OP_ECHO && e.handle == id);
+	t_reply(s[0], e.tag, 5);
+	t_wait_ok(pid);
+	weft_fd_close(a);
+	t_recv(s[0], &e);
+	CHECK(e.op == WEFT_OP_CLOSE && e.handle == id);
+	/* Not when it is no longer allowed, nor for somebody else than the one for whom it was opened first. */
+	a = (i32)OK(weft_fd_dup(h, 0, WEFT_DUP_REOPEN, WEFT_RIGHT_ALL));
+	struct weft_identity other = {.uid = 7, .euid = 7};
+	i64 number = OK(weft_ident_ctl(t_root, WEFT_IDENT_MINT, 0, PTR(&other)));
+	pid = native_fork(0, NULL);
+	if (pid == 0) {
+		OK(weft_proc_ctl(-1, WEFT_PROC_SET_IDENTITY, (u64)number, t_root, 0));
+		ERR(weft_fd_dup(a, 0, WEFT_DUP_REOPEN, WEFT_RIGHT_ALL), EPERM);
+		weft_proc_exit(0);
+	}
+	t_wait_ok(pid);
+	EQ(weft_scheme_ctl(s[0], WEFT_SCHEME_ATTACH_MEM, 11, mem, 0), 0);
+	ERR(weft_fd_dup(h, 0, WEFT_DUP_REOPEN, WEFT_RIGHT_ALL), EAGAIN);
+}
+
 TEST(scheme_idempotent_is_done_again)
 {
 	i32 s[2];

@@ -27,6 +27,10 @@ int irq_create(i32 res_fd, u32 line, struct object **out);
 int proc_events_create(
 	struct object **out); /* the channel end that yields struct weft_proc_event */
 
+/* fd_dup(REOPEN): *o, referenced, becomes a handle of its own for the same node. -EINVAL: no
+ * handle; -EPERM, -EAGAIN: weft/scheme.h; -ENOMEM. */
+int handle_reopen(struct object **o);
+
 struct resource {
 	struct object obj; /* WEFT_OBJ_RESOURCE */
 	struct weft_res r;

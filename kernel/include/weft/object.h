@@ -62,6 +62,8 @@ enum weft_obj {
 #define WEFT_DUP_PRIVATE 0x4u  /* to the private table; where is ignored */
 #define WEFT_DUP_NOFORK	 0x8u  /* private fds only: not inherited by PROC_COPY_FDS */
 #define WEFT_DUP_MOVE	 0x10u /* close fd on success */
+#define WEFT_DUP_REOPEN                                                                            \
+	0x20u /* not the same open file but a new one of the same node: see WEFT_HANDLE_REOPEN */
 
 /* fd_close_range flags; hi is inclusive and clamped. */
 #define WEFT_CLOSE_CLOEXEC 0x1u /* set cloexec instead of closing */

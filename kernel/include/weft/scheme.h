@@ -40,6 +40,9 @@ enum weft_op {
 			 offset, args[1] whence */
 	WEFT_OP_OWNER_GONE, /* one-way: args[0] = pid that held handles with WEFT_HANDLE_WATCH_OWNER
 			       and has exited (lock holders) */
+	WEFT_OP_REOPENED, /* one-way: handle is a new open of the one whose id is args[0]; args[1] =
+			     status bits. It wakes nobody: it comes with the next request, and not
+			     at all if the handle is closed before */
 	WEFT_OP_USER = 0x100,
 };
 
@@ -66,7 +69,7 @@ struct weft_req {
 	u64 out[4];  /* out: the server's extra results */
 };
 #define WEFT_REQ_CLOEXEC WEFT_DUP_CLOEXEC /* received fds get cloexec */
-#define WEFT_REQ_NOINTR	 0x2u /* signals do not interrupt it (death does) */
+#define WEFT_REQ_NOINTR	 0x2u		  /* signals do not interrupt it (death does) */
 #define WEFT_REQ_PRIVATE WEFT_DUP_PRIVATE /* received fds go to the private table */
 #define WEFT_REQ_IDEMPOTENT                                                                        \
 	0x8u /* if the server dies while it has it, its successor gets it again */
@@ -119,8 +122,15 @@ struct weft_reply_fd {
 	0x1u /* writes go to the server though it has memory (watched or set-id file) */
 #define WEFT_HANDLE_WATCH_OWNER 0x2u /* OWNER_GONE is wanted */
 #define WEFT_HANDLE_NO_OFFSET	0x4u /* a stream: seeking is ESPIPE */
-/* Without memory: the shared offset is the kernel's, and what is read and written may be so twice (a disk): all its READs and WRITEs outlive the server. */
+/* Without memory: the shared offset is the kernel's, and what is read and written may be so twice
+ * (a disk): all its READs and WRITEs outlive the server. */
 #define WEFT_HANDLE_RANDOM 0x8u
+/* fd_dup(REOPEN) of it makes a handle with the same node, memory, status and rights, an id of the
+ * kernel's (WEFT_ID_KERNEL and up) and an offset of its own, without asking. -EAGAIN where the
+ * server no longer allows it; -EPERM to another identity than the one that made the first such
+ * handle from it. For servers that receive in one thread. */
+#define WEFT_HANDLE_REOPEN 0x10u
+#define WEFT_ID_KERNEL	   (1ul << 63)
 
 struct weft_cqe {
 	u64 tag;

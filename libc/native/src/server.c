@@ -331,6 +331,10 @@ static void handle_one_way(struct server *s, struct weft_sqe *e)
 		if (!s->ops->reattach || s->ops->reattach(s, e->handle, e->args[0], e->args[1]) < 0)
 			weft_scheme_ctl(s->fd, WEFT_SCHEME_ABANDON, e->handle, 0, 0);
 		break;
+	case WEFT_OP_REOPENED:
+		if (!s->ops->reopened || s->ops->reopened(s, e->handle, e->args[0], e->args[1]) < 0)
+			weft_scheme_ctl(s->fd, WEFT_SCHEME_ABANDON, e->handle, 0, 0);
+		break;
 	case WEFT_OP_OWNER_GONE:
 		if (s->ops->owner_gone)
 			s->ops->owner_gone(s, (u32)e->args[0], e->handle);

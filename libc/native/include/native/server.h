@@ -54,6 +54,8 @@ struct server_ops {
 	/* A new server takes back a handle of its predecessor. 0, or a negative errno: the handle is abandoned. NULL: all are. */
 	int (*reattach)(struct server *s, u64 handle, u64 cookie, u64 status);
 	void (*owner_gone)(struct server *s, u32 pid, u64 handle);
+	/* A handle that allowed it (WEFT_HANDLE_REOPEN) was opened once more. 0, or a negative errno: the new handle is abandoned. */
+	int (*reopened)(struct server *s, u64 handle, u64 from, u64 status);
 	/* After each batch, before waiting. */
 	void (*idle)(struct server *s);
 };

@@ -91,6 +91,14 @@ struct rt_live { /* a file whose size the kernel is asked for: by an fd of its m
 };
 #define RT_LIVE 4
 
+struct rt_template { /* path/reopen.c */
+	u64 node; /* 0: free */
+	u32 mode, uid, gid, flags;
+	i32 fd; /* -1: opened once */
+	u32 pad;
+};
+#define RT_TEMPLATES 4
+
 struct rt_place { /* a directory handle as the name cache knows it */
 	u64 scheme, node;
 	u32 set, known;
@@ -161,6 +169,9 @@ struct rt_proc {
 	struct rt_place root_place, cwd_place;
 	struct rt_live live[RT_LIVE]; /* under fs_lock; not inherited */
 	u32 live_next;
+	struct rt_template templates[RT_TEMPLATES]; /* likewise */
+	u32 template_next;
+	u32 ntemplates; /* 0: none has a handle */
 
 	u64 brk_start, brk_end, brk_limit;
 	u64 stack_top, stack_bottom;

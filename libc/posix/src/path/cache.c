@@ -191,11 +191,9 @@ i64 rt_cache_stat(i32 dirfd, const char *path, u32 walk, struct fsp_stat *st)
 	return cache_walk(dirfd, path, walk, true, st);
 }
 
-bool rt_cache_absent(i32 dirfd, const char *path, u32 walk)
+i64 rt_cache_name(i32 dirfd, const char *path, u32 walk, struct fsp_stat *st)
 {
-	struct fsp_stat st;
-
-	return cache_walk(dirfd, path, walk, false, &st) == -ENOENT;
+	return cache_walk(dirfd, path, walk, false, st);
 }
 
 i64 rt_cache_access(i32 dirfd, const char *path, u32 mode)

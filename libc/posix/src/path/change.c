@@ -53,6 +53,7 @@ i64 rt_sys_unlinkat(u64 dirfd, u64 path, u64 flags)
 {
 	if (flags & ~(u64)AT_REMOVEDIR)
 		return -EINVAL;
+	rt_reopen_drop();
 	return path_op(FSP_UNLINK, dirfd, path, flags, 0, FSP_WALK_NOFOLLOW, 0);
 }
 
@@ -183,6 +184,7 @@ i64 rt_sys_renameat2(u64 olddir, u64 old, u64 newdir, u64 new, u64 flags)
 	i32 parent = b;
 	u32 dir = slash_from || slash_to ? FSP_WALK_DIRECTORY : 0;
 	struct weft_buf bufs[3] = {{(u64)from, strlen(from), WEFT_BUF_IN}, {0, 0, WEFT_BUF_OUT}, {(u64)to, strlen(to), WEFT_BUF_IN}};
+	rt_reopen_drop();
 	struct weft_req q = {.op = FSP_RENAME, .flags = WEFT_REQ_NOINTR, .nbufs = 3, .nfds = 1, .args = {flags, dir}, .bufs = (u64)bufs, .fds = (u64)&parent};
 	struct weft_fd_info ia, ib;
 	if (rt_fd_info(a, &ia) >= 0 && rt_fd_info(b, &ib) >= 0 && ia.scheme != ib.scheme)

@@ -54,11 +54,20 @@ static i64 open_user(i32 dirfd, u64 user, u64 flags, u64 mode, u32 walk)
 		return -EINVAL;
 	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY) && (flags & O_TMPFILE) != O_TMPFILE)
 		return -EINVAL;
-	/* Programs look for files in many places: most are not there. */
-	if (!(flags & O_CREAT) && !walk && rt_cache_absent(dirfd, path, flags & O_NOFOLLOW ? FSP_WALK_NOFOLLOW : 0))
-		return -ENOENT;
+	/* Programs look for files in many places: most are not there. And some they open often. */
+	struct fsp_stat st;
+	i64 known = flags & O_CREAT || walk ? 1 : rt_cache_name(dirfd, path, flags & O_NOFOLLOW ? FSP_WALK_NOFOLLOW : 0, &st);
+	if (known == -ENOENT)
+		return known;
+	bool again = !known && rt_reopen_fits(flags, &st);
+	i64 fd = again ? rt_reopen(&st, flags) : -EAGAIN;
+	if (fd != -EAGAIN)
+		return fd;
 	u32 m = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? mode & 07777 & ~rt_proc()->umask : 0;
-	return rt_open_at(dirfd, false, path, n, flags | O_LARGEFILE, m, walk, flags & O_CLOEXEC ? WEFT_REQ_CLOEXEC : 0, NULL);
+	fd = rt_open_at(dirfd, false, path, n, flags | O_LARGEFILE, m, walk, flags & O_CLOEXEC ? WEFT_REQ_CLOEXEC : 0, NULL);
+	if (again && fd >= 0)
+		rt_reopen_note(&st, flags, fd);
+	return fd;
 }
 
 i64 rt_sys_openat(u64 dirfd, u64 path, u64 flags, u64 mode)

@@ -41,7 +41,7 @@ i64 rt_fd_path(i32 fd, char *buf, u32 size);
 i64 rt_stat_fd(i32 fd, struct fsp_stat *st);
 /* cache.c: what the shared name cache knows of a path or of an open handle; 1: ask the server. */
 i64 rt_cache_stat(i32 dirfd, const char *path, u32 walk, struct fsp_stat *st);
-bool rt_cache_absent(i32 dirfd, const char *path, u32 walk);
+i64 rt_cache_name(i32 dirfd, const char *path, u32 walk, struct fsp_stat *st); /* the same; sizes and times may be old */
 i64 rt_cache_access(i32 dirfd, const char *path, u32 mode);
 bool rt_cache_fstat(i32 fd, const struct weft_fd_info *info, struct fsp_stat *st);
 void rt_cache_live(u64 node, i32 fd); /* takes the private fd that came with the answer to FSP_STAT */
@@ -57,6 +57,11 @@ struct rt_schemes { /* that the process can name, if they are fewer than when it
 void rt_schemes_look(struct rt_schemes *s);
 bool rt_schemes_keep(const struct rt_schemes *s, i32 fd); /* may the next program have this handle? */
 void rt_schemes_begin(struct rt_proc *p);
+/* reopen.c: files opened often. fits: whether an open with these flags may be served; note: after the server has served it. */
+bool rt_reopen_fits(u32 flags, const struct fsp_stat *st);
+i64 rt_reopen(const struct fsp_stat *st, u32 flags); /* -> fd; -EAGAIN: ask the server; -EMFILE */
+void rt_reopen_note(const struct fsp_stat *st, u32 flags, i32 fd);
+void rt_reopen_drop(void); /* before a name goes: its file shall not live longer for us */
 void rt_mount_set(struct rt_mount *to, const struct posix_mount *from, u32 id);
 void rt_publish(struct rt_proc *p);
 /* N of /proc/self/fd/N and /dev/fd/N, -1 for any other path; *rest is what follows */

@@ -108,6 +108,8 @@ static void child_state(struct rt_proc *ps)
 		ps->timers[i].fd = -1;
 	ps->nlocked = 0;
 	memset(ps->live, 0, sizeof(ps->live));
+	memset(ps->templates, 0, sizeof(ps->templates));
+	ps->ntemplates = 0;
 }
 
 void rt_child_begin(struct rt_proc *ps, struct rt_frame *f)

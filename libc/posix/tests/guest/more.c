@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -229,9 +231,82 @@ static void test_sockets(void)
 	close(s);
 }
 
+/* Reads up to n events that have no name, waiting a little for each. */
+static void read_events(int queue, char *to, ssize_t *len, int n)
+{
+	for (int tries = 0; tries < 100 && *len < n * (ssize_t)sizeof(struct inotify_event); tries++) {
+		ssize_t got = read(queue, to + *len, 4096 - *len);
+		if (got > 0)
+			*len += got;
+		else
+			usleep(20000);
+	}
+}
+
+static int open_as_user(void)
+{
+	if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+		return 99;
+	int fd = open(NAME, O_RDONLY);
+	return fd < 0 ? errno : 0;
+}
+
+/* As root until it is kept open for us, then as somebody who may not. */
+static int open_in_turns(void)
+{
+	for (int i = 0; i < 4; i++)
+		close(open(NAME, O_RDONLY));
+	return open_as_user();
+}
+
+/* A file that is opened again and again: each open is one of its own, and asks what the first one asked. */
+static void test_reopen(void)
+{
+	int fd[6], queue;
+	char c[8], events[4096];
+	struct stat st;
+
+	int w = open(NAME, O_RDWR | O_CREAT | O_TRUNC, 0644);
+	CHECK("reopen: a file", w >= 0 && write(w, "abcdef", 6) == 6);
+	for (int i = 0; i < 6; i++)
+		fd[i] = open(NAME, O_RDONLY | (i & 1 ? O_CLOEXEC : 0));
+	CHECK("reopen: offsets of their own", read(fd[5], c, 2) == 2 && read(fd[4], c, 1) == 1 && c[0] == 'a' && read(fd[5], c, 1) == 1 && c[0] == 'c');
+	CHECK("reopen: close on exec is as asked", fcntl(fd[4], F_GETFD) == 0 && fcntl(fd[5], F_GETFD) == FD_CLOEXEC);
+	FAILS("reopen: for reading only", write(fd[5], "x", 1), EBADF);
+	CHECK("reopen: what is written is seen", pwrite(w, "X", 1, 0) == 1 && pread(fd[5], c, 1, 0) == 1 && c[0] == 'X');
+	CHECK("reopen: locks of their own", flock(fd[4], LOCK_EX | LOCK_NB) == 0 && flock(fd[5], LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK);
+	close(fd[4]);
+	CHECK("reopen: a lock ends with its open file", flock(fd[5], LOCK_EX | LOCK_NB) == 0);
+	queue = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	CHECK("reopen: watched", inotify_add_watch(queue, NAME, IN_OPEN | IN_CLOSE_NOWRITE) > 0);
+	close(open(NAME, O_RDONLY));
+	ssize_t n = 0;
+	read_events(queue, events, &n, 2);
+	close(fd[5]);
+	read_events(queue, events, &n, 3);
+	CHECK("reopen: opens and closes of a watched file are told", n == 3 * (ssize_t)sizeof(struct inotify_event));
+	close(queue);
+	for (int i = 0; i < 4; i++)
+		close(open(NAME, O_RDONLY));
+	CHECK("reopen: others may as well", IN_CHILD(open_as_user()) == 0);
+	chmod(NAME, 0600);
+	CHECK("reopen: while they may", IN_CHILD(open_as_user()) == EACCES && IN_CHILD(open_in_turns()) == EACCES);
+	rename(NAME, NAME "-old");
+	FAILS("reopen: a name that is gone", open(NAME, O_RDONLY), ENOENT);
+	int other = open(NAME, O_WRONLY | O_CREAT, 0644);
+	CHECK("reopen: a new file with the old name", write(other, "new", 3) == 3 && (fd[4] = open(NAME, O_RDONLY)) >= 0 && fstat(fd[4], &st) == 0 && st.st_size == 3);
+	for (int i = 0; i < 5; i++)
+		close(fd[i]);
+	close(other);
+	close(w);
+	unlink(NAME "-old");
+	unlink(NAME);
+}
+
 int main(void)
 {
 	unlink(NAME);
+	test_reopen();
 	test_sockets();
 	test_attributes();
 	test_locks();
