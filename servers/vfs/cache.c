@@ -147,10 +147,10 @@ static bool put_one(struct dentry *d)
 	bool root = d->parent == d;
 	if (n->cached)
 		return true;
-	if (n->nops || n->marked == 1 || d->dead || d->floating || d->name_len > FSCACHE_NAME ||
+	if (n->nops || d->dead || d->floating || d->name_len > FSCACHE_NAME ||
 		(!S_ISDIR(n->mode) && n->nlink != 1))
 		return false;
-	u16 flags = FSCACHE_THERE;
+	u16 flags = n->marked == 1 ? FSCACHE_MOUNT : FSCACHE_THERE;
 	if (!is_settled(n)) {
 		/* A pager's object must not be held by clients: the server waits until nobody uses it. */
 		if (n->fs->ops->page || n->mem < 0)

@@ -936,6 +936,7 @@ static i64 op_mark(struct fsreq *r)
 		node_put(n);
 	n->marked = (u32)mark;
 	vcache_forget(n);
+	vcache_put(r->h->dentry);
 	return 0;
 }
 

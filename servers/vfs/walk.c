@@ -136,6 +136,7 @@ int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u3
 			return 0;
 		}
 		if (d->node->marked == 1) {
+			vcache_put(d);
 			stop(w, FSP_STOP_MOUNT, d->node->ino, p, (u64)(end - p));
 			dentry_put(d);
 			return 0;

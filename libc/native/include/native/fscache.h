@@ -32,6 +32,7 @@ _Static_assert(sizeof(struct fscache_entry) == 192, "fscache_entry");
 #define FSCACHE_THERE  0x1u
 #define FSCACHE_ABSENT 0x2u /* there is no such name */
 #define FSCACHE_LIVE   0x4u /* with THERE: size, blocks and later times are the memory object's */
+#define FSCACHE_MOUNT  0x8u /* instead of THERE: a mount point; the walk goes on where the process's mounts say */
 
 #define FSCACHE_PAGE 4096u
 #define FSCACHE_PER_PAGE (FSCACHE_PAGE / sizeof(struct fscache_entry) / FSCACHE_WAYS) /* sets: none crosses a page */

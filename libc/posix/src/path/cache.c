@@ -55,7 +55,7 @@ static u32 look(void *base, u32 set, u64 key, const char *name, u32 len, struct 
 		u32 seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE), flags = e->flags;
 		if ((seq & 1) || !flags || (name ? e->parent != key || !name_is(e, name, len) : !(flags & FSCACHE_THERE) || e->st.ino != key))
 			continue;
-		if (flags & FSCACHE_THERE)
+		if (flags & (FSCACHE_THERE | FSCACHE_MOUNT))
 			*st = e->st;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		return __atomic_load_n(&e->seq, __ATOMIC_RELAXED) == seq ? flags : 0;
@@ -151,8 +151,14 @@ static bool begin(struct rt_proc *p, void *base, i32 dirfd, bool absolute, struc
 	return here.scheme == p->cache_scheme && look(base, here.set, here.node, here.node ? NULL : "", 0, st);
 }
 
+/* Where a walk leaves for another mount. */
+struct crossing {
+	i32 root; /* -1: nowhere */
+	const char *rest;
+};
+
 /* -> 1: not known; 0 and *st; or -ENOENT, -ENOTDIR */
-static i64 cache_walk(i32 dirfd, const char *path, u32 walk, bool need_size, struct fsp_stat *st)
+static i64 cache_walk(i32 dirfd, const char *path, u32 walk, bool need_size, struct fsp_stat *st, struct crossing *cross)
 {
 	struct rt_proc *p = rt_proc();
 	void *base = cache_base(p);
@@ -177,6 +183,11 @@ static i64 cache_walk(i32 dirfd, const char *path, u32 walk, bool need_size, str
 			return 1;
 		if (flags & FSCACHE_ABSENT)
 			return -ENOENT;
+		if (flags & FSCACHE_MOUNT) {
+			if (cross)
+				*cross = (struct crossing){rt_mounted_at(p, p->cache_scheme, st->ino), rest};
+			return 1;
+		}
 		if ((flags & FSCACHE_LIVE) && !*rest && need_size && !merge_live(p, st))
 			return 1;
 		if ((st->mode & S_IFMT) == S_IFLNK && (*rest || !(walk & FSP_WALK_NOFOLLOW)))
@@ -188,20 +199,30 @@ static i64 cache_walk(i32 dirfd, const char *path, u32 walk, bool need_size, str
 
 i64 rt_cache_stat(i32 dirfd, const char *path, u32 walk, struct fsp_stat *st)
 {
-	return cache_walk(dirfd, path, walk, true, st);
+	return cache_walk(dirfd, path, walk, true, st, NULL);
 }
 
 i64 rt_cache_name(i32 dirfd, const char *path, u32 walk, struct fsp_stat *st)
 {
-	return cache_walk(dirfd, path, walk, false, st);
+	return cache_walk(dirfd, path, walk, false, st, NULL);
 }
 
 i64 rt_cache_access(i32 dirfd, const char *path, u32 mode)
 {
 	struct fsp_stat st;
 	u32 bits = mode * 0111;
-	i64 r = cache_walk(dirfd, path, 0, false, &st);
+	i64 r = cache_walk(dirfd, path, 0, false, &st, NULL);
 
 	/* What everybody may: anything else depends on who asks. Writing depends on the file system too. */
 	return r == 0 && ((mode & 2) || (st.mode & bits) != bits) ? 1 : r;
+}
+
+i32 rt_cache_cross(i32 dirfd, const char *path, const char **rest)
+{
+	struct crossing cross = {.root = -1};
+	struct fsp_stat st;
+
+	cache_walk(dirfd, path, FSP_WALK_NOFOLLOW, false, &st, &cross);
+	*rest = cross.rest;
+	return cross.root;
 }

@@ -43,6 +43,8 @@ i64 rt_stat_fd(i32 fd, struct fsp_stat *st);
 i64 rt_cache_stat(i32 dirfd, const char *path, u32 walk, struct fsp_stat *st);
 i64 rt_cache_name(i32 dirfd, const char *path, u32 walk, struct fsp_stat *st); /* the same; sizes and times may be old */
 i64 rt_cache_access(i32 dirfd, const char *path, u32 mode);
+/* The root of the mount into which a path leads, *rest being what is behind its mount point; -1: not known. */
+i32 rt_cache_cross(i32 dirfd, const char *path, const char **rest);
 bool rt_cache_fstat(i32 fd, const struct weft_fd_info *info, struct fsp_stat *st);
 void rt_cache_live(u64 node, i32 fd); /* takes the private fd that came with the answer to FSP_STAT */
 /* scheme.c. rt_scheme_open: the root handle (private) of the scheme that path begins with; *used: the bytes of its name and the slashes behind it */
@@ -62,6 +64,7 @@ bool rt_reopen_fits(u32 flags, const struct fsp_stat *st);
 i64 rt_reopen(const struct fsp_stat *st, u32 flags); /* -> fd; -EAGAIN: ask the server; -EMFILE */
 void rt_reopen_note(const struct fsp_stat *st, u32 flags, i32 fd);
 void rt_reopen_drop(void); /* before a name goes: its file shall not live longer for us */
+i32 rt_mounted_at(struct rt_proc *p, u64 scheme, u64 node); /* the root handle of what is mounted there, or -1 */
 void rt_mount_set(struct rt_mount *to, const struct posix_mount *from, u32 id);
 void rt_publish(struct rt_proc *p);
 /* N of /proc/self/fd/N and /dev/fd/N, -1 for any other path; *rest is what follows */

@@ -37,7 +37,7 @@ void rt_mount_set(struct rt_mount *to, const struct posix_mount *from, u32 id)
 	rt_string_set(to->path, sizeof(to->path), from->path);
 }
 
-static i32 mounted_at(struct rt_proc *p, u64 scheme, u64 node)
+i32 rt_mounted_at(struct rt_proc *p, u64 scheme, u64 node)
 {
 	/* The last mount on a point hides those before. */
 	for (u32 i = p->nmounts; i-- > 0;)
@@ -145,6 +145,13 @@ static i64 begin(struct path_call *c, struct walker *w)
 			go(w, n, false);
 		}
 	}
+	if (!cut && !(c->walk & FSP_WALK_BENEATH)) {
+		i32 to = rt_cache_cross(c->dirfd, c->path, &rest);
+		if (to >= 0) {
+			cut = rest - c->path;
+			go(w, to, false);
+		}
+	}
 	if (!cut && c->path[0] == '/') {
 		if (p->root < 0)
 			return -ENOENT;
@@ -179,7 +186,7 @@ static i64 hop(struct path_call *c, struct walker *w, i64 why, const struct weft
 		return -ENAMETOOLONG;
 	switch (why) {
 	case FSP_STOP_MOUNT:
-		to = mounted_at(p, scheme_of(w->at), q->out[0]);
+		to = rt_mounted_at(p, scheme_of(w->at), q->out[0]);
 		if (to < 0)
 			return -ENOENT; /* of a scheme that this process was not given */
 		go(w, to, false);
