@@ -13,8 +13,13 @@ now() { echo "${EPOCHREALTIME/./}"; }	# microseconds
 busy() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 }' /proc/stat; }
 switches() { awk '/^ctxt / { print $2 }' /proc/stat; }
 
-# Let the panel come up and everything fall asleep.
+# Let the panel come up and everything fall asleep: less than a fifth of one processor in two seconds, or a minute and a half.
 sleep 8
+for _ in $(seq 1 40); do
+	a=$(busy)
+	sleep 2
+	[ $(($(busy) - a)) -lt 40 ] && break
+done
 awk '/^MemTotal/ { t = $2 } /^MemAvailable/ { a = $2 }
 	END { printf "@@row memory-idle MiB %.1f lower\n", (t - a) / 1024 }' /proc/meminfo
 a=$(switches)
@@ -29,7 +34,7 @@ WAYLAND_DEBUG=1 timeout 8 weston-simple-shm 2>&1 | grep -c 'wl_surface.*\.commit
 e=$(busy)
 row simple-shm-cpu s/1000 "$(awk "BEGIN { n = $(cat "$dir/frames"); print n ? ($e - $b) / 100 * 1000 / n : 0 }")" lower
 
-gears=$(timeout 13 stdbuf -oL es2gears_wayland 2>/dev/null | awk '/frames in/ { f += $1; s += $4 } END { print s ? f / s : 0 }')
+gears=$(timeout 20 stdbuf -oL es2gears_wayland 2>/dev/null | awk '/frames in/ { f += $1; s += $4 } END { print s ? f / s : 0 }')
 row es2gears 1/s "$gears" higher
 
 # A megabyte of text through a terminal.
