@@ -218,11 +218,12 @@ static void run_ns(const char *name, char *const argv[])
 
 static void namespaces(void)
 {
+	static char self[] = DIR_ "/self";
 	char number[16];
 	long wider = weft_ns_ctl((u64)-1, WEFT_NS_CLONE, 0, 0, 0);
 	snprintf(number, sizeof number, "%ld", wider);
-	run_ns("ns fs,dev", (char *[]){"ns", "fs,dev", DIR_ "/self", "narrow", number, NULL});
-	run_ns("ns -n", (char *[]){"ns", "-n", DIR_ "/self", "nothing", NULL});
+	run_ns("ns fs,dev", (char *[]){"ns", "fs,dev", self, "narrow", number, NULL});
+	run_ns("ns -n", (char *[]){"ns", "-n", self, "nothing", NULL});
 	int status;
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -250,6 +251,7 @@ static void go_on(void)
 {
 	char c;
 	int s[2];
+	void *volatile at; /* whatever that is */
 	for (int i = 0; i < 50; i++) {
 		open("/etc/hostname", O_RDONLY);
 		read(0, &c, 0);
@@ -257,8 +259,9 @@ static void go_on(void)
 		kill(victim, SIGKILL);
 		socketpair(AF_UNIX, SOCK_STREAM, 0, s);
 		syscall(SYS_getuid);
-		mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	}
+	(void)at;
 }
 
 static void scribbler(unsigned how)
