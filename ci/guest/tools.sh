@@ -7,7 +7,7 @@ good=0 bad=0
 # check NAME 'SHELL TEXT': passes if the text ends with status 0
 check() {
 	local out status
-	out=$(timeout -k 5 30 bash -c "set -eo pipefail; $2" 2>&1 </dev/null)
+	out=$(timeout -k 5 30 bash -c "set -e; $2" 2>&1 </dev/null)
 	status=$?
 	if [ $status = 0 ]; then
 		echo "ok $1"
