@@ -94,7 +94,7 @@ static i64 put(struct fsreq *r)
 		if (n && (S_ISCHR(mode) || S_ISBLK(mode)) && r->sqe->nfds)
 			e = set_handle(r, n);
 		else if (n && (S_ISCHR(mode) || S_ISBLK(mode)))
-			n->marked = 1;
+			n->marked = FSP_MARK_POINT;
 	}
 	if (!n)
 		return -EINVAL;
@@ -158,8 +158,6 @@ static int cpu_files(struct fs *fs)
 		       -ENOMEM;
 }
 
-static const struct node_ops scheme_ops = {.schemes = true};
-
 static int make_tree(struct fs *fs)
 {
 	static const struct {
@@ -191,7 +189,6 @@ static int make_tree(struct fs *fs)
 		{"sys/kernel", S_IFDIR | 0755, 0},
 		{"sys/module", S_IFDIR | 0755, 0},
 		{"udev", S_IFDIR | 0755, 0},
-		{"scheme", S_IFDIR | 0555, 0},
 		{"udev/data", S_IFDIR | 0755, 0},
 		{"udev/tags", S_IFDIR | 0755, 0},
 	};
@@ -210,8 +207,6 @@ static int make_tree(struct fs *fs)
 			n->magic = SYSFS_MAGIC;
 			n->dev = 0x16;
 		}
-		if (strcmp(nodes[i].path, "scheme") == 0)
-			n->nops = &scheme_ops;
 	}
 	for (u32 i = 0; i < sizeof(links) / sizeof(links[0]); i++)
 		if (!vfs_add_link(fs, links[i][0], links[i][1]))

@@ -150,7 +150,7 @@ static bool put_one(struct dentry *d)
 	if (n->nops || d->dead || d->floating || d->name_len > FSCACHE_NAME ||
 		(!S_ISDIR(n->mode) && n->nlink != 1))
 		return false;
-	u16 flags = n->marked == 1 ? FSCACHE_MOUNT : FSCACHE_THERE;
+	u16 flags = n->marked == FSP_MARK_POINT ? FSCACHE_MOUNT : FSCACHE_THERE;
 	if (!is_settled(n)) {
 		/* A pager's object must not be held by clients: the server waits until nobody uses it. */
 		if (n->fs->ops->page || n->mem < 0)

@@ -283,7 +283,7 @@ bool dentry_below(struct dentry *d, struct dentry *dir)
 
 static bool is_top(const struct dentry *d)
 {
-	return d->parent == d || (d->node && d->node->marked == 2);
+	return d->parent == d || (d->node && d->node->marked == FSP_MARK_ROOT);
 }
 
 int dentry_path(struct dentry *d, char *buf, u64 size, u64 *top)

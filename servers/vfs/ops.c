@@ -320,7 +320,7 @@ void fs_stat(struct node *n, struct fsp_stat *st)
 	*st = (struct fsp_stat){.dev = n->dev, .ino = n->ino, .nlink = n->nlink, .mode = n->mode,
 		.uid = n->uid, .gid = n->gid, .blksize = 4096, .rdev = n->rdev, .size = n->size,
 		.atime_ns = n->atime, .mtime_ns = n->mtime, .ctime_ns = n->ctime, .btime_ns = n->btime,
-		.mount = n->dev, .attributes = n->marked == 2 || n == n->fs->root->node ? FSP_ATTR_MOUNT_ROOT : 0};
+		.mount = n->dev, .attributes = n->marked == FSP_MARK_ROOT || n == n->fs->root->node ? FSP_ATTR_MOUNT_ROOT : 0};
 	st->blocks = (n->size + 511) / 512;
 	if (S_ISREG(n->mode) && n->mem >= 0 && fs_mem_info(n->mem, &info) == 0) {
 		st->size = info.size;
@@ -790,7 +790,7 @@ static i64 schemes_readdir(struct fsreq *r, struct handle *h, struct dirents *d)
 static i64 op_getdents(struct fsreq *r)
 {
 	struct handle *h = r->h;
-	bool schemes = h->node->nops && h->node->nops->schemes;
+	bool schemes = h->node->marked == FSP_MARK_SCHEMES;
 	if (!S_ISDIR(h->node->mode))
 		return -ENOTDIR;
 	if (r->sqe->nbufs < 1)
@@ -928,7 +928,7 @@ static i64 op_mark(struct fsreq *r)
 	u64 mark = r->sqe->args[1];
 	if (!cred_capable(r->cred, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (mark > 2)
+	if (mark > FSP_MARK_SCHEMES)
 		return -EINVAL;
 	if (!n->marked && mark)
 		node_get(n); /* a marked node is never forgotten */

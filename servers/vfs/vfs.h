@@ -72,7 +72,7 @@ struct node {
 	i32 mem; /* memory object of a regular file, or -1 */
 	u64 size; /* of what is not a regular file with memory */
 	char *link; /* symbolic link's target (memfs; ext4 fills it at first use) */
-	u32 marked; /* 1: a mount point; 2: the root of a mount: ".." stops here */
+	u32 marked; /* FSP_MARK_* or 0 */
 	struct fs_list flocks, locks, lock_waiters; /* lock.c */
 	struct fs_list watches; /* watch.c */
 	struct fs_list handles;
@@ -120,7 +120,6 @@ struct node_ops {
 	int (*lookup)(struct node *dir, const char *name, u32 len, const struct fsreq *r, struct node **out);
 	int (*readdir)(struct node *dir, u64 *pos,
 		bool (*emit)(void *arg, const char *name, u32 len, u64 ino, u32 mode, u64 next), void *arg, const struct fsreq *r);
-	bool schemes; /* the directory /scheme: FSP_STOP_SCHEME */
 	int (*readlink)(struct node *n, const struct fsreq *r); /* fills n->link anew */
 	/* A magic link: a handle to the target, our own fd, to be moved to the client. -ENOSYS: an ordinary link. */
 	i32 (*magic)(struct node *n, const struct fsreq *r);

@@ -100,7 +100,7 @@ int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u3
 			continue;
 		}
 		if (nlen == 2 && name[0] == '.' && name[1] == '.') {
-			if (w->at->parent == w->at || dir->marked == 2) {
+			if (w->at->parent == w->at || dir->marked == FSP_MARK_ROOT) {
 				stop(w, FSP_STOP_PARENT, dir->ino, p, (u64)(end - p));
 				return 0;
 			}
@@ -115,7 +115,7 @@ int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u3
 			/* The parent may itself be covered: walks into it go to the mount. */
 			continue;
 		}
-		if (dir->nops && dir->nops->schemes) {
+		if (dir->marked == FSP_MARK_SCHEMES) {
 			stop(w, FSP_STOP_SCHEME, dir->ino, name, (u64)(end - name));
 			return 0;
 		}
@@ -135,7 +135,7 @@ int walk_path(struct walk *w, struct dentry *from, const char *path, u64 len, u3
 			w->trailing_slash = slash;
 			return 0;
 		}
-		if (d->node->marked == 1) {
+		if (d->node->marked == FSP_MARK_POINT) {
 			vcache_put(d);
 			stop(w, FSP_STOP_MOUNT, d->node->ino, p, (u64)(end - p));
 			dentry_put(d);

@@ -4,9 +4,9 @@
  *
  *	SCHEME:PATH=SCHEME:PATH,FSTYPE,WHERE,FLAGS
  *
- * the mount point as its own server knows it (made, as a directory, if it is absent), the root of what is mounted, and what /proc/self/mountinfo says of
- * it. Both are marked in their servers, so that walks stop there; init hands the table to every program with paths, and servers/proc to those
- * that it builds. Each scheme named must be in `opens` of the manifest.
+ * the mount point as its own server knows it (made, as a directory, if it is absent), the root of what is mounted, and what /proc/self/mountinfo
+ * says of it. SCHEME:PATH alone becomes the directory of schemes. All are marked in their servers, so that walks stop there; init hands the
+ * table to every program with paths, and servers/proc to those that it builds. Each scheme named must be in `opens` of the manifest.
  */
 #include <native/call.h>
 #include <native/fsproto.h>
@@ -14,6 +14,7 @@
 #include <native/procproto.h>
 #include <native/start.h>
 #include <posix/start.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,10 +89,16 @@ static int one(char *spec, struct posix_mount *m, i32 fds[2])
 	fds[1] = open_node(root, false);
 	if (fds[1] < 0)
 		return fds[1];
-	i64 e = fs_call(fds[0], FSP_MARK, "", 0, 1, 0, NULL);
+	i64 e = fs_call(fds[0], FSP_MARK, "", 0, FSP_MARK_POINT, 0, NULL);
 	if (!e)
-		e = fs_call(fds[1], FSP_MARK, "", 0, 2, 0, NULL);
+		e = fs_call(fds[1], FSP_MARK, "", 0, FSP_MARK_ROOT, 0, NULL);
 	return (int)e;
+}
+
+static int schemes(char *spec)
+{
+	i32 fd = open_node(spec, true);
+	return fd < 0 ? fd : (int)fs_call(fd, FSP_MARK, "", 0, FSP_MARK_SCHEMES, 0, NULL);
 }
 
 /* Set-id programs begin with what this program has: its namespace is the sessions'. */
@@ -125,14 +132,15 @@ int main(int argc, char **argv)
 		for (; i < argc && n < BATCH; i++) {
 			char spec[256];
 			snprintf(spec, sizeof(spec), "%s", argv[i]);
-			int e = one(spec, &mounts[n], &fds[2 * n]);
-			if (!e)
+			bool is_mount = strchr(spec, '=') != NULL;
+			int e = is_mount ? one(spec, &mounts[n], &fds[2 * n]) : schemes(spec);
+			if (!e && is_mount)
 				e = (int)tell_mount(proc, &mounts[n], &fds[2 * n]);
 			if (e) {
 				native_log("mounts: %s: error %d", argv[i], -e);
 				status = 1;
 			} else {
-				n++;
+				n += is_mount;
 			}
 		}
 		struct weft_buf buf = {PTR(mounts), (u32)(n * sizeof(mounts[0])), WEFT_BUF_IN};

@@ -80,7 +80,7 @@ enum fsp_op {
 	FSP_GETXATTR, FSP_SETXATTR, FSP_LISTXATTR /* buffer 3 OUT */, FSP_REMOVEXATTR,
 	/* args: cmd, arg (when it is a number). Buffers by the runtime's ioctl table. May answer -WEFT_ERETRY */
 	FSP_IOCTL,
-	/* On a directory or mount root; root identity only. args: node id to mark (1) or unmark (0 in args[1]): walks stop there */
+	/* On any handle; CAP_SYS_ADMIN. args: -, FSP_MARK_* or 0 */
 	FSP_MARK,
 	/* inotify. args: mask, walk. fds[0]: sender end of a channel (SEQPACKET) on which struct fsp_event is posted. out[2] = watch descriptor, unlike any of another server */
 	FSP_WATCH,
@@ -113,6 +113,10 @@ struct fsp_stat {
 	u64 mount;
 	u64 attributes; /* STATX_ATTR_* */
 };
+
+#define FSP_MARK_POINT	 1u /* a mount point: walks stop there */
+#define FSP_MARK_ROOT	 2u /* the root of a mount: ".." stops there */
+#define FSP_MARK_SCHEMES 3u /* the directory /scheme: FSP_STOP_SCHEME */
 
 #define FSP_ATTR_MOUNT_ROOT 0x2000u /* STATX_ATTR_MOUNT_ROOT */
 
