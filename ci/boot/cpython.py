@@ -36,44 +36,56 @@ def cases(report):
     return found
 
 
-def run(kernel, tests):
-    """{test: (status, cases, tail of its output)} on one kernel."""
-    task = job.Job(["/host/cpython.sh", str(SECONDS), *tests], kernel=kernel, config="base",
-                   packages=PACKAGES, add=[ROOT / "ci/guest/cpython.sh"], mem=4096,
-                   timeout=SECONDS * len(tests))
-    outcome = job.run(task)
-    results = {}
-    for test, status, tail, data in BLOCK.findall(outcome.output.decode(errors="replace")):
-        report = base64.b64decode(data) if data else b""
-        results[test] = (int(status), cases(report) if report else {}, tail)
-    if outcome.reason:
-        results["end"] = (outcome.status, {}, outcome.reason)
-    return results
+def run(kernel, tests, told):
+    """Run tests on one kernel, calling told(test, [status, cases, tail of its output]) for each.
+
+    They share a boot. A test that takes the machine with it is told as such, and the rest go on in another boot.
+    """
+    left = list(tests)
+    while left:
+        task = job.Job(["/host/cpython.sh", str(SECONDS), *left], kernel=kernel, config="base", packages=PACKAGES,
+                       add=[ROOT / "ci/guest/cpython.sh"], mem=4096, timeout=SECONDS * len(left) + 300)
+        outcome = job.run(task)
+        for test, status, tail, data in BLOCK.findall(outcome.output.decode(errors="replace")):
+            report = base64.b64decode(data) if data else b""
+            told(test, [int(status), cases(report) if report else {}, tail])
+            left.remove(test)
+        if left:
+            told(left.pop(0), [outcome.status, {}, outcome.reason or "no report"])
 
 
 def reference(tests):
-    key = digest("cpython-1", linux.tree().name, SECONDS, *PACKAGES,
-                 *config.load("base").packages, ROOT / "ci/guest/cpython.sh", *tests)
-    path = cached("cpython", key, ".json",
-                  lambda target: target.write_text(json.dumps(run("linux", tests))))
-    return json.loads(path.read_text())
+    """{test: [status, cases, tail]} on Debian's kernel; what has no report is not kept."""
+    found = {}
+    key = {test: digest("cpython-2", linux.tree().name, SECONDS, *PACKAGES, *config.load("base").packages,
+                        ROOT / "ci/guest/cpython.sh", test) for test in tests}
+    for test in tests:
+        path = CACHE / "cpython" / f"{key[test]}.json"
+        if path.exists():
+            found[test] = json.loads(path.read_text())
+
+    def keep(test, result):
+        found[test] = result
+        if result[1]:
+            cached("cpython", key[test], ".json", lambda target: target.write_text(json.dumps(result)))
+
+    run("linux", [test for test in tests if test not in found], keep)
+    return found
 
 
 def tests():
     chosen = os.environ.get("WEFT_CPYTHON", "").split() or TESTS
-    there = {}
-    for test in chosen:
-        there.update(reference([test]))
+    there, here = reference(chosen), {}
+    run("weft", chosen, here.__setitem__)
     print(f"{'test':30} {'Linux: ok failed skipped':>26} {'Weft: ok failed skipped':>26}")
     for test in chosen:
-        here = run("weft", [test])
-        _, old, _ = there.get(test, (1, {}, ""))
-        status, new, tail = here.get(test, (1, {}, here.get("end", ("", "", "did not run"))[2]))
+        _, old, why = there[test]
+        status, new, tail = here[test]
         count = lambda t: " ".join(f"{list(t.values()).count(v):5}" for v in ("ok", "failed", "skipped"))
         print(f"{test:30} {count(old):>26} {count(new):>26}", flush=True)
         lost = [c for c, v in old.items() if v == "ok" and new.get(c) != "ok" and c not in EXCEPTIONS]
         if not old:
-            yield test, False, "no result on Debian's kernel"
+            yield test, False, "no result on Debian's kernel: " + why
         elif not new:
             yield test, False, f"status {status}: " + " | ".join(tail.strip().splitlines()[-6:])
         for case in lost if new else []:

@@ -93,7 +93,7 @@ static i64 mint(u64 user)
 
 	if (copy_from_user(&id, user, sizeof(id)))
 		return -EFAULT;
-	if (id.ngroups > WEFT_IDENT_GROUPS || (id.flags & ~WEFT_IDENT_NO_NEW_PRIVS))
+	if (id.ngroups > WEFT_IDENT_GROUPS || (id.flags & ~(WEFT_IDENT_NO_NEW_PRIVS | WEFT_IDENT_MINTERS)))
 		return -EINVAL;
 	memset(id.groups + id.ngroups, 0, (WEFT_IDENT_GROUPS - id.ngroups) * sizeof(id.groups[0]));
 	i = find_equal(&id);

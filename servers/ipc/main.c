@@ -11,7 +11,6 @@
 
 #define MAX_BINDINGS 16384
 #define BACKLOG_MAX 4096
-#define INET_KEY 6
 
 struct loop ipc_loop;
 static struct server server;
@@ -96,9 +95,17 @@ int object_of(struct request *r, u32 i, u64 *object)
 	return 0;
 }
 
-static bool is_inet(const struct addr *a)
+bool is_inet(const struct addr *a)
 {
-	return a->len == AF_UNIX_LEN + INET_KEY + 16 && a->bytes[2] == 0 && a->bytes[3] == 1 && a->bytes[4] == 'i';
+	return a->len == AF_UNIX_LEN + INET_KEY + 16 && a->bytes[2] == 0 && a->bytes[3] == 1 &&
+	       (a->bytes[4] == 'i' || a->bytes[4] == 'u');
+}
+
+void key_of(const struct addr *a, struct key *k)
+{
+	memset(k, 0, sizeof(*k));
+	k->len = is_inet(a) ? INET_KEY : a->len - AF_UNIX_LEN;
+	memcpy(k->bytes, a->bytes + AF_UNIX_LEN, k->len);
 }
 
 int name_of(struct request *r, bool has_inode, u32 inode_at, struct addr *a, struct key *k)
@@ -126,9 +133,7 @@ int name_of(struct request *r, bool has_inode, u32 inode_at, struct addr *a, str
 	}
 	if (a->len > AF_UNIX_LEN && a->bytes[2] != 0)
 		return -EINVAL; /* a path without its inode */
-	/* Loopback names (libc/posix, inet.h): the port is the name, the address behind it is only told. */
-	k->len = is_inet(a) ? INET_KEY : a->len - AF_UNIX_LEN;
-	memcpy(k->bytes, a->bytes + AF_UNIX_LEN, k->len);
+	key_of(a, k);
 	return 0;
 }
 
@@ -176,7 +181,7 @@ static bool is_held(const struct binding *b)
 	return ready < 0 || !(ready & (WEFT_POLLHUP | WEFT_POLLERR));
 }
 
-static int claim(const struct key *k)
+int claim(const struct key *k)
 {
 	struct binding *b = binding_find(k);
 	if (!b)
@@ -418,7 +423,11 @@ static i64 op_name(struct request *r)
 		return e;
 	if (r->sqe->nbufs < 1)
 		return -EINVAL;
-	if (!name_recall(socket, r->sqe->args[0], &a)) {
+	const struct binding *b = binding_of(socket);
+	bool stream = b && b->type != WEFT_CHAN_DGRAM;
+	if (stream && r->sqe->args[0])
+		return -ENOTCONN; /* its other end is here */
+	if (!name_recall(socket, r->sqe->args[0], &a) && (r->sqe->args[0] || !dgram_unbound(socket, &a))) {
 		a.len = AF_UNIX_LEN;
 		memcpy(a.bytes, unnamed, sizeof(unnamed));
 	}
@@ -427,6 +436,7 @@ static i64 op_name(struct request *r)
 	if (e)
 		return e;
 	r->out[0] = a.len;
+	r->out[1] = stream && b->listening;
 	r->has_out = true;
 	return 0;
 }

@@ -51,6 +51,10 @@ static const struct {
 	{PROCP_SESSION, op_session},
 	{PROCP_MOUNT, op_mount},
 	{PROCP_SET_CLOCK, op_set_clock},
+	{PROCP_UTS, op_uts},
+	{PROCP_SET_UTS, op_set_uts},
+	{PROCP_UNSHARE, op_unshare},
+	{PROCP_SETNS, op_setns},
 };
 
 static bool private_op(struct fs *fs, struct fsreq *r, i64 *result)

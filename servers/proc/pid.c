@@ -158,6 +158,7 @@ static const struct {
 	{"fd", S_IFDIR | 0500, &fd_ops, false},
 	{"fdinfo", S_IFDIR | 0555, &fdinfo_ops, false},
 	{"task", S_IFDIR | 0555, &task_ops, true},
+	{"ns", S_IFDIR | 0511, &ns_ops, false},
 	{"exe", S_IFLNK | 0777, &exe_ops, false},
 	{"cwd", S_IFLNK | 0777, &cwd_ops, false},
 	{"root", S_IFLNK | 0777, &root_link_ops, false},

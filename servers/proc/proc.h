@@ -7,6 +7,7 @@
  *   group.c    sessions and groups       sched.c  priorities      system.c  /proc/cpuinfo, meminfo ...
  *   pid.c      the tree of /proc/PID     pidtext.c its texts      links.c fd/N, exe, cwd, root
  *   setid.c    set-id exec               mounts.c  what is mounted
+ *   ns.c       namespaces, /proc/PID/ns
  */
 #ifndef PROC_PROC_H
 #define PROC_PROC_H
@@ -84,6 +85,13 @@ void mounts_text(struct text *t, bool info);
 int setid_init(void);
 i64 op_exec_setid(struct fsreq *r);
 
+/* ns.c */
+i64 op_uts(struct fsreq *r);
+i64 op_set_uts(struct fsreq *r);
+i64 op_unshare(struct fsreq *r);
+i64 op_setns(struct fsreq *r);
+const struct procp_uts *uts_of(const struct weft_identity *id);
+
 /* system.c */
 int system_files(struct fs *fs);
 
@@ -107,6 +115,7 @@ struct pfile {
 extern const struct pfile pid_files[];
 
 /* links.c */
+extern const struct node_ops ns_ops; /* ns.c */
 extern const struct node_ops fd_link_ops, exe_ops, cwd_ops, root_link_ops;
 int read_memory(u32 pid, u64 addr, void *to, u64 len);
 struct posix_public;

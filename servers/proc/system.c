@@ -162,6 +162,18 @@ static void make_cmdline(struct text *t)
 		text_add(t, "%.*s\n", (int)strnlen(buf, (size_t)n), buf);
 }
 
+static const struct weft_identity *reader; /* of the text that is being made */
+
+static void make_hostname(struct text *t)
+{
+	text_add(t, "%s\n", uts_of(reader)->host);
+}
+
+static void make_domainname(struct text *t)
+{
+	text_add(t, "%s\n", uts_of(reader)->domain);
+}
+
 struct generated {
 	const char *path;
 	void (*make)(struct text *t);
@@ -175,12 +187,14 @@ static const struct generated generated[] = {
 	{"cmdline", make_cmdline},
 	{"sys/kernel/random/uuid", make_uuid},
 	{"sys/kernel/random/boot_id", make_boot_id},
+	{"sys/kernel/hostname", make_hostname},
+	{"sys/kernel/domainname", make_domainname},
 };
 
 static char *make_generated(struct node *n, const struct fsreq *r, u64 *len)
 {
 	struct text t = {0};
-	(void)r;
+	reader = r->cred;
 	((const struct generated *)n->priv)->make(&t);
 	if (t.failed || !t.p) {
 		free(t.p);
@@ -221,8 +235,6 @@ static const char *const fixed[][2] = {
 	{"sys/kernel/osrelease", "6.12.0-weft\n"},
 	{"sys/kernel/ostype", "Linux\n"},
 	{"sys/kernel/version", "#1 SMP\n"},
-	{"sys/kernel/hostname", "weft\n"},
-	{"sys/kernel/domainname", "(none)\n"},
 	{"sys/kernel/overflowuid", "65534\n"},
 	{"sys/kernel/overflowgid", "65534\n"},
 	{"sys/kernel/core_pattern", "core\n"},

@@ -124,6 +124,11 @@ static const struct fs_ops memfs_ops = {
 	.fsync = mem_fsync,
 	.syncfs = mem_syncfs,
 	.fallocate = mem_fallocate,
+	.evict = mem_xattrs_free,
+	.getxattr = mem_getxattr,
+	.listxattr = mem_listxattr,
+	.setxattr = mem_setxattr,
+	.removexattr = mem_removexattr,
 };
 
 int memfs_create(struct fs *fs, u64 dev, u32 magic)

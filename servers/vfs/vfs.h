@@ -80,6 +80,7 @@ struct node {
 	u64 parent_ino; /* of a directory, for ".." in getdents */
 	const struct node_ops *nops; /* or NULL */
 	void *priv; /* the back end's */
+	struct mem_xattr *xattrs; /* memxattr.c */
 	u32 cached; /* cache.c: its place + 1 */
 	u64 blocks; /* of 512 bytes, where the back end says cache_only */
 	bool dirty; /* attributes not yet written: node_dirty */
@@ -334,6 +335,13 @@ bool watch_heard(const struct dentry *d); /* somebody hears what happens to it, 
 void watch_event(struct node *n, u32 mask, u32 cookie, const char *name, u32 len);
 /** Something happened to what has this name: told to its watches and to its directory's. */
 void watch_file(struct dentry *d, u32 mask);
+
+/* memxattr.c: the attributes of a tree in memory, each for the entry of fs_ops that it is named after */
+i64 mem_getxattr(struct node *n, const char *name, void *to, u64 room);
+i64 mem_listxattr(struct node *n, char *to, u64 room);
+int mem_setxattr(struct node *n, const char *name, const void *value, u64 len, u32 flags);
+int mem_removexattr(struct node *n, const char *name);
+void mem_xattrs_free(struct node *n);
 
 /* memfs.c. vfs_add: the node at a path below dir (made with its directories, owner root), not referenced; NULL: no memory. */
 int memfs_create(struct fs *fs, u64 dev, u32 magic);

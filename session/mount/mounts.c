@@ -118,6 +118,21 @@ static i64 tell_mount(i32 proc, struct posix_mount *m, i32 *fds)
 	return weft_fd_call((u64)proc, PTR(&r));
 }
 
+/* What a Linux's first process does; without the file the name stays what servers/proc calls it. */
+static void tell_hostname(i32 proc)
+{
+	char name[66] = "";
+	i32 fd = -1;
+	if (fs_call(scheme_root("fs"), FSP_OPEN, "etc/hostname", 0, 0, 0, &fd) || fd < 0)
+		return;
+	i64 n = weft_fd_read((u64)fd, PTR(name), sizeof(name) - 1, 0, 0);
+	weft_fd_close((u64)fd);
+	struct weft_buf buf = {PTR(name), (u32)strcspn(name, "\n"), WEFT_BUF_IN};
+	struct weft_req r = {.op = PROCP_SET_UTS, .nbufs = 1, .bufs = PTR(&buf)};
+	if (n > 0 && weft_fd_call((u64)proc, PTR(&r)) < 0)
+		native_log("mounts: /etc/hostname is no name for a host");
+}
+
 int main(int argc, char **argv)
 {
 	static struct posix_mount mounts[BATCH];
@@ -127,6 +142,7 @@ int main(int argc, char **argv)
 	i64 told = tell_session(proc);
 	if (told < 0)
 		native_log("mounts: the session: error %d", (int)-told);
+	tell_hostname(proc);
 	for (int i = 1; i < argc;) {
 		u32 n = 0;
 		for (; i < argc && n < BATCH; i++) {

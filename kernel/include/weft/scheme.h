@@ -215,6 +215,7 @@ struct weft_identity {
 	u32 groups[WEFT_IDENT_GROUPS];
 };
 #define WEFT_IDENT_NO_NEW_PRIVS 0x1u
+#define WEFT_IDENT_MINTERS	0xffff0000u /* what they mean is the minting server's business */
 enum weft_ident_op {
 	WEFT_IDENT_MINT, /* -> number (the same contents may give the same number) */
 	WEFT_IDENT_GET,	 /* number: fills the struct -> number; number 0xffffffff: the caller's own

@@ -30,7 +30,8 @@ enum ipcp_op {
 	IPCP_CONNECT,
 	/* args: 0 own name, 1 the peer's. fds: {socket}. Buffer 0 OUT: sockaddr. out[0] = length (2: unnamed), out[1] = 1 if it listens */
 	IPCP_NAME,
-	/* Datagrams: every socket is known here from its birth, until its receiving end is closed. fds: {the receiving end, its sender end} */
+	/* Datagrams: every socket is known here from its birth, until its receiving end is closed. args: 0, or AF_INET, AF_INET6: UDP over the
+	 * loopback. fds: {the receiving end, its sender end} */
 	IPCP_DGRAM_NEW,
 	/* args: has_inode. Buffer 0 IN: sockaddr, as for BIND. fds: {socket, inode handle} */
 	IPCP_DGRAM_BIND,
@@ -38,9 +39,11 @@ enum ipcp_op {
 	IPCP_DGRAM_CONNECT,
 	/* args: has_inode, 1: the socket's peer. Buffer 0 IN: sockaddr; buffer 1 OUT: the sending socket's own name. fds: {socket, inode handle}.
 	 * -> fds_out[0]: the sender end of the other; out[0] = length of the own name (2: none). -ENOTCONN, -ECONNREFUSED, -EPERM: it is
-	 * connected to a third one */
+	 * connected to a third one. IPCP_UNHEARD, without an fd: UDP that nobody hears */
 	IPCP_DGRAM_LOOKUP,
 };
+
+#define IPCP_UNHEARD 1
 
 struct ipcp_incoming {
 	u32 len;

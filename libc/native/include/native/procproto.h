@@ -51,6 +51,18 @@ enum procp_op {
 	PROCP_MOUNT,
 	/* CAP_SYS_TIME. args: nanoseconds since 1970. -EINVAL: before the machine began */
 	PROCP_SET_CLOCK,
+	/* Buffer 0 OUT: the names of the caller's UTS namespace, one struct procp_uts */
+	PROCP_UTS,
+	/* args: 0 host, 1 domain. Buffer 0 IN: the new name. CAP_SYS_ADMIN */
+	PROCP_SET_UTS,
+	/* args: CLONE_NEW* flags of unshare(2). The calling thread gets namespaces of its own. CAP_SYS_ADMIN */
+	PROCP_UNSHARE,
+	/* args: type as setns(2) takes it; fds: a file of /proc/PID/ns. CAP_SYS_ADMIN */
+	PROCP_SETNS,
+};
+
+struct procp_uts {
+	char host[65], domain[65];
 };
 
 enum procp_cred {

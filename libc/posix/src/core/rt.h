@@ -342,7 +342,7 @@ i64 rt_unserved(u64 nr);
 bool rt_sock_passcred(u64 object);
 bool rt_sock_listening(i32 fd);
 u32 rt_own_pgid(void);
-i64 rt_open_hostname(void);
+i64 rt_ask_proc(u32 op, u64 a, u64 b, u64 c, u64 d, struct weft_buf *buf); /* one of native/procproto.h */
 i64 rt_map_device(i32 fd, u64 addr, u64 len, u32 f, u64 off);
 
 /* proc/ */

@@ -2,27 +2,22 @@
 /* The machine as programs ask about it. */
 #include "../fd/fd.h"
 #include "calls.h"
+#include <native/procproto.h>
 
 i64 rt_sys_uname(u64 out)
 {
+	struct procp_uts uts = {"weft", "(none)"}; /* where nobody serves processes */
+	struct weft_buf b = {(u64)&uts, sizeof(uts), WEFT_BUF_OUT};
 	char u[6][65];
 
 	memset(u, 0, sizeof(u));
+	rt_ask_proc(PROCP_UTS, 0, 0, 0, 0, &b);
 	rt_string_set(u[0], 65, "Linux");
-	i64 fd = rt_open_hostname();
-	if (fd >= 0) {
-		i64 n = NC(FD_READ, fd, u[1], 64, 0, 0);
-		NC(FD_CLOSE, fd);
-		for (i64 i = 0; i < n; i++)
-			if (u[1][i] == '\n')
-				u[1][i] = 0;
-	}
-	if (!u[1][0])
-		rt_string_set(u[1], 65, "weft");
+	memcpy(u[1], uts.host, sizeof(uts.host));
 	rt_string_set(u[2], 65, "6.12.0-weft");
 	rt_string_set(u[3], 65, "#1 SMP Weft 0.1");
 	rt_string_set(u[4], 65, "x86_64");
-	rt_string_set(u[5], 65, "(none)");
+	memcpy(u[5], uts.domain, sizeof(uts.domain));
 	return copy_out(out, u, sizeof(u));
 }
 

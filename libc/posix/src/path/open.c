@@ -310,8 +310,3 @@ i64 rt_sys_umask(u64 mask)
 	rt_publish(p);
 	return old;
 }
-
-i64 rt_open_hostname(void)
-{
-	return rt_proc()->root < 0 ? -ENOENT : rt_open_private("/etc/hostname", O_RDONLY);
-}

@@ -83,7 +83,7 @@ i64 rt_sys_getgroups(u64 n, u64 list)
 	return id.ngroups;
 }
 
-static i64 ask(u32 op, u64 a, u64 b, u64 c, u64 d, struct weft_buf *buf)
+i64 rt_ask_proc(u32 op, u64 a, u64 b, u64 c, u64 d, struct weft_buf *buf)
 {
 	struct rt_proc *p = rt_proc();
 	struct weft_req q = {.op = op, .flags = WEFT_REQ_NOINTR, .nbufs = buf ? 1 : 0, .args = {a, b, c, d, p->keepcaps}, .bufs = (u64)buf};
@@ -128,7 +128,7 @@ i64 rt_sys_reboot(u64 magic, u64 magic2, u64 cmd, u64 arg)
 	default:
 		return -EINVAL;
 	}
-	i64 r = ask(PROCP_REBOOT, action, 0, 0, 0, NULL);
+	i64 r = rt_ask_proc(PROCP_REBOOT, action, 0, 0, 0, NULL);
 	while (!r)
 		r = rt_intr(NC(SLEEP, WEFT_CLOCK_MONOTONIC, WEFT_FOREVER), ERESTARTSYS);
 	return r;
@@ -136,7 +136,7 @@ i64 rt_sys_reboot(u64 magic, u64 magic2, u64 cmd, u64 arg)
 
 static i64 cred(u32 what, u64 a, u64 b, u64 c)
 {
-	return ask(PROCP_CRED, what, (u32)a, (u32)b, (u32)c, NULL);
+	return rt_ask_proc(PROCP_CRED, what, (u32)a, (u32)b, (u32)c, NULL);
 }
 
 i64 rt_sys_setuid(u64 id)
@@ -188,7 +188,7 @@ i64 rt_sys_setgroups(u64 n, u64 list)
 
 	if (n > WEFT_IDENT_GROUPS)
 		return -EINVAL;
-	return ask(PROCP_CRED, PROCP_SETGROUPS, 0, 0, 0, &b);
+	return rt_ask_proc(PROCP_CRED, PROCP_SETGROUPS, 0, 0, 0, &b);
 }
 
 struct cap_header {
@@ -229,7 +229,7 @@ i64 rt_sys_capget(u64 header, u64 data)
 		return -EINVAL;
 	if (h.pid && (u32)h.pid != rt_tp()->pid && (u32)h.pid != rt_tp()->tid) {
 		struct weft_buf b = {(u64)caps, sizeof(caps), WEFT_BUF_OUT};
-		i64 r = ask(PROCP_CAPGET, h.pid, 0, 0, 0, &b);
+		i64 r = rt_ask_proc(PROCP_CAPGET, h.pid, 0, 0, 0, &b);
 		if (r < 0)
 			return r;
 	} else {
@@ -257,26 +257,26 @@ i64 rt_sys_capset(u64 header, u64 data)
 	u64 caps[3] = {d[0].effective | (u64)d[1].effective << 32, d[0].permitted | (u64)d[1].permitted << 32,
 		d[0].inheritable | (u64)d[1].inheritable << 32};
 	struct weft_buf b = {(u64)caps, sizeof(caps), WEFT_BUF_IN};
-	return ask(PROCP_CRED, PROCP_CAPSET, 0, 0, 0, &b);
+	return rt_ask_proc(PROCP_CRED, PROCP_CAPSET, 0, 0, 0, &b);
 }
 
 i64 rt_sys_setpgid(u64 pid, u64 pgid)
 {
 	if ((i32)pgid < 0)
 		return -EINVAL;
-	return ask(PROCP_SETPGID, (u32)pid, (u32)pgid, 0, 0, NULL);
+	return rt_ask_proc(PROCP_SETPGID, (u32)pid, (u32)pgid, 0, 0, NULL);
 }
 
 i64 rt_sys_setsid(void)
 {
-	return ask(PROCP_SETSID, 0, 0, 0, 0, NULL);
+	return rt_ask_proc(PROCP_SETSID, 0, 0, 0, 0, NULL);
 }
 
 i64 rt_sys_getpgid(u64 pid)
 {
 	if (!(u32)pid || (u32)pid == rt_tp()->pid)
 		return rt_own_pgid();
-	return ask(PROCP_GETPGID, (u32)pid, 0, 0, 0, NULL);
+	return rt_ask_proc(PROCP_GETPGID, (u32)pid, 0, 0, 0, NULL);
 }
 
 i64 rt_sys_getsid(u64 pid)
@@ -286,7 +286,7 @@ i64 rt_sys_getsid(u64 pid)
 		identity(&id);
 		return id.sid;
 	}
-	return ask(PROCP_GETSID, (u32)pid, 0, 0, 0, NULL);
+	return rt_ask_proc(PROCP_GETSID, (u32)pid, 0, 0, 0, NULL);
 }
 
 /* Sending signals. Our own process needs nobody; without a siginfo the kernel says who sent it. */
@@ -323,7 +323,7 @@ i64 rt_sys_kill(u64 pid, u64 signo)
 		return -EINVAL;
 	if ((i32)pid > 0 && (u32)pid == rt_tp()->pid)
 		return post_own(0, signo, SI_USER, NULL);
-	return ask(PROCP_KILL, (u64)(i64)(i32)pid, signo, 0, 0, NULL);
+	return rt_ask_proc(PROCP_KILL, (u64)(i64)(i32)pid, signo, 0, 0, NULL);
 }
 
 static i64 to_thread(u32 tgid, u32 tid, u64 signo, const struct weft_siginfo *si)
@@ -336,7 +336,7 @@ static i64 to_thread(u32 tgid, u32 tid, u64 signo, const struct weft_siginfo *si
 			return r;
 	}
 	struct weft_buf b = {(u64)si, sizeof(*si), WEFT_BUF_IN};
-	return ask(PROCP_TGKILL, tgid, tid, signo, 0, si ? &b : NULL);
+	return rt_ask_proc(PROCP_TGKILL, tgid, tid, signo, 0, si ? &b : NULL);
 }
 
 i64 rt_sys_tkill(u64 tid, u64 signo)
@@ -374,7 +374,7 @@ i64 rt_sys_rt_sigqueueinfo(u64 pid, u64 signo, u64 info)
 	if (si.code >= 0 || si.code == SI_TKILL)
 		return -EPERM;
 	struct weft_buf b = {(u64)&si, sizeof(si), WEFT_BUF_IN};
-	return ask(PROCP_KILL, (u32)pid, signo, 0, 0, &b);
+	return rt_ask_proc(PROCP_KILL, (u32)pid, signo, 0, 0, &b);
 }
 
 i64 rt_sys_rt_tgsigqueueinfo(u64 tgid, u64 tid, u64 signo, u64 info)
@@ -468,7 +468,7 @@ i64 rt_sys_getpriority(u64 which, u64 who)
 		return -EINVAL;
 	if (which == 0 && (!(u32)who || (u32)who == rt_tp()->pid || (u32)who == rt_tp()->tid))
 		return 20 - rt_thread()->nice;
-	i64 r = ask(PROCP_GETPRIORITY, which, (u32)who, 0, 0, NULL);
+	i64 r = rt_ask_proc(PROCP_GETPRIORITY, which, (u32)who, 0, 0, NULL);
 	return r;
 }
 
@@ -489,5 +489,5 @@ i64 rt_sys_setpriority(u64 which, u64 who, u64 nice)
 		NC(THREAD_CTL, -1, 0, WEFT_THREAD_SET_PRIO, prio_of_nice(n), 0);
 		return 0;
 	}
-	return ask(PROCP_SETPRIORITY, which, (u32)who, (u64)(i64)n, 0, NULL);
+	return rt_ask_proc(PROCP_SETPRIORITY, which, (u32)who, (u64)(i64)n, 0, NULL);
 }

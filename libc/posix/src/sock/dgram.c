@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unix datagram sockets: kernel endpoints, whose sender ends servers/ipc keeps from their birth (native/ipcproto.h). To whom a connected
+ * Unix datagram sockets, and UDP over the loopback (inet.h): kernel endpoints, whose sender ends servers/ipc keeps from their birth (native/ipcproto.h). To whom a connected
  * socket sends is the server's to know, so that it holds in every process which has the socket; the last destinations are kept here
  * as well, until they refuse.
  */
-#include "sock.h"
+#include "inet.h"
 #include "../core/calls.h"
 #include <native/ipcproto.h>
 
@@ -21,6 +21,8 @@ static i64 ask(u32 op, u64 a, u64 b, const struct sockaddr_un_ *un, u32 len, con
 	i64 r = NC(FD_CALL, p->ipc, &q);
 	if (r < 0 || !out)
 		return r;
+	if (r == IPCP_UNHEARD)
+		return r;
 	if (q.nfds_out != 1)
 		return -EIO;
 	out->fd = got[0];
@@ -28,14 +30,14 @@ static i64 ask(u32 op, u64 a, u64 b, const struct sockaddr_un_ *un, u32 len, con
 	return 0;
 }
 
-i64 rt_dgram_socket(u64 type)
+i64 rt_dgram_socket(u64 type, u64 family)
 {
 	i32 fds[2];
 	i64 r = NC(OBJ_CREATE, WEFT_OBJ_DGRAM, 0, 0, WEFT_DUP_PRIVATE | WEFT_DUP_CLOEXEC, fds);
 
 	if (r < 0)
 		return r;
-	r = ask(IPCP_DGRAM_NEW, 0, 0, NULL, 0, fds, 2, NULL);
+	r = ask(IPCP_DGRAM_NEW, family, 0, NULL, 0, fds, 2, NULL);
 	NC(FD_CLOSE, fds[1]);
 	if (r == 0 || r == -EOPNOTSUPP) /* without the server it has no name and no peer */
 		r = NC(FD_DUP, fds[0], 0, rt_obj_flags(type), WEFT_RIGHT_ALL);
@@ -81,7 +83,12 @@ i64 rt_dgram_connect(i32 fd, const struct weft_fd_info *info, u64 addr, u64 len)
 		forget(info->object);
 		return ask(IPCP_DGRAM_CONNECT, 0, 1, &un, 2, &fd, 1, NULL);
 	}
-	i64 r = rt_sock_address(addr, len, &un, false, &inode);
+	i64 r;
+	if (rt_is_inet(addr, len)) {
+		r = rt_udp_name(addr, len, false, &un);
+		return r ? r : rt_dgram_name(IPCP_DGRAM_CONNECT, fd, info, &un, INET_NAME_LEN, -1);
+	}
+	r = rt_sock_address(addr, len, &un, false, &inode);
 	return r < 0 ? r : rt_dgram_name(IPCP_DGRAM_CONNECT, fd, info, &un, len, inode);
 }
 
@@ -135,6 +142,10 @@ i64 rt_dgram_dest(i32 fd, const struct weft_fd_info *info, u64 addr, u64 len, st
 		if (!r)
 			keep(info->object, out);
 		return r;
+	}
+	if (rt_is_inet(addr, len)) {
+		r = rt_udp_name(addr, len, false, &un);
+		return r ? r : ask(IPCP_DGRAM_LOOKUP, 0, 0, &un, INET_NAME_LEN, fds, 1, out);
 	}
 	r = rt_sock_address(addr, len, &un, false, &fds[1]);
 	if (r < 0)

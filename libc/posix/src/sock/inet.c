@@ -38,6 +38,22 @@ i64 rt_inet_name(u64 addr, u64 len, bool bind, struct sockaddr_un_ *un, u16 *por
 	return 0;
 }
 
+bool rt_is_inet(u64 addr, u64 len)
+{
+	u16 family;
+
+	return len >= 2 && !get_u16(&family, addr) && (family == AF_INET || family == AF_INET6);
+}
+
+i64 rt_udp_name(u64 addr, u64 len, bool bind, struct sockaddr_un_ *un)
+{
+	u16 port;
+	i64 r = rt_inet_name(addr, len, bind, un, &port);
+
+	un->path[2] = 'u';
+	return r;
+}
+
 void rt_inet_set_port(struct sockaddr_un_ *un, u16 port)
 {
 	un->path[4] = port & 0xff;
@@ -46,7 +62,7 @@ void rt_inet_set_port(struct sockaddr_un_ *un, u16 port)
 
 bool rt_inet_is_name(const u8 *un, u32 len)
 {
-	return len == INET_NAME_LEN && un[2] == 0 && un[3] == 1 && un[4] == 'i' && (un[5] == AF_INET || un[5] == AF_INET6);
+	return len == INET_NAME_LEN && un[2] == 0 && un[3] == 1 && (un[4] == 'i' || un[4] == 'u') && (un[5] == AF_INET || un[5] == AF_INET6);
 }
 
 u32 rt_inet_address(const u8 *un, u8 out[28])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP over the loopback without a network: 127.0.0.0/8 and ::1 are names of servers/ipc, and connections are channels, as for unix sockets.
- * A port is the abstract name {0, 1, 'i', family, port}. Where scheme net is, its sockets are used instead.
+ * TCP and UDP over the loopback without a network: 127.0.0.0/8 and ::1 are names of servers/ipc, connections are channels and UDP's sockets
+ * datagram endpoints, as for unix sockets. A port is the abstract name {0, 1, 'i', family, port}; UDP's has 'u' for 'i'. Where scheme net is, its sockets are used instead.
  */
 #ifndef RT_INET_H
 #define RT_INET_H
@@ -24,6 +24,8 @@ struct sockaddr_in6_ {
 /* A program's sockaddr_in or in6 as a name. -> 0; *any: the address is not bound to one interface */
 i64 rt_inet_name(u64 addr, u64 len, bool bind, struct sockaddr_un_ *un, u16 *port);
 void rt_inet_set_port(struct sockaddr_un_ *un, u16 port);
+bool rt_is_inet(u64 addr, u64 len); /* the program's address is AF_INET's or AF_INET6's */
+i64 rt_udp_name(u64 addr, u64 len, bool bind, struct sockaddr_un_ *un);
 bool rt_inet_is_name(const u8 *un, u32 len);
 /* The reverse. -> length of the sockaddr */
 u32 rt_inet_address(const u8 *un, u8 out[28]);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* sendmsg and recvmsg: Linux's control messages become the channel's fds and credentials, and back. */
-#include "sock.h"
+#include "inet.h"
 #include "../core/calls.h"
+#include <native/ipcproto.h>
 #include <native/netlink.h>
 
 #define SOL_SOCKET 1
 #define SCM_RIGHTS 1
 #define SCM_CREDENTIALS 2
 #define FDS_MAX 253
+#define DGRAM_MAX 65507 /* of UDP */
 #define IOV_MAX 1024
 #define CMSG_ALIGN(n) (((n) + 7) & ~7ul)
 
@@ -115,6 +117,19 @@ static i64 send_result(i64 r, u64 flags)
 	return rt_intr(r, ERESTARTSYS);
 }
 
+static i64 length_of(const struct linux_msghdr *h)
+{
+	struct weft_iov v;
+	i64 n = 0;
+
+	for (u64 i = 0; i < h->iovlen; i++) {
+		if (copy_in(&v, h->iov + i * sizeof(v), sizeof(v)))
+			return -EFAULT;
+		n += MIN(v.len, RW_MAX);
+	}
+	return n > DGRAM_MAX ? -EMSGSIZE : n;
+}
+
 static i64 send_one(i32 fd, const struct weft_fd_info *info, const struct linux_msghdr *h, u64 flags)
 {
 	struct rt_dest d = {.fd = -1};
@@ -135,7 +150,7 @@ static i64 send_one(i32 fd, const struct weft_fd_info *info, const struct linux_
 	if (info->type == WEFT_OBJ_DGRAM) {
 		r = rt_dgram_dest(fd, info, h->namelen ? h->name : 0, h->namelen, &d);
 		if (r)
-			return r;
+			return r == IPCP_UNHEARD ? length_of(h) : r;
 	}
 	struct weft_msg m = {.iov = h->iov, .niov = h->iovlen, .nfds = c.nfds, .fds = (u64)c.fds, .dest = d.fd,
 		.name = (u64)d.name + 2, .name_len = d.name_len > 2 ? d.name_len - 2 : 0};
@@ -254,8 +269,13 @@ static i64 recv_one(i32 fd, const struct weft_fd_info *info, struct linux_msghdr
 		return e;
 	if (h->name) {
 		u32 n = m.name_len ? m.name_len + 2 : 0;
+		u8 inet[28];
 		name[0] = AF_UNIX;
 		name[1] = 0;
+		if (n && rt_inet_is_name(name, n)) {
+			n = rt_inet_address(name, inet);
+			memcpy(name, inet, n);
+		}
 		if (n && copy_out(h->name, name, MIN(n, h->namelen)))
 			return -EFAULT;
 		h->namelen = n;

@@ -203,7 +203,7 @@ i64 rt_sys_getsockopt(u64 fd, u64 level, u64 name, u64 val, u64 lenp)
 		v = v ? v : AF_UNIX;
 		break;
 	case SO_PROTOCOL:
-		v = rt_sock_inet(fd, info.object) ? 6 : 0;
+		v = !rt_sock_inet(fd, info.object) ? 0 : info.type == WEFT_OBJ_DGRAM ? 17 : 6;
 		break;
 	case SO_ERROR:
 		break;

@@ -53,11 +53,11 @@ i64 rt_sock_address(u64 addr, u64 len, struct sockaddr_un_ *un, bool bind, i32 *
 
 /* dgram.c: unix datagram sockets. */
 struct rt_dest {
-	i32 fd; /* private: the destination's sender end */
+	i32 fd; /* private: the destination's sender end; -1: nobody hears it */
 	u32 name_len;
 	u8 name[110]; /* of the sending socket: a sockaddr_un */
 };
-i64 rt_dgram_socket(u64 type);
+i64 rt_dgram_socket(u64 type, u64 family); /* family 0: AF_UNIX */
 i64 rt_dgram_name(u32 op, i32 fd, const struct weft_fd_info *info, const struct sockaddr_un_ *un, u32 len, i32 inode);
 i64 rt_dgram_connect(i32 fd, const struct weft_fd_info *info, u64 addr, u64 len);
 i64 rt_dgram_dest(i32 fd, const struct weft_fd_info *info, u64 addr, u64 len, struct rt_dest *out); /* addr 0: the peer */

@@ -51,13 +51,17 @@ static i64 open_scheme_socket(i32 root, u64 family, u64 type, u64 protocol)
 	return got[0];
 }
 
-/* Streams of the loopback (inet.h). */
+/* Sockets of the loopback (inet.h). */
 static i64 loopback_socket(u64 family, u64 type, u64 protocol)
 {
 	struct weft_fd_info info;
 
+	if ((type & SOCK_TYPE_MASK) == SOCK_DGRAM)
+		return protocol == 0 || protocol == 17 ? rt_dgram_socket(type, family) : -EPROTONOSUPPORT;
+	if ((type & SOCK_TYPE_MASK) == SOCK_RAW)
+		return -EPERM; /* nothing below the sockets is there to be seen */
 	if ((type & SOCK_TYPE_MASK) != SOCK_STREAM)
-		return -EPROTONOSUPPORT;
+		return -ESOCKTNOSUPPORT;
 	if (protocol != 0 && protocol != 6)
 		return -EPROTONOSUPPORT;
 	i64 fd = rt_obj_create(WEFT_OBJ_CHANNEL, WEFT_CHAN_STREAM, 1, type);
@@ -81,7 +85,7 @@ i64 rt_sys_socket(u64 family, u64 type, u64 protocol)
 		if (t < 0)
 			return t;
 		if (t == WEFT_CHAN_DGRAM)
-			return rt_dgram_socket(type);
+			return rt_dgram_socket(type, 0);
 		return rt_obj_create(WEFT_OBJ_CHANNEL, t, 1, type);
 	case AF_NETLINK:
 		if ((type & SOCK_TYPE_MASK) != SOCK_RAW && (type & SOCK_TYPE_MASK) != SOCK_DGRAM)
@@ -187,13 +191,6 @@ static i64 ipc_call(u32 op, u64 a, u64 b, u64 c, const void *addr, u32 len, cons
 	return NC(FD_CALL, p->ipc, q);
 }
 
-static bool is_inet(u64 addr, u64 len)
-{
-	u16 family;
-
-	return len >= 2 && !get_u16(&family, addr) && (family == AF_INET || family == AF_INET6);
-}
-
 /* Port 0 takes one that is free. args[2] of a bind: the name is only remembered, for a connecting socket */
 static i64 inet_bind(i32 fd, struct sockaddr_un_ *un, u16 port, bool only_name)
 {
@@ -225,8 +222,12 @@ i64 rt_sys_bind(u64 fd, u64 addr, u64 len)
 		return r;
 	if (info.type == WEFT_OBJ_HANDLE)
 		return rt_net_call(fd, NETP_BIND, 0, addr, len, 0, 0);
-	if (is_inet(addr, len)) {
+	if (rt_is_inet(addr, len)) {
 		u16 port;
+		if (info.type == WEFT_OBJ_DGRAM) {
+			r = rt_udp_name(addr, len, true, &un);
+			return r ? r : rt_dgram_name(IPCP_DGRAM_BIND, fd, &info, &un, INET_NAME_LEN, -1);
+		}
 		r = rt_inet_name(addr, len, true, &un, &port);
 		return r ? r : inet_bind(fd, &un, port, false);
 	}
@@ -291,22 +292,23 @@ i64 rt_sys_connect(u64 fd, u64 addr, u64 len)
 		return rt_dgram_connect(fd, &info, addr, len);
 	if (len >= 2 && !get_u16(&family, addr) && family == 0)
 		return 0; /* AF_UNSPEC: nothing to dissolve */
-	if (is_inet(addr, len)) {
+	peer = NC(FD_CTL, (i32)fd, WEFT_CHAN_OPEN_PEER, 0, 0);
+	if (rt_is_inet(addr, len)) {
 		struct sockaddr_un_ own;
 		u16 port;
 		r = rt_inet_name(addr, len, false, &un, &port);
 		if (r)
-			return r;
+			goto out;
 		own = un;
-		inet_bind(fd, &own, 0, true);
+		if (peer >= 0)
+			inet_bind(fd, &own, 0, true);
 		len = INET_NAME_LEN;
 		inode = -1;
 	} else {
 		r = rt_sock_address(addr, len, &un, false, &inode);
 		if (r < 0)
-			return r;
+			goto out;
 	}
-	peer = NC(FD_CTL, (i32)fd, WEFT_CHAN_OPEN_PEER, 0, 0);
 	/* A bound socket's is with servers/ipc already, which also knows one that is connected. */
 	fds[nfds++] = fd;
 	if (peer >= 0)
@@ -315,13 +317,14 @@ i64 rt_sys_connect(u64 fd, u64 addr, u64 len)
 		fds[nfds++] = inode;
 	q.args[3] = peer >= 0;
 	r = UNLESS_IGNORED(ipc_call(IPCP_CONNECT, chan_type(fd), inode >= 0, !!(info.status & O_NONBLOCK), &un, len, fds, nfds, &q));
-	if (peer >= 0)
-		NC(FD_CLOSE, peer);
 	/* TCP never connects at once: programs that do not block are told so, and find it writable. */
 	if (!r && rt_inet_is_name((const u8 *)&un, len) && (info.status & O_NONBLOCK))
 		r = -EINPROGRESS;
 	if (inode >= 0)
 		NC(FD_CLOSE, inode);
+out:
+	if (peer >= 0)
+		NC(FD_CLOSE, peer);
 	return rt_intr(r, ERESTARTSYS);
 }
 
@@ -404,12 +407,9 @@ static i64 name_of(u64 fd, u64 addr, u64 lenp, bool peer)
 		return rt_net_call(fd, peer ? NETP_PEERNAME : NETP_SOCKNAME, 0, 0, 0, addr, lenp);
 	if (rt_netlink_name(fd, &info, addr, lenp) == 0)
 		return 0;
-	if (peer && info.type != WEFT_OBJ_DGRAM) {
-		u32 who[2];
-		r = NC(FD_CTL, (i32)fd, WEFT_CHAN_PEER, who, 0);
-		if (r < 0 || (NC(FD_CTL, (i32)fd, WEFT_FD_READY, 0, 0) == (WEFT_POLLOUT | WEFT_POLLHUP) && r != 0))
-			return -ENOTCONN;
-	}
+	/* What the kernel says of an end that has no other. */
+	if (peer && info.type != WEFT_OBJ_DGRAM && NC(FD_CTL, (i32)fd, WEFT_FD_READY, 0, 0) == (WEFT_POLLOUT | WEFT_POLLHUP))
+		return -ENOTCONN;
 	struct rt_proc *p = rt_proc();
 	i32 send = fd;
 	struct weft_buf b = {(u64)un, sizeof(un), WEFT_BUF_OUT};
