@@ -78,7 +78,7 @@ def tests():
                 return
             guest.wait(5)
             yield "a terminal opens there", terminal(guest, shown), "no dark window"
-            guest.type(f"tr a-z A-Z <{NOTE} >{NOTE}.2; sync; reboot\n")
+            guest.type(f"tail -n 2 {NOTE} | tr a-z A-Z >{NOTE}.2; sync; reboot\n")
             yield from ends(guest, "reboot by the user")
         yield clean(path, "after a restart")
         note = disk.contents(path, f"{NOTE}.2").decode(errors="replace").split()
