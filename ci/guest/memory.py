@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Prints what is in memory now as one line of JSON: per program its processes and resident KiB, the
-kernel's memory by kind in KiB, its objects by type, open fds. Run as root (weftctl)."""
+kernel's memory by kind in KiB, its objects by type, open fds. Run as root: init tells others nothing."""
 
 import json
 import os

@@ -67,7 +67,6 @@ program bin/job-run /bin/bash /job/agent
 runtime posix
 paths
 after mounts
-needs init sys
 give console
 restart never
 env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -79,7 +78,7 @@ def overlay(job, nonce, root_device=None, autostart=None, agent=None):
     """The archive that carries the command and the host's files.
 
     `autostart` is a shell line for the desktop's session to run when it is up, `agent` a script that a
-    service of its own runs as root, which may name the schemes init and sys (weftctl).
+    service of its own runs as root.
     """
     out = io.BytesIO()
     with newc.Writer(out) as w:

@@ -167,6 +167,7 @@ static void sizes(void)
 	SAME(file_fallocate(h, 0, 0, MIB), 0);
 	SAME(do_stat("t", &st), 0);
 	SAME(st.size, MIB);
+	SAME(st.blocks >= MIB / 512, 1);
 	expect_zeros(h, 0, MIB);
 	put(h, 5000, 20000, 5);
 	file_flush(h);

@@ -324,14 +324,14 @@ void fs_stat(struct node *n, struct fsp_stat *st)
 	st->blocks = (n->size + 511) / 512;
 	if (S_ISREG(n->mode) && n->mem >= 0 && fs_mem_info(n->mem, &info) == 0) {
 		st->size = info.size;
-		st->blocks = (n->fs->ops->cache_only ? info.dirty : info.resident) / 512;
+		st->blocks = (n->fs->ops->cache_only ? info.dirty + n->in_flight : info.resident) / 512;
 		if ((i64)info.mtime_ns > st->mtime_ns)
 			st->mtime_ns = (i64)info.mtime_ns;
 		if ((i64)info.ctime_ns > st->ctime_ns)
 			st->ctime_ns = (i64)info.ctime_ns;
 	}
 	if (n->fs->ops->cache_only) {
-		/* What is dirty may have no blocks yet. */
+		/* What is dirty may have no blocks yet; a file with contents and without blocks would be taken for a hole. */
 		u64 most = (st->size + 4095) / 4096 * 8, dirty = S_ISREG(n->mode) && n->mem >= 0 ? st->blocks : 0;
 		st->blocks = n->blocks + dirty > most && n->blocks < most ? most : n->blocks + (n->blocks < most ? dirty : 0);
 	}

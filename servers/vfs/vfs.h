@@ -83,6 +83,7 @@ struct node {
 	struct mem_xattr *xattrs; /* memxattr.c */
 	u32 cached; /* cache.c: its place + 1 */
 	u64 blocks; /* of 512 bytes, where the back end says cache_only */
+	u64 in_flight; /* bytes that are neither dirty nor yet in blocks */
 	bool dirty; /* attributes not yet written: node_dirty */
 	struct fs_list dirty_link; /* the back end's */
 	bool dead; /* no name left */

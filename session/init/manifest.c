@@ -368,7 +368,7 @@ static void resolve_list(struct manifest_list *l, const char *(*option)(const ch
 	for (u32 i = 0; i < l->n; i++) {
 		char *word = l->word[i];
 		size_t len = strcspn(word, "?!=:");
-		bool conditional = word[len] == '?' || word[len] == '!';
+		bool conditional = len && (word[len] == '?' || word[len] == '!');
 		if (conditional && (option(word, len) != NULL) != (word[len] == '?'))
 			continue;
 		if (word[0] == '$' && option(word + 1, strlen(word + 1)))

@@ -139,6 +139,34 @@ static void test_too_many(void **state)
 	assert_int_equal(parse(text), -EINVAL);
 }
 
+static const char *given(const char *name, size_t len)
+{
+	return len == 4 && memcmp(name, "root", 4) == 0 ? "/dev/vda3" : NULL;
+}
+
+/* Words that depend on the kernel's command line, and drivers/pci's own words, which look alike and do not. */
+static void test_options(void **state)
+{
+	(void)state;
+	static const char *const left[] = {"bin/x", "/dev/vda3", "$other", "yes:a=b", "?30000=firmware", "1af4:1042=blk", "no=a?b"};
+	assert_int_equal(parse("program bin/x $root $other root?yes:a=b root!no other?no ?30000=firmware 1af4:1042=blk no=a?b\n"
+			       "opens fs root?tmp other?none dev\n"),
+		0);
+	assert_true(manifest_resolve(&m, given));
+	assert_int_equal(m.argv.n, sizeof left / sizeof left[0]);
+	for (u32 i = 0; i < m.argv.n; i++)
+		assert_string_equal(m.argv.word[i], left[i]);
+	assert_int_equal(m.opens.n, 3);
+	assert_string_equal(m.opens.word[1], "tmp");
+	manifest_finish(&m);
+	assert_int_equal(parse("program bin/x\nunless root\n"), 0);
+	assert_false(manifest_resolve(&m, given));
+	manifest_finish(&m);
+	assert_int_equal(parse("program bin/x\nif root\n"), 0);
+	assert_true(manifest_resolve(&m, given));
+	manifest_finish(&m);
+}
+
 static void test_random_bytes(void **state)
 {
 	(void)state;
@@ -159,6 +187,6 @@ static void test_random_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_full), cmocka_unit_test(test_defaults), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_too_many), cmocka_unit_test(test_random_bytes)};
+		cmocka_unit_test(test_too_many), cmocka_unit_test(test_options), cmocka_unit_test(test_random_bytes)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -327,6 +327,8 @@ int data_page_out(struct ext4 *x, struct page_job *j, void *buf)
 	int e = p && j->len <= PAGE_RUN_MAX ? 0 : p ? -EINVAL : -ENOMEM;
 	if (!e && x->fs->read_only)
 		e = -EROFS;
+	/* Fetched pages are clean, and may have no blocks for a while yet. */
+	j->node->in_flight += j->len;
 	while (!e && off < end) {
 		u64 next = end;
 		e = page_out_once(x, j->node, off, end - off, p, buf, &next);
@@ -334,6 +336,7 @@ int data_page_out(struct ext4 *x, struct page_job *j, void *buf)
 			e = -EIO;
 		off = next;
 	}
+	j->node->in_flight -= j->len;
 	free(p);
 	x->page_outs_done++;
 	/* A page that is gone need not be written. */

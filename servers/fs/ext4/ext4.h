@@ -198,6 +198,7 @@ int map_written(struct node *n, u64 lblk, u64 pblk,
 int map_remove(struct node *n, u64 first, u64 end); /* frees the blocks [first, end) */
 int map_free_all(struct node *n);
 void map_forget(struct node *n);
+void map_changed(struct node *n); /* by libext2fs itself: how many blocks it has now */
 int map_count_holes(struct node *n, u64 lblk, u64 len, u64 *holes);
 
 /* alloc.c */

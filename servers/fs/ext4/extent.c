@@ -142,6 +142,14 @@ int map_count_holes(struct node *n, u64 lblk, u64 len, u64 *holes)
 	return 0;
 }
 
+void map_changed(struct node *n)
+{
+	struct ext4 *x = ext4_of(n->fs);
+	struct ext2_inode_large in;
+	if (inode_read_raw(x, n->ino, &in) == 0)
+		n->blocks = ext2fs_get_stat_i_blocks(x->e2, (struct ext2_inode *)&in);
+}
+
 static int count_blocks(struct node *n, u64 blocks)
 {
 	struct ext4 *x = ext4_of(n->fs);
@@ -237,11 +245,8 @@ int map_remove(struct node *n, u64 first, u64 end)
 	/* What is not there is no error for an empty map. */
 	errcode_t c = ext2fs_punch(x->e2, (ext2_ino_t)n->ino, NULL, NULL, first,
 		end >= UINT32_MAX ? ~0ull : end - 1);
-	e = ext4_errno(x, c, "the block map", n->ino);
-	struct ext2_inode_large in;
-	if (inode_read_raw(x, n->ino, &in) == 0)
-		n->blocks = ext2fs_get_stat_i_blocks(x->e2, (struct ext2_inode *)&in);
-	return e;
+	map_changed(n);
+	return ext4_errno(x, c, "the block map", n->ino);
 }
 
 struct extent_list {

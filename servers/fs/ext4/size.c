@@ -78,6 +78,7 @@ static int allocate(struct node *n, u64 off, u64 len)
 	errcode_t c = ext2fs_fallocate(x->e2, EXT2_FALLOCATE_FORCE_UNINIT, (ext2_ino_t)n->ino, NULL,
 		alloc_goal(n, first), first, count);
 	map_forget(n);
+	map_changed(n);
 	return ext4_errno(x, c, "the block map", n->ino);
 }
 
