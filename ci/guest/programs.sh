@@ -125,6 +125,7 @@ check 'strace is refused or works' 'strace -o /dev/null true || [ $? != 139 ]'
 LIMIT=60
 check 'busybox' '[ "$(busybox sh -c "busybox echo a | busybox tr a b")" = b ]; busybox ls / >/dev/null'
 check 'dbus-daemon and a client' 'dbus-run-session -- dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.ListNames | grep -q org.freedesktop.DBus'
+check 'orphans end without a trace' 'sh -c "sleep 1 & echo \$! >orphan"; sleep 2; ! kill -0 "$(cat orphan)"'
 check 'file' 'file /bin/bash | grep -q "ELF 64-bit"; file -b "$0" >/dev/null'
 check 'less, bc, diff, patch' '[ "$(echo "2 ^ 64" | bc)" = 18446744073709551616 ]; printf "a\nb\n" >o1; printf "a\nc\n" >o2; diff -u o1 o2 >p || true; patch -s o1 p; cmp o1 o2'
 check 'env of a deep pipeline' 'X=1 sh -c "sh -c \"sh -c \\\"exit \\\\\\\$X\\\"\"" || [ $? = 1 ]'

@@ -13,11 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import build, compositor, config as configs, debian, newc
-from .base import BUILD, CACHE, ROOT, WeftError, cached, digest, step
+from .base import BUILD, CACHE, ROOT, SOURCE_DATE_EPOCH, WeftError, cached, digest, step
 
 # Documentation and translations are left out of every image.
 EXCLUDE = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/lintian/*",
            "/usr/share/locale/*", "/usr/bin/*-lto-dump*"]
+
+
+# Run as root beside the new tree. Debian's own cache of the fonts is for the folders' times as they
+# were unpacked, not as they are in the archive: each first program of a user would read all fonts.
+FONTS = (f'find "$1"/usr/share/fonts "$1"/usr/local/share/fonts -type d '
+         f'-exec touch -d @{SOURCE_DATE_EPOCH} {{}} + && chroot "$1" fc-cache -s -f')
 
 
 @dataclass
@@ -33,12 +39,13 @@ class Entry:
 def packages_tar(config, extra=()):
     """Trixie's packages of a configuration as a tar archive (cached)."""
     packages = sorted({*config.packages, *extra})
-    key = digest("rootfs-1", debian.SUITE, *packages, "--", *EXCLUDE)
+    hooks = [f"--customize-hook={FONTS}"] if "fontconfig" in packages else []
+    key = digest("rootfs-1", debian.SUITE, *packages, "--", *EXCLUDE, *hooks)
 
     def make(target):
         final = target.with_name(target.name + ".tar")
         options = [f"--dpkgopt=path-exclude={p}" for p in EXCLUDE]
-        options += ["--dpkgopt=force-unsafe-io", "--format=tar"]
+        options += ["--dpkgopt=force-unsafe-io", "--format=tar", *hooks]
         with step(f"root file system of {len(packages)} packages from {debian.SUITE}"):
             try:
                 debian.mmdebstrap(final, packages, variant="essential", extra=options,

@@ -61,8 +61,7 @@ static void collect_lines(struct server *server, struct sheet *sheet)
 	}
 }
 
-/* "Super+Shift+Left" with the names that are printed on keys. */
-static void key_label(const char *keys, char *out, size_t size)
+void help_key_label(const char *keys, char *out, size_t size)
 {
 	static const struct {
 		const char *name, *label;
@@ -99,7 +98,7 @@ static void measure_columns(struct server *server, struct sheet *sheet)
 		if (b == NULL) {
 			continue;
 		}
-		key_label(b->keys, keys, sizeof(keys));
+		help_key_label(b->keys, keys, sizeof(keys));
 		canvas_measure(font, keys, true, &w, &h);
 		sheet->keys_width = int_max(sheet->keys_width, w + 16);
 		canvas_measure(font, b->description, false, &w, &h);
@@ -108,10 +107,10 @@ static void measure_columns(struct server *server, struct sheet *sheet)
 	sheet->column_width = sheet->keys_width + text_width;
 }
 
-/* Fills columns from the top; a section's head never ends one. */
-static void flow(struct sheet *sheet, struct wlr_box area)
+/* Fills columns of a height from the top; a section's head never ends one. -> their number */
+static int flow_columns(struct sheet *sheet, int room)
 {
-	int room = area.height - TITLE - 2 * PADDING - 40, y = 0, column = 0, tallest = 0;
+	int y = 0, column = 0, tallest = 0;
 
 	for (int i = 0; i < sheet->count; i++) {
 		struct line *line = &sheet->lines[i];
@@ -128,9 +127,22 @@ static void flow(struct sheet *sheet, struct wlr_box area)
 		tallest = int_max(tallest, y);
 	}
 	sheet->columns = column + 1;
+	sheet->height = TITLE + tallest + 2 * PADDING - 8;
+	return sheet->columns;
+}
+
+/* As few columns as the screen has room for, of about the same height. */
+static void flow(struct sheet *sheet, struct wlr_box area)
+{
+	int room = area.height - TITLE - 2 * PADDING - 40;
+	int columns = flow_columns(sheet, room);
+
+	while (room > ROW && flow_columns(sheet, room - ROW) == columns) {
+		room -= ROW;
+	}
+	flow_columns(sheet, room);
 	sheet->width = sheet->columns * sheet->column_width + (sheet->columns - 1) * COLUMN_GAP +
 		       2 * PADDING;
-	sheet->height = TITLE + tallest + 2 * PADDING - 8;
 }
 
 static void draw_line(struct server *server, cairo_t *c, struct sheet *sheet, struct line *line)
@@ -146,7 +158,7 @@ static void draw_line(struct server *server, cairo_t *c, struct sheet *sheet, st
 			TEXT_LEFT, true);
 		return;
 	}
-	key_label(line->binding->keys, keys, sizeof(keys));
+	help_key_label(line->binding->keys, keys, sizeof(keys));
 	canvas_text(c, font, col[THEME_PANEL_TEXT], keys, x, y, sheet->keys_width, ROW, TEXT_LEFT,
 		true);
 	canvas_text(c, font, col[THEME_PANEL_DIM], line->binding->description,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "canvas.h"
+#include "help.h"
 #include "lock.h"
 #include "node.h"
 #include "output.h"
@@ -135,7 +136,10 @@ static char *find_hint(struct server *server, const struct action *action)
 			a->second == action->second &&
 			(a->text == action->text || (a->text != NULL && action->text != NULL &&
 							    strcmp(a->text, action->text) == 0))) {
-			return mem_strdup(b->keys);
+			char label[128];
+
+			help_key_label(b->keys, label, sizeof(label));
+			return mem_strdup(label);
 		}
 	}
 	return NULL;

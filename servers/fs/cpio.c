@@ -142,8 +142,11 @@ static int add(struct fs *fs, const char *path, const u32 *f, const char *data)
 		if (!e)
 			e = fs_mem_write(n->mem, 0, data, f[F_SIZE]);
 	}
-	if (!e)
+	if (!e) {
 		n->mtime = n->ctime = n->atime = (i64)f[F_MTIME] * 1000000000;
+		if (n->mem >= 0) /* which has the time of its filling */
+			fs_mem_set_times(n->mem, n->mtime, n->ctime);
+	}
 	if (n)
 		node_put(n);
 	dentry_put(d);

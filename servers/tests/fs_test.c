@@ -20,6 +20,7 @@
 static struct {
 	char *data;
 	u64 size;
+	i64 mtime, ctime; /* of the last write, as the kernel keeps them */
 	bool used;
 } mems[4096];
 struct client {
@@ -165,14 +166,14 @@ int fs_mem_resize(i32 m, u64 size)
 }
 int fs_mem_info(i32 m, struct weft_mem_info *out)
 {
-	*out = (struct weft_mem_info){.size = mems[m].size, .resident = mems[m].size};
+	*out = (struct weft_mem_info){.size = mems[m].size, .resident = mems[m].size,
+		.mtime_ns = (u64)mems[m].mtime, .ctime_ns = (u64)mems[m].ctime};
 	return 0;
 }
-int fs_mem_set_times(i32 m, i64 a, i64 b)
+int fs_mem_set_times(i32 m, i64 mtime, i64 ctime)
 {
-	(void)m;
-	(void)a;
-	(void)b;
+	mems[m].mtime = mtime;
+	mems[m].ctime = ctime;
 	return 0;
 }
 int fs_mem_punch(i32 m, u64 off, u64 len)
@@ -190,6 +191,7 @@ void *fs_mem_map(i32 m, u64 size)
 int fs_mem_write(i32 m, u64 off, const void *d, u64 len)
 {
 	memcpy(mems[m].data + off, d, len);
+	mems[m].mtime = mems[m].ctime = fs_now();
 	return 0;
 }
 i64 fs_mem_write_from(struct fsreq *r, i32 mem, u64 off, u64 len)
@@ -710,9 +712,13 @@ static void test_cpio(void **state)
 	at = (at + 511) & ~511ull;
 	put_cpio(buf, &at, "./bin/sh", S_IFREG | 0700, "again", 5, 2, 1);
 	put_cpio(buf, &at, "TRAILER!!!", 0, "", 0, 0, 1);
+	clock_ns = 5000 * (i64)1000000000;
 	assert_int_equal(cpio_load(&tree, buf, at, NULL), 0);
 	struct fsp_stat st;
 	assert_int_equal(path_op(0, FSP_STAT, "bin/sh", 0, 0, 0, &st, sizeof(st)), 0);
+	/* The archive's time, not that of the filling, which is later. */
+	assert_int_equal(st.mtime_ns, 1000000000);
+	assert_int_equal(st.ctime_ns, 1000000000);
 	assert_int_equal(st.mode, S_IFREG | 0700);
 	assert_int_equal(st.size, 5);
 	assert_int_equal(path_op(0, FSP_STAT, "bin/bash", 0, 0, 0, &st, sizeof(st)), 0);

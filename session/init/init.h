@@ -98,6 +98,11 @@ struct job_spec {
 	const char *const *argv, *const *envp;
 };
 int job_spawn(const struct job_spec *j, struct spawned *out);
+/**
+ * Whether a child has ended, and with what wait status. init's children are reaped by the kernel at their end, so that orphans, of
+ * which it holds no fd, are no zombies; a process fd tells the status all the same.
+ */
+bool process_ended(i32 proc, u32 *status);
 /** A static program in the archive that does not say that it wants a runtime. */
 bool job_is_native(const char *path, struct cpio_entry *e);
 void console_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -109,14 +109,14 @@ bool job_is_native(const char *path, struct cpio_entry *e)
 
 static void handle_job_exit(struct loop_source *s, u32 events)
 {
-	struct weft_exit e = {0};
+	u32 status;
 	(void)events;
-	if (weft_proc_wait(3, job.proc, 4 | 1, PTR(&e)) <= 0)
+	if (!process_ended(job.proc, &status))
 		return;
 	loop_remove(&loop, s);
 	weft_fd_close(job.proc);
-	console_say("\n@@weft-exit %s %u\n", nonce, exit_code(e.status));
-	services_shutdown(0, exit_code(e.status));
+	console_say("\n@@weft-exit %s %u\n", nonce, exit_code(status));
+	services_shutdown(0, exit_code(status));
 }
 
 void job_settled(void)

@@ -40,6 +40,9 @@ int main(void)
 		r = ctl_start();
 	if (r < 0)
 		fail("the scheme init", r);
+	r = (int)weft_proc_ctl((u64)-1, WEFT_PROC_SET_AUTOREAP, 1, 0, 0);
+	if (r < 0)
+		fail("the end of orphans", r);
 	job_prepare();
 	start_services();
 	r = loop_run(&loop);

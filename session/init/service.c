@@ -363,9 +363,9 @@ static void mend(struct service *s, bool failed)
 static void handle_exit(struct loop_source *src, u32 events)
 {
 	struct service *s = src->ctx;
-	struct weft_exit e = {0};
+	u32 status;
 	(void)events;
-	if (weft_proc_wait(3, s->process.proc, 4 | 1, PTR(&e)) <= 0)
+	if (!process_ended(s->process.proc, &status))
 		return;
 	loop_remove(&loop, src);
 	if (s->notify >= 0) {
@@ -378,10 +378,10 @@ static void handle_exit(struct loop_source *src, u32 events)
 	loop_timer_clear(&loop, &s->timer);
 	i32 pid = s->process.pid;
 	s->process.pid = 0;
-	s->status = e.status;
-	bool stopping = s->state == INIT_STOPPING, failed = e.status != 0;
+	s->status = status;
+	bool stopping = s->state == INIT_STOPPING, failed = status != 0;
 	if (!stopping && (failed || s->m.type == SERVICE_DAEMON))
-		native_log("init: %s (pid %d) ended with status %u", s->m.name, pid, exit_code(e.status));
+		native_log("init: %s (pid %d) ended with status %u", s->m.name, pid, exit_code(status));
 	if (stopping) {
 		service_changed(s, INIT_DOWN);
 		if (s->start_again && !shutting_down())

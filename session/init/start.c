@@ -410,6 +410,15 @@ int job_spawn(const struct job_spec *j, struct spawned *out)
 	return r;
 }
 
+bool process_ended(i32 proc, u32 *status)
+{
+	struct weft_proc_info i;
+	if (weft_proc_ctl((u64)proc, WEFT_PROC_INFO, PTR(&i), 0, 0) < 0 || i.state != 'Z')
+		return false;
+	*status = i.exit_status;
+	return true;
+}
+
 void console_say(const char *fmt, ...)
 {
 	char text[512];
