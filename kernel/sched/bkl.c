@@ -23,7 +23,7 @@ static inline void charge_user(struct cpu *c, u64 tsc)
 	}
 	c->user_ns += ns;
 	if (t)
-		t->user_ns += ns;
+		t->used.user_ns += ns;
 }
 
 static inline void charge_system(struct cpu *c, u64 tsc)
@@ -34,7 +34,7 @@ static inline void charge_system(struct cpu *c, u64 tsc)
 	c->acct_stamp = tsc;
 	c->system_ns += ns;
 	if (t)
-		t->system_ns += ns;
+		t->used.system_ns += ns;
 }
 
 void acct_system(struct cpu *c, u64 tsc)

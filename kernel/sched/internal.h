@@ -73,6 +73,7 @@ int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n
 	struct thread *from, bool copy_tp, struct thread **out);
 void thread_discard(struct thread *t, struct as *as); /* one that never ran */
 void thread_start(struct thread *t);
+void thread_update(struct thread *t); /* after a change of what decides whether it runs */
 void thread_adopt(struct thread *t, struct process *p); /* the current process's, by exec */
 NORETURN void thread_replace(struct thread *new, struct as *dead_as);
 void thread_release_user(struct thread *t,
@@ -81,20 +82,24 @@ NORETURN void thread_bury(struct thread *t, struct as *dead_as);
 int thread_check(const struct weft_thread_new *n);
 
 /* process.c */
-extern struct list process_list;
-extern struct process kernel_process;
+extern struct process kernel_process, *init_process;
 void process_attach(struct process *p, struct process *parent); /* now it can be found */
-extern struct process *init_process;
 i32 fd_install_from(struct process *p, struct object *o, u32 rights, u32 flags, u32 from);
-int fd_describe(struct process *p, i32 fd, struct weft_fd_info *out);
+i64 fd_describe(struct process *p, i32 fd, u64 user); /* writes its struct weft_fd_info */
 i64 fd_list(struct process *p, u64 user, u64 n);
+/* Writes count numbers to a caller who has room for n, and frees them. -> count. */
+i64 give_list(u32 *list, u64 count, u64 user, u64 n);
+/* A record of a fixed size by a pointer and the size that the caller thinks it has. */
+static inline int copy_record(void *to, u64 size, u64 from, u64 said)
+{
+	return said == size ? copy_from_user(to, from, size) : -EINVAL;
+}
 bool runtime_valid(const struct weft_runtime *rt);
 struct process *process_new(const char *name);
-void process_init(void);
-void thread_init(void);
 int set_name(char name[16], u64 from, u64 len);
 u32 exit_code(u32 status); /* CLD_* of a wait status */
 void process_set_page(struct process *p, struct frame *f, u64 addr);
+void process_write_page(struct process *p); /* after a change of what it tells */
 struct as *process_leave_as(struct process *p);
 struct as *process_finish(struct process *p); /* its last thread dies; -> what is to be put later */
 void process_end(struct process *p);	      /* then: tells the parent; may free p */
@@ -117,6 +122,7 @@ void robust_walk(struct thread *t);
 /* signal.c */
 void sigq_set(struct sigq *q, u64 pending);
 void sigq_drop(struct sigq *q, u64 mask);
+void sigq_move(struct sigq *to, struct sigq *from); /* what was in `to` is lost; `from` ends */
 i64 signal_take(struct thread *t, u64 mask, struct weft_siginfo *out); /* -> signal or 0 */
 void signal_retarget(struct process *p);
 u64 signal_blocked(const struct thread *t);
@@ -131,7 +137,6 @@ void timers_clock_set(void);
 int fence_create(struct object *out[2]);
 
 /* identity.c */
-void identity_init(void);
 void identity_hold(struct identity *i);
 void identity_set(struct identity **at, struct identity *i); /* instead of the one there */
 

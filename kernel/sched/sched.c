@@ -281,7 +281,7 @@ void sched_preempt(void)
 
 	c->need_resched = false;
 	if (!(t->affinity & cpu_bit(c))) {
-		t->switches_forced++;
+		t->used.switches_forced++;
 		sched_ready(t);
 		sched_switch_away();
 		return;
@@ -298,7 +298,7 @@ void sched_preempt(void)
 		}
 		runq_remove(c, low);
 	}
-	t->switches_forced++;
+	t->used.switches_forced++;
 	give_way(c, !turn, low);
 }
 
@@ -335,7 +335,7 @@ void sched_yield(void)
 
 	if (!top || top->prio < t->prio)
 		return;
-	t->switches_voluntary++;
+	t->used.switches_voluntary++;
 	give_way(c, false, NULL);
 }
 
@@ -367,7 +367,7 @@ int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 	t->waiting_on = q;
 	if (q)
 		list_add_tail(&q->threads, &t->wait_link);
-	t->switches_voluntary++;
+	t->used.switches_voluntary++;
 	if (c->nready || ncpus == 1 || !linger(c, t)) {
 		sched_switch_away();
 		sched_reap();
@@ -488,14 +488,9 @@ static void cpu_init(struct cpu *c)
 	t->affinity = cpu_bit(c);
 	t->proc = &kernel_process;
 	t->cpu = c->id;
-	list_init(&t->run_link);
-	list_init(&t->wait_link);
-	list_init(&t->sigq.entries);
-	list_init(&t->obj.watchers);
 	t->ident = identity_system;
 	strlcpy(t->name, "idle", sizeof(t->name));
 	c->idle = c->current = t;
-	c->direct = NULL;
 	c->timer_at = c->tick_at = WEFT_FOREVER;
 	c->acct_stamp = c->hold_stamp = arch_tsc();
 	c->online = true;
@@ -504,15 +499,7 @@ static void cpu_init(struct cpu *c)
 
 void sched_init(void)
 {
-	identity_init();
-	process_init();
-	thread_init();
 	kernel_process.ident = identity_system;
-	list_init(&kernel_process.threads);
-	list_init(&kernel_process.children);
-	list_init(&kernel_process.sigq.entries);
-	list_init(&kernel_process.obj.watchers);
-	strlcpy(kernel_process.name, "kernel", sizeof(kernel_process.name));
 	cpu_init(this_cpu());
 	futex_init();
 	time_init();

@@ -114,12 +114,12 @@ struct fd_entry {
 };
 struct fd_table {
 	struct fd_entry *e;
-	u32 cap, hint; /* no free entry below hint */
-	u32 used;
+	u32 cap, used, limit;
+	u32 hint; /* no free entry below it */
+	i32 base; /* the number of the first: 0 or WEFT_FD_PRIVATE */
 };
 struct fds {
 	u32 refs; /* shared by CLONE_FILES */
-	u32 limit;
 	struct fd_table pub, priv;
 };
 /* Looks up fd in the current process. On success *out is referenced (object_put it). -EBADF; -EPERM

@@ -10,7 +10,7 @@
 #include <weft/thread.h>
 #include <weft/scheme.h>
 
-enum thread_state { T_NEW, T_READY, T_RUNNING, T_BLOCKED, T_STOPPED, T_DEAD };
+enum thread_state { T_READY, T_RUNNING, T_BLOCKED, T_STOPPED, T_DEAD };
 
 /* A queue of blocked threads. */
 struct waitq {
@@ -73,17 +73,16 @@ struct thread {
 	struct identity *ident;
 	struct sigq sigq;
 	struct request *req; /* its own, kept for reuse (ipc/request.c) */
-	u64 user_ns, system_ns;
-	u64 switches_voluntary, switches_forced, slice_end;
+	struct weft_usage used;
+	u64 slice_end;
 	struct list futex_link;
 	u64 futex_key[2];
 	u32 futex_bits;
-	u32 ceiling;	       /* highest priority it may give itself */
-	u64 sig_waiting;       /* signals that sig_take or a SIGNALS object waits for */
-	u64 sig_blocked;       /* used where there is no thread page */
-	bool stop_own;	       /* THREAD_STOP, besides the process's stop */
-	bool queued;	       /* in a run queue */
-	struct list hash_link; /* by tid */
+	u32 ceiling;	 /* highest priority it may give itself */
+	u64 sig_waiting; /* signals that sig_take or a SIGNALS object waits for */
+	u64 sig_blocked; /* used where there is no thread page */
+	bool stop_own;	 /* THREAD_STOP, besides the process's stop */
+	bool queued;	 /* in a run queue */
 	u64 ready_since;
 	u64 run_since, usage, usage_at; /* TSC: usage of CPU in the last 25 ms or so (runq.c) */
 	bool light;			/* as it was queued: hardly uses the CPU */
@@ -108,8 +107,7 @@ struct process {
 	bool image, guarded; /* WEFT_PROC_IMAGE; was made from one */
 	u32 exit_status, stop_signal, exit_signal, pdeathsig;
 	struct waitq wait_children; /* the parent's waiters in proc_wait */
-	struct waitq vfork_done;
-	bool vfork_pending;
+	struct thread *vfork_waiter;
 	struct weft_runtime rt;
 	struct weft_pp *pp;
 	struct frame *pp_frame;
@@ -120,14 +118,11 @@ struct process {
 		limits_max[WEFT_LIMIT_COUNT]; /* max: how far it may raise its own */
 	struct ktimer cpu_timer;	      /* of WEFT_LIMIT_CPU_NS */
 	u64 cpu_next;			      /* CPU time at which SIGXCPU is posted */
-	u64 start_ns, user_ns, system_ns, child_user_ns, child_system_ns;
-	u64 faults_minor, faults_major;
+	u64 start_ns;
+	struct weft_usage used, children_used;
 	u64 log_next;		    /* how far its lines in the log are paid for */
-	struct list hash_link;	    /* by pid */
 	struct thread *exec_thread; /* it waits for the others to die */
-	u64 max_resident;
-	u64 switches_voluntary, switches_forced; /* of dead threads */
-	bool shares_as;				 /* its address space is another process's too */
+	bool shares_as;		    /* its address space is another process's too */
 	u32 stop_code; /* what proc_wait has to report: 0, CLD_STOPPED, CLD_CONTINUED */
 	char name[16];
 };
@@ -214,7 +209,6 @@ void sched_start_cpu(void) NORETURN; /* idle loop of each CPU */
 
 /* Threads and processes (sched/thread.c, sched/process.c). Created threads hold a ref to themselves
  * until dead. */
-int thread_create(struct process *p, const struct weft_thread_new *n, struct thread **out);
 NORETURN void thread_exit_current(void);
 /* Frees dead threads and their address spaces; not on their own stacks. */
 extern struct list sched_dead;
@@ -224,7 +218,7 @@ static inline void sched_reap(void)
 	if (unlikely(!list_empty(&sched_dead)))
 		sched_reap_all();
 }
-struct thread *thread_find(struct process *p, u32 tid); /* no ref; p NULL: any */
+struct thread *thread_find(struct process *p, u32 tid); /* no ref */
 void process_kill(struct process *p, u32 status);
 struct process *process_find(u32 pid); /* no ref */
 extern struct list process_list;       /* all of them, by process.all_link */
@@ -272,9 +266,10 @@ void time_init(void); /* boot_info.entry_tsc is time 0; reads the RTC */
 void time_set_realtime(u64 ns);
 struct memobj *time_page_object(void);	   /* no reference taken */
 u64 clock_ns(u32 clock, struct thread *t); /* enum weft_clock; CPU clocks of t or its process */
-u64 thread_cpu_ns(struct thread *t, u64 *user, u64 *system);
+void usage_add(struct weft_usage *to, const struct weft_usage *more);
+struct weft_usage thread_usage(struct thread *t);
+struct weft_usage process_usage(struct process *p);
 u64 process_cpu_ns(struct process *p);
-void process_usage(struct process *p, struct weft_exit *out); /* CPU time, faults, switches */
 
 /* Counters for sys_ctl(INFO): processes and threads are object_count[PROCESS] and thread_count. */
 extern u64 thread_count, fork_count, load_avg[3], first_user_ns;

@@ -201,16 +201,18 @@ enum weft_proc_op {
 				    (SIGCHLD ignored, SA_NOCLDWAIT); the signal is posted all the
 				    same */
 };
+struct weft_usage {
+	u64 user_ns, system_ns, max_resident;
+	u64 faults_minor, faults_major, switches_voluntary, switches_forced;
+};
 struct weft_proc_info {
 	u32 pid, ppid, identity, threads;
 	u32 state; /* 'R' 'S' 'D' 'T' 'Z' */
 	u32 exit_status;
 	u32 nfds, flags;
 	u64 start_ns;
-	u64 user_ns, system_ns;			  /* CPU time of the process */
-	u64 child_user_ns, child_system_ns;	  /* of the children waited for */
+	struct weft_usage used, children;	  /* children: of those waited for */
 	u64 mem_mapped, mem_resident, mem_shared; /* bytes */
-	u64 faults_minor, faults_major, switches_voluntary, switches_forced;
 	u64 pending, blocked, ignored_hint, caught_hint;
 	char name[16];
 };
@@ -232,10 +234,9 @@ enum weft_limit {
  * WNOHANG 1, WSTOPPED 2, WEXITED 4, WCONTINUED 8, WNOWAIT 0x1000000. */
 struct weft_exit {
 	u32 pid;
-	u32 status;    /* Linux wait status word */
-	u32 uid, code; /* real uid; CLD_* */
-	u64 user_ns, system_ns, max_resident;
-	u64 faults_minor, faults_major, switches_voluntary, switches_forced;
+	u32 status;		/* Linux wait status word */
+	u32 uid, code;		/* real uid; CLD_* */
+	struct weft_usage used; /* with its own children's */
 };
 
 enum weft_thread_op {
@@ -261,7 +262,7 @@ enum weft_thread_op {
 };
 struct weft_thread_info {
 	u32 tid, pid, state, cpu, prio, identity;
-	u64 user_ns, system_ns, switches_voluntary, switches_forced;
+	struct weft_usage used; /* no faults: they are the process's */
 	u64 pending, blocked, affinity, rip, rsp;
 	char name[16];
 };

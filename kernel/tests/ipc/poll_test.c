@@ -71,7 +71,7 @@ static int setup(void **state)
 {
 	host_begin();
 	p = host_process();
-	p->fds->limit = 65536;
+	p->fds->pub.limit = 65536;
 	asked = 0;
 	return 0;
 }
