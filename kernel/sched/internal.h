@@ -23,6 +23,7 @@
 
 /* runq.c: the queues of one CPU, nothing but lists and the bit map. */
 void runq_init(struct cpu *c);
+/* Behind its equals; head: before them; a light one before the first that is not. */
 void runq_push(struct cpu *c, struct thread *t, bool head);
 void runq_remove(struct cpu *c, struct thread *t);
 struct thread *runq_top(struct cpu *c); /* NULL: empty */
@@ -35,8 +36,6 @@ struct thread *runq_top(struct cpu *c); /* NULL: empty */
 #define USAGE_LIGHT (1ul << (USAGE_SHIFT - 2))
 u64 usage_at(const struct thread *t, u64 now);
 void usage_charge(struct thread *t, u64 now);
-void runq_push_light(struct cpu *c,
-	struct thread *t); /* before the first of its equals that is not */
 /* The thread that another CPU (bit `cpu`) should take: ready since `before` or longer, highest
  * first. */
 struct thread *runq_steal(struct cpu *c, u32 cpu, u64 before);
@@ -56,9 +55,17 @@ static inline u64 tsc_delta_ns(u64 ticks) /* a difference */
 	return (u64)((unsigned __int128)ticks * tsc_mult >> tsc_shift);
 }
 
-/* bkl.c */
-void acct_system(struct cpu *c,
-	u64 tsc); /* charges the time since the stamp to the kernel side of the current thread */
+/* Charges the time since the stamp to user mode or to the kernel side of the current thread. */
+static inline void acct(struct cpu *c, u64 tsc, bool user)
+{
+	u64 ns = tsc_delta_ns(tsc - c->acct_stamp);
+	struct thread *t = c->current;
+
+	c->acct_stamp = tsc;
+	*(!user ? &c->system_ns : t == c->idle ? &c->idle_ns : &c->user_ns) += ns;
+	if (t)
+		*(user ? &t->used.user_ns : &t->used.system_ns) += ns;
+}
 
 /* sched.c */
 void sched_tick(struct cpu *c, u64 tsc);

@@ -83,10 +83,7 @@ void sched_ready(struct thread *t)
 	t->state = T_READY;
 	t->ready_since = now;
 	t->light = usage_at(t, now) <= USAGE_LIGHT;
-	if (t->light && c->run_bits >> t->prio & 1)
-		runq_push_light(c, t);
-	else
-		runq_push(c, t, false);
+	runq_push(c, t, false);
 	if (c->current == c->idle || c->linger || t->prio > c->current->prio || c != here) {
 		kick(c); /* another CPU sets its own tick */
 		if (c != here || c->current == c->idle)
@@ -211,7 +208,7 @@ static void switch_to(struct cpu *c, struct thread *next)
 		return;
 	}
 	now = arch_tsc();
-	acct_system(c, now);
+	acct(c, now, false);
 	usage_charge(prev, now);
 	next->run_since = now;
 	c->switches++;
@@ -349,22 +346,27 @@ void thread_slept(struct ktimer *timer)
 	thread_wake(container_of(timer, struct thread, sleep), -ETIMEDOUT);
 }
 
+/* Whether what wakes it early has happened. */
+static bool block_ends(struct thread *t)
+{
+	return t->block_mode == BLOCK_INTERRUPTIBLE ? thread_interrupted(t)
+						    : t->block_mode == BLOCK_KILLABLE && t->killed;
+}
+
 int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 {
 	struct thread *t = current_thread();
 	struct cpu *c = this_cpu();
 
-	if ((mode != BLOCK_UNKILLABLE && t->killed) ||
-		(mode == BLOCK_INTERRUPTIBLE && thread_interrupted(t)))
+	t->block_mode = (u8)mode;
+	if (block_ends(t))
 		return -EINTR;
 	if (deadline < (u64)WEFT_FOREVER) {
 		if (deadline <= now_ns())
 			return -ETIMEDOUT;
 		ktimer_arm(&t->sleep, deadline);
 	}
-	t->block_mode = (u8)mode;
 	t->state = T_BLOCKED;
-	t->waiting_on = q;
 	if (q)
 		list_add_tail(&q->threads, &t->wait_link);
 	t->used.switches_voluntary++;
@@ -376,46 +378,29 @@ int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 	return t->wake_result;
 }
 
-static bool unblock(struct thread *t, int result)
-{
-	if (t->state != T_BLOCKED)
-		return false;
-	if (t->waiting_on) {
-		list_del(&t->wait_link);
-		t->waiting_on = NULL;
-	}
-	t->wake_result = result;
-	return true;
-}
-
-/* The woken thread goes on where it lingers. */
-static bool lingers(struct thread *t)
+void thread_wake(struct thread *t, int result)
 {
 	struct cpu *c = cpus[t->cpu];
 
-	if (c->linger != t)
-		return false;
+	if (t->state != T_BLOCKED)
+		return;
+	list_del(&t->wait_link);
+	t->wake_result = result;
+	if (c->linger != t) {
+		sched_ready(t);
+		return;
+	}
+	/* It goes on where it lingers. */
 	t->state = T_RUNNING;
 	c->need_resched |= !(t->affinity & cpu_bit(c));
 	__atomic_store_n(&c->linger, NULL, __ATOMIC_RELEASE);
-	return true;
-}
-
-void thread_wake(struct thread *t, int result)
-{
-	if (unblock(t, result) && !lingers(t))
-		sched_ready(t);
 }
 
 void thread_wake_direct(struct thread *t, int result)
 {
-	struct cpu *c = this_cpu();
-
-	if (!unblock(t, result) || lingers(t))
-		return;
-	sched_ready(t);
-	if (t->cpu == c->id)
-		c->direct = t;
+	thread_wake(t, result);
+	if (t->queued && t->cpu == this_cpu()->id)
+		this_cpu()->direct = t;
 }
 
 u32 waitq_wake(struct waitq *q, u32 n, int result)
@@ -432,8 +417,7 @@ u32 waitq_wake(struct waitq *q, u32 n, int result)
 void thread_poke(struct thread *t)
 {
 	if (t->state == T_BLOCKED) {
-		if ((t->block_mode == BLOCK_INTERRUPTIBLE && thread_interrupted(t)) ||
-			(t->block_mode == BLOCK_KILLABLE && t->killed))
+		if (block_ends(t))
 			thread_wake(t, -EINTR);
 	} else if (t->state == T_RUNNING && t != current_thread()) {
 		kick(cpus[t->cpu]);
@@ -445,23 +429,18 @@ void thread_poke(struct thread *t)
 void sched_set_prio(struct thread *t, u32 prio)
 {
 	struct cpu *c = cpus[t->cpu];
-	bool lower = prio < t->prio;
+	bool queued = t->queued, direct = c->direct == t, lower = prio < t->prio;
 
 	if (prio == t->prio)
 		return;
-	if (t->queued) {
-		bool direct = c->direct == t;
+	if (queued)
 		runq_remove(c, t);
-		t->prio = (u8)prio;
-		runq_push(c, t, false);
-		if (direct)
-			c->direct = t;
-		if (!lower && prio > c->current->prio)
-			kick(c);
-		return;
-	}
 	t->prio = (u8)prio;
-	if (lower && t->state == T_RUNNING && c->nready)
+	if (queued)
+		runq_push(c, t, false);
+	if (direct)
+		c->direct = t;
+	if (queued ? prio > c->current->prio : lower && t->state == T_RUNNING && c->nready)
 		kick(c);
 }
 
@@ -512,11 +491,9 @@ void sched_start_cpu(void)
 {
 	struct cpu *c = this_cpu();
 
-	if (!c->lock_depth) {
-		if (!c->idle)
-			c->acct_stamp = arch_tsc();
-		bkl_lock();
-	}
+	if (!c->idle)
+		c->acct_stamp = arch_tsc();
+	bkl_lock();
 	if (!c->idle)
 		cpu_init(c);
 	for (;;) {

@@ -134,22 +134,20 @@ int signal_post(struct process *p, struct thread *t, const struct weft_siginfo *
 	if (p->exiting || !p->nthreads)
 		return 0;
 	bit = SIG_BIT(si->signo);
-	if (si->signo == SIGNO_KILL || si->signo == SIGNO_STOP) {
-		if (p->pid == 1)
-			return 0;
-		if (si->signo == SIGNO_KILL) {
-			process_kill(p, SIGNO_KILL);
-		} else {
-			drop_all(p, SIG_BIT(SIGNO_CONT));
-			process_stop(p, SIGNO_STOP);
-		}
+	if ((si->signo == SIGNO_KILL || si->signo == SIGNO_STOP) && p->pid == 1)
 		return 0;
-	}
-	if (si->signo == SIGNO_CONT) {
+	if (bit & STOP_SIGNALS)
+		drop_all(p, SIG_BIT(SIGNO_CONT));
+	switch (si->signo) {
+	case SIGNO_KILL:
+		process_kill(p, SIGNO_KILL);
+		return 0;
+	case SIGNO_STOP:
+		process_stop(p, SIGNO_STOP);
+		return 0;
+	case SIGNO_CONT:
 		drop_all(p, STOP_SIGNALS);
 		process_cont(p);
-	} else if (bit & STOP_SIGNALS) {
-		drop_all(p, SIG_BIT(SIGNO_CONT));
 	}
 	TRY(enqueue(t ? &t->sigq : &p->sigq, p->limits[WEFT_LIMIT_SIGNALS], si));
 	if (t)

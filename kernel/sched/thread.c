@@ -285,7 +285,7 @@ void thread_exit_current(void)
 	thread_release_user(t, (p->exiting || p->nthreads == 1) && !p->shares_as);
 	t->killed = true;
 	ipc_thread_dying(t);
-	acct_system(this_cpu(), arch_tsc());
+	acct(this_cpu(), arch_tsc(), false);
 	unlink_thread(t);
 	if (!p->nthreads) {
 		as = process_finish(p);
@@ -322,7 +322,7 @@ void thread_replace(struct thread *new, struct as *dead_as)
 	struct thread *t = current_thread();
 
 	ipc_thread_dying(t);
-	acct_system(this_cpu(), arch_tsc());
+	acct(this_cpu(), arch_tsc(), false);
 	unlink_thread(t);
 	sigq_move(&new->sigq, &t->sigq);
 	thread_start(new);

@@ -60,7 +60,6 @@ struct thread {
 	u64 affinity;
 	struct list run_link;  /* run queue */
 	struct list wait_link; /* waitq */
-	struct waitq *waiting_on;
 	struct list proc_link; /* process.threads */
 	int wake_result;       /* what thread_block returns */
 	struct ktimer sleep;

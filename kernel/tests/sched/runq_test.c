@@ -104,10 +104,10 @@ static void light_before_others(void **state)
 	t[0].light = t[3].light = t[4].light = true;
 	runq_push(&shim_cpu, &t[1], false);
 	runq_push(&shim_cpu, &t[2], false);
-	runq_push_light(&shim_cpu, &t[0]);
-	runq_push_light(&shim_cpu, &t[3]);
+	runq_push(&shim_cpu, &t[0], false);
+	runq_push(&shim_cpu, &t[3], false);
 	t[4].prio = 20;
-	runq_push_light(&shim_cpu, &t[4]);
+	runq_push(&shim_cpu, &t[4], false);
 	assert_int_equal(shim_cpu.nready, 5);
 	assert_ptr_equal(take(), &t[4]);
 	assert_ptr_equal(take(), &t[0]);
