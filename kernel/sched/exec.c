@@ -11,9 +11,7 @@ bool runtime_valid(const struct weft_runtime *rt)
 {
 	const u64 in[] = {rt->entry, rt->upcall, rt->fault, rt->tail_start};
 
-	if (!rt->start && !rt->end)
-		return !rt->entry && !rt->upcall && !rt->fault;
-	if (rt->start >= rt->end || rt->end > WEFT_USER_MAX || rt->tail_end < rt->tail_start ||
+	if (rt->start > rt->end || rt->end > WEFT_USER_MAX || rt->tail_end < rt->tail_start ||
 		rt->tail_end > rt->end)
 		return false;
 	for (u32 i = 0; i < ARRAY_SIZE(in); i++)

@@ -72,26 +72,6 @@ i64 fd_describe(struct process *p, i32 fd, u64 user)
 	return copy_to_user(user, &info, sizeof(info));
 }
 
-i64 give_list(u32 *list, u64 count, u64 user, u64 n)
-{
-	int r = list ? copy_to_user(user, list, MIN(n, count) * sizeof(*list)) : -ENOMEM;
-
-	kfree(list);
-	return r ? r : (i64)count;
-}
-
-i64 fd_list(struct process *p, u64 user, u64 n)
-{
-	struct fd_table *t = p->fds ? &p->fds->pub : &(struct fd_table){0};
-	u32 *list = kmalloc(t->used * sizeof(*list) + 1);
-	u64 count = 0;
-
-	for (u32 fd = 0; list && fd < t->cap; fd++)
-		if (t->e[fd].o)
-			list[count++] = fd;
-	return give_list(list, count, user, n);
-}
-
 static i64 fd_limit(struct process *p, u64 a)
 {
 	if ((i64)a == -1)
@@ -118,8 +98,6 @@ i64 sys_fd_ctl(u64 a0, u64 a1, u64 a2, u64 a3)
 	HELD struct object *o = NULL;
 	bool control;
 
-	if (a1 == WEFT_FD_LIST)
-		return fd_list(p, a2, a3);
 	if (a1 == WEFT_FD_LIMIT)
 		return fd_limit(p, a2);
 	if (!e)

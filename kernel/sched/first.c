@@ -9,7 +9,6 @@
 
 #define STACK_TOP   0x7fff7f000000ul
 #define STACK_SIZE  (1024 * 1024ul)
-#define BOOT_ADDR   0x100000000000ul
 #define CPIO_HEADER 110u
 #define PROGRAM	    "bin/init"
 
@@ -102,9 +101,6 @@ static int give_memory(struct process *p, struct weft_start *st)
 	TRY(memobj_create_phys(boot_info.archive_phys, size, WEFT_MEM_CACHE_WB, &archive));
 	st->boot = TRY(give(p, memobj_object(archive), ro | WEFT_RIGHT_EXEC));
 	st->boot_size = boot_info.archive_size;
-	st->boot_addr = BOOT_ADDR;
-	TRY(as_map(p->as, &st->boot_addr, size, WEFT_PROT_READ | WEFT_MAP_SHARED | WEFT_MAP_FIXED,
-		archive, 0));
 	st->time_page = TRY(give(p, memobj_object(time_page_object()), ro));
 	st->firmware_fb = -1;
 	if (fb->width && !memobj_create_phys(start, end - start, WEFT_MEM_CACHE_WC, &screen))

@@ -13,18 +13,16 @@
 
 static struct list buckets[BUCKETS];
 
-void futex_init(void)
-{
-	for (u32 i = 0; i < BUCKETS; i++)
-		list_init(&buckets[i]);
-}
-
 static struct list *bucket(const u64 key[2])
 {
 	u64 h = (key[0] ^ key[1] >> 2) * 0x9e3779b97f4a7c15ul;
+	struct list *b;
 
 	h ^= key[1] * 0xc2b2ae3d27d4eb4ful;
-	return &buckets[h >> 40 & (BUCKETS - 1)];
+	b = &buckets[h >> 40 & (BUCKETS - 1)];
+	if (unlikely(!b->next))
+		list_init(b);
+	return b;
 }
 
 static bool same(const u64 a[2], const u64 b[2])

@@ -7,22 +7,17 @@
 #include <kernel/ipc.h>
 #include <kernel/mm.h>
 #include <kernel/thread.h>
+#include <asm-generic/siginfo.h> /* CLD_*, SI_TIMER */
 
-#define MAX_CPUS       64
-#define SIG_BIT(n)     (1ul << ((n)-1))
-#define SIGNO_KILL     9
-#define SIGNO_STOP     19
-#define SIGNO_CONT     18
-#define SIGNO_CHLD     17
-#define CLD_EXITED_    1
-#define CLD_KILLED_    2
-#define CLD_DUMPED_    3
-#define CLD_STOPPED_   5
-#define CLD_CONTINUED_ 6
-#define SI_TIMER_      (-2)
+#define MAX_CPUS   64
+#define ALL_CPUS   ((2ul << (ncpus - 1)) - 1)
+#define SIG_BIT(n) (1ul << ((n)-1))
+#define SIGNO_KILL 9
+#define SIGNO_STOP 19
+#define SIGNO_CONT 18
+#define SIGNO_CHLD 17
 
 /* runq.c: the queues of one CPU, nothing but lists and the bit map. */
-void runq_init(struct cpu *c);
 /* Behind its equals; head: before them; a light one before the first that is not. */
 void runq_push(struct cpu *c, struct thread *t, bool head);
 void runq_remove(struct cpu *c, struct thread *t);
@@ -41,7 +36,7 @@ void usage_charge(struct thread *t, u64 now);
 struct thread *runq_steal(struct cpu *c, u32 cpu, u64 before);
 
 /* timer.c: the heap. */
-struct ktimer *heap_top(void);
+extern struct ktimer *heap_top; /* NULL: empty */
 void heap_insert(struct ktimer *t);
 void heap_remove(struct ktimer *t);
 void timer_program(struct cpu *c, u64 deadline_ns); /* this CPU, only if it is earlier */
@@ -69,7 +64,6 @@ static inline void acct(struct cpu *c, u64 tsc, bool user)
 
 /* sched.c */
 void sched_tick(struct cpu *c, u64 tsc);
-void thread_slept(struct ktimer *timer);
 void sched_switch_away(void);	    /* the current thread's state is set already */
 void sched_preempt(void);	    /* gives way to who deserves it more; on the way to user mode */
 void thread_poke(struct thread *t); /* makes it pass through user_return_work soon */
@@ -85,7 +79,6 @@ void thread_adopt(struct thread *t, struct process *p); /* the current process's
 NORETURN void thread_replace(struct thread *new, struct as *dead_as);
 void thread_release_user(struct thread *t,
 	bool as_dies); /* robust list, child-tid word, pages; the current thread in its own AS */
-NORETURN void thread_bury(struct thread *t, struct as *dead_as);
 int thread_check(const struct weft_thread_new *n);
 
 /* process.c */
@@ -93,9 +86,6 @@ extern struct process kernel_process, *init_process;
 void process_attach(struct process *p, struct process *parent); /* now it can be found */
 i32 fd_install_from(struct process *p, struct object *o, u32 rights, u32 flags, u32 from);
 i64 fd_describe(struct process *p, i32 fd, u64 user); /* writes its struct weft_fd_info */
-i64 fd_list(struct process *p, u64 user, u64 n);
-/* Writes count numbers to a caller who has room for n, and frees them. -> count. */
-i64 give_list(u32 *list, u64 count, u64 user, u64 n);
 /* A record of a fixed size by a pointer and the size that the caller thinks it has. */
 static inline int copy_record(void *to, u64 size, u64 from, u64 said)
 {
@@ -115,19 +105,16 @@ void process_reap(struct process *p);
 void process_stop(struct process *p, u32 signo);
 void process_cont(struct process *p);
 void process_check_stopped(struct process *p);
-void process_notify_parent(struct process *p, u32 code, u32 status);
 void cpu_limit_arm(struct process *p);			   /* timerfd.c: by its limits */
 int process_get(i32 fd, u32 rights, struct process **out); /* -1: the current one; referenced */
 int page_install(struct as *as, u64 addr, const void *copy, struct frame **out);
 void page_remove(struct as *as, u64 addr, struct frame *f, bool unmap);
 
 /* futex.c */
-void futex_init(void);
 u32 futex_wake_addr(u64 addr, u32 n); /* private and shared, in the current address space */
 void robust_walk(struct thread *t);
 
 /* signal.c */
-void sigq_set(struct sigq *q, u64 pending);
 void sigq_drop(struct sigq *q, u64 mask);
 void sigq_move(struct sigq *to, struct sigq *from); /* what was in `to` is lost; `from` ends */
 i64 signal_take(struct thread *t, u64 mask, struct weft_siginfo *out); /* -> signal or 0 */

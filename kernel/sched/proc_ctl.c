@@ -153,6 +153,27 @@ static i64 get_fd(struct process *p, i32 fd, u32 flags)
 	return give(o, rights, flags & WEFT_DUP_PRIVATE);
 }
 
+/* Writes count numbers to a caller who has room for n, and frees them. -> count. */
+static i64 give_list(u32 *list, u64 count, u64 user, u64 n)
+{
+	int r = list ? copy_to_user(user, list, MIN(n, count) * sizeof(*list)) : -ENOMEM;
+
+	kfree(list);
+	return r ? r : (i64)count;
+}
+
+static i64 list_fds(struct process *p, u64 user, u64 n)
+{
+	struct fd_table *t = p->fds ? &p->fds->pub : &(struct fd_table){0};
+	u32 *list = kmalloc(t->used * sizeof(*list) + 1);
+	u64 count = 0;
+
+	for (u32 fd = 0; list && fd < t->cap; fd++)
+		if (t->e[fd].o)
+			list[count++] = fd;
+	return give_list(list, count, user, n);
+}
+
 /* The threads of p, or (NULL) all processes: at most n ids; -> how many there are. */
 static i64 list_ids(struct process *p, u64 user, u64 n)
 {
@@ -205,7 +226,7 @@ static i64 apply(struct process *p, i32 fd, u64 op, u64 a, u64 b, u64 c)
 	case WEFT_PROC_THREADS:
 		return list_ids(p, a, b);
 	case WEFT_PROC_FD_LIST:
-		return fd_list(p, a, b);
+		return list_fds(p, a, b);
 	case WEFT_PROC_SUBREAPER:
 		p->subreaper = a;
 		return 0;

@@ -107,10 +107,10 @@ void process_reap(struct process *p)
 	object_put(&p->obj);
 }
 
-void process_notify_parent(struct process *p, u32 code, u32 status)
+static void notify_parent(struct process *p, u32 code, u32 status)
 {
 	struct process *parent = p->parent;
-	bool end = code != CLD_STOPPED_ && code != CLD_CONTINUED_;
+	bool end = code != CLD_STOPPED && code != CLD_CONTINUED;
 	struct weft_siginfo si = {.signo = end ? p->exit_signal : SIGNO_CHLD,
 		.code = (i32)code,
 		.pid = p->pid,
@@ -164,8 +164,8 @@ void process_check_stopped(struct process *p)
 		if (t->state != T_STOPPED)
 			return;
 	p->stop_reported = true;
-	p->stop_code = CLD_STOPPED_;
-	process_notify_parent(p, CLD_STOPPED_, p->stop_signal);
+	p->stop_code = CLD_STOPPED;
+	notify_parent(p, CLD_STOPPED, p->stop_signal);
 }
 
 void process_cont(struct process *p)
@@ -177,8 +177,8 @@ void process_cont(struct process *p)
 	if (!p->stop_signal)
 		return; /* made so, not stopped: nothing to report */
 	p->stop_signal = 0;
-	p->stop_code = CLD_CONTINUED_;
-	process_notify_parent(p, CLD_CONTINUED_, SIGNO_CONT);
+	p->stop_code = CLD_CONTINUED;
+	notify_parent(p, CLD_CONTINUED, SIGNO_CONT);
 }
 
 void vfork_release(struct process *p)
@@ -198,7 +198,7 @@ static struct process *reaper_of(struct process *p)
 
 u32 exit_code(u32 status)
 {
-	return !(status & 0x7f) ? CLD_EXITED_ : status & 0x80 ? CLD_DUMPED_ : CLD_KILLED_;
+	return !(status & 0x7f) ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED;
 }
 
 /* A dead child is left for its parent's wait, or reaped where nobody will. */
@@ -206,8 +206,7 @@ static void tell_of_death(struct process *p)
 {
 	u32 signo = p->exit_status & 0x7f;
 
-	process_notify_parent(p, exit_code(p->exit_status),
-		signo ? signo : p->exit_status >> 8 & 0xff);
+	notify_parent(p, exit_code(p->exit_status), signo ? signo : p->exit_status >> 8 & 0xff);
 	if (!p->parent || p->parent->autoreap)
 		process_reap(p);
 }

@@ -5,12 +5,6 @@
  */
 #include "internal.h"
 
-void runq_init(struct cpu *c)
-{
-	for (u32 i = 0; i < ARRAY_SIZE(c->runq); i++)
-		list_init(&c->runq[i]);
-}
-
 void runq_push(struct cpu *c, struct thread *t, bool head)
 {
 	struct list *q = &c->runq[t->prio], *at = head || t->light ? q : q->prev;

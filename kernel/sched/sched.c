@@ -196,11 +196,14 @@ static bool linger(struct cpu *c, struct thread *t)
 	return true;
 }
 
+/* next NULL: the first of those that are ready. */
 static void switch_to(struct cpu *c, struct thread *next)
 {
 	struct thread *prev = c->current;
 	u64 now;
 
+	if (!next)
+		next = pick(c);
 	c->need_resched = false;
 	c->direct = NULL;
 	if (next == prev) {
@@ -234,9 +237,7 @@ static void switch_to(struct cpu *c, struct thread *next)
 
 void sched_switch_away(void)
 {
-	struct cpu *c = this_cpu();
-
-	switch_to(c, pick(c));
+	switch_to(this_cpu(), NULL);
 }
 
 /* When the current thread has to give way to the first in the queue, an equal. */
@@ -257,7 +258,7 @@ static void give_way(struct cpu *c, bool head, struct thread *next)
 	t->ready_since = c->acct_stamp;
 	t->light = false;
 	runq_push(c, t, head);
-	switch_to(c, next ? next : pick(c));
+	switch_to(c, next);
 }
 
 /* A thread below that has waited for half a second gets a slice, as if it were an equal. */
@@ -341,7 +342,7 @@ bool thread_interrupted(struct thread *t)
 	return t->killed || t->stop_wanted || signal_deliverable(t);
 }
 
-void thread_slept(struct ktimer *timer)
+static void thread_slept(struct ktimer *timer)
 {
 	thread_wake(container_of(timer, struct thread, sleep), -ETIMEDOUT);
 }
@@ -364,6 +365,7 @@ int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 	if (deadline < (u64)WEFT_FOREVER) {
 		if (deadline <= now_ns())
 			return -ETIMEDOUT;
+		t->sleep.fn = thread_slept;
 		ktimer_arm(&t->sleep, deadline);
 	}
 	t->state = T_BLOCKED;
@@ -462,7 +464,8 @@ static void cpu_init(struct cpu *c)
 {
 	struct thread *t = &idle_threads[c->id];
 
-	runq_init(c);
+	for (u32 i = 0; i < ARRAY_SIZE(c->runq); i++)
+		list_init(&c->runq[i]);
 	t->state = T_RUNNING;
 	t->affinity = cpu_bit(c);
 	t->proc = &kernel_process;
@@ -480,7 +483,6 @@ void sched_init(void)
 {
 	kernel_process.ident = identity_system;
 	cpu_init(this_cpu());
-	futex_init();
 	time_init();
 	ktimer_init(&load_timer, load_sample);
 	ktimer_arm(&load_timer, now_ns() + 5000000000ul);
@@ -507,13 +509,7 @@ void sched_start_cpu(void)
 			sched_switch_away();
 			continue;
 		}
-		if (c->poll_until && c->acct_stamp >= c->poll_until) {
-			if (c->acct_stamp - c->poll_until > poll_tsc)
-				crowded_until = c->acct_stamp +
-					crowded_tsc; /* it did not even come in time */
-			c->poll_until = 0;
-		}
-		if (c->poll_until) {
+		if (c->poll_until > c->acct_stamp) {
 			polling_cpus |= cpu_bit(c);
 			c->polling = true;
 			bkl_unlock();
@@ -524,6 +520,9 @@ void sched_start_cpu(void)
 			polling_cpus &= ~cpu_bit(c);
 			continue;
 		}
+		if (c->poll_until && c->acct_stamp - c->poll_until > poll_tsc)
+			crowded_until = c->acct_stamp + crowded_tsc; /* it did not come in time */
+		c->poll_until = 0;
 		if (mm_idle())
 			continue;
 		bkl_unlock();

@@ -24,7 +24,7 @@ bool signal_deliverable(struct thread *t)
 	return signal_pending(t) & ~signal_blocked(t);
 }
 
-void sigq_set(struct sigq *q, u64 pending)
+static void sigq_set(struct sigq *q, u64 pending)
 {
 	q->pending = pending;
 	if (q->mirror)
@@ -104,7 +104,7 @@ static int enqueue(struct sigq *q, u64 limit, const struct weft_siginfo *si)
 	u64 bit = SIG_BIT(si->signo);
 	struct sigentry *e;
 
-	if (si->code == SI_TIMER_) /* the same timer again is an overrun */
+	if (si->code == SI_TIMER) /* the same timer again is an overrun */
 		list_for_each(e, &q->entries, link)
 			if (e->si.signo == si->signo && e->si.code == si->code &&
 				e->si.status == si->status) {

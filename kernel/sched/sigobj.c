@@ -28,7 +28,7 @@ static void convert(struct signalfd_siginfo *o, const struct weft_siginfo *si)
 		.ssi_int = (i32)si->value,
 		.ssi_ptr = si->value,
 		.ssi_addr = si->addr};
-	if (si->code == SI_TIMER_)
+	if (si->code == SI_TIMER)
 		o->ssi_tid = (u32)si->status;
 	else
 		o->ssi_status = si->status;

@@ -10,7 +10,6 @@
 
 #define ID_MAX 4194304u
 
-u64 thread_count;
 struct list sched_dead = {&sched_dead, &sched_dead}; /* thread.run_link */
 
 static void thread_destroy(struct object *o)
@@ -156,11 +155,8 @@ int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n
 	t->ident = p == from->proc ? from->ident : p->ident;
 	identity_hold(t->ident);
 	strlcpy(t->name, p->name, sizeof(t->name));
-	list_init(&t->run_link);
 	list_init(&t->wait_link);
-	list_init(&t->futex_link);
 	list_init(&t->sigq.entries);
-	ktimer_init(&t->sleep, thread_slept);
 	TRY(arch_thread_init(t, &n->regs, n->fs_base));
 	TRY(tp_install(t, as, n, copy_tp ? from : NULL));
 	*out = t;
@@ -180,7 +176,6 @@ void thread_start(struct thread *t)
 
 	list_add_tail(&p->threads, &t->proc_link);
 	p->nthreads++;
-	thread_count++;
 	process_write_page(p);
 	thread_update(t);
 }
@@ -253,7 +248,7 @@ void thread_release_user(struct thread *t, bool as_dies)
 		as_unmap(t->proc->as, t->free_addr, t->free_len);
 }
 
-void thread_bury(struct thread *t, struct as *dead_as)
+static NORETURN void thread_bury(struct thread *t, struct as *dead_as)
 {
 	sigq_drop(&t->sigq, ~0ul);
 	identity_set(&t->ident, identity_system);
@@ -270,7 +265,6 @@ static void unlink_thread(struct thread *t)
 	struct process *p = t->proc;
 
 	list_del(&t->proc_link);
-	thread_count--;
 	p->nthreads--;
 	usage_add(&p->used, &t->used);
 	process_write_page(p);

@@ -17,14 +17,9 @@ static i64 set_prio(struct thread *t, u64 prio)
 	return 0;
 }
 
-static u64 all_cpus(void)
-{
-	return ncpus >= 64 ? ~0ul : (1ul << ncpus) - 1;
-}
-
 static i64 set_affinity(struct thread *t, u64 mask)
 {
-	mask &= all_cpus();
+	mask &= ALL_CPUS;
 	if (!mask)
 		return -EINVAL;
 	t->affinity = mask;
@@ -61,7 +56,7 @@ static i64 info(struct thread *t, u64 out)
 		.used = thread_usage(t),
 		.pending = t->sigq.pending,
 		.blocked = signal_blocked(t),
-		.affinity = t->affinity & all_cpus(),
+		.affinity = t->affinity & ALL_CPUS,
 		.rip = arch_user_regs(t)->rip,
 		.rsp = arch_user_regs(t)->rsp};
 
@@ -125,7 +120,7 @@ static i64 apply(struct thread *t, u64 op, u64 a, u64 b)
 	case WEFT_THREAD_SET_AFFINITY:
 		return set_affinity(t, a);
 	case WEFT_THREAD_GET_AFFINITY:
-		return (i64)(t->affinity & all_cpus());
+		return (i64)(t->affinity & ALL_CPUS);
 	case WEFT_THREAD_INFO:
 		return info(t, a);
 	case WEFT_THREAD_SET_NAME:

@@ -29,9 +29,8 @@ u64 monotonic(u64 realtime)
 
 static void page_write(void)
 {
-	if (!page)
-		return;
 	u32 seq = page->seq;
+
 	__atomic_store_n(&page->seq, seq + 1, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	page->shift = tsc_shift;

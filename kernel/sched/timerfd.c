@@ -71,7 +71,7 @@ static void post(struct timer *t, u64 overrun)
 	struct process *p = process_find(t->pid);
 	struct thread *th = p && t->spec.tid ? thread_find(p, t->spec.tid) : NULL;
 	struct weft_siginfo si = {.signo = (u32)t->spec.signo,
-		.code = SI_TIMER_,
+		.code = SI_TIMER,
 		.status = t->spec.id,
 		.overrun = (i32)MIN(overrun, 0x7ffffffful),
 		.value = t->spec.sigval};

@@ -27,10 +27,10 @@ static bool matches(const struct wait *w, const struct process *c)
 /* True if this child has something to report; takes it unless WNOWAIT. */
 static bool report(const struct wait *w, struct process *c, struct weft_exit *out)
 {
-	const u32 wanted = c->exited	       ? WEXITED
-		: c->stop_code == CLD_STOPPED_ ? WSTOPPED
-		: c->stop_code		       ? WCONTINUED
-					       : 0;
+	const u32 wanted = c->exited	      ? WEXITED
+		: c->stop_code == CLD_STOPPED ? WSTOPPED
+		: c->stop_code		      ? WCONTINUED
+					      : 0;
 
 	if (!(w->options & wanted))
 		return false;

@@ -32,8 +32,7 @@ struct sigq {
 struct identity {
 	u32 refs, number;
 	struct weft_identity id;
-	struct list link;      /* by number */
-	struct list idle_link; /* while nobody holds it */
+	struct list link;
 };
 
 struct request; /* ipc/request.h */
@@ -53,10 +52,11 @@ struct thread {
 	struct process *proc;
 	u32 tid;
 	u8 state;
-	u8 prio, base_prio; /* base, and with inheritance */
-	bool killed;	    /* must die at the next chance */
-	bool stop_wanted;
-	u32 cpu; /* where it runs or last ran */
+	u8 prio, base_prio;	    /* base, and with inheritance */
+	bool killed;		    /* must die at the next chance */
+	bool stop_wanted, stop_own; /* own: THREAD_STOP, besides the process's stop */
+	bool queued, light;	    /* in a run queue; as it was queued: hardly uses the CPU */
+	u32 cpu;		    /* where it runs or last ran */
 	u64 affinity;
 	struct list run_link;  /* run queue */
 	struct list wait_link; /* waitq */
@@ -80,11 +80,8 @@ struct thread {
 	u32 ceiling;	 /* highest priority it may give itself */
 	u64 sig_waiting; /* signals that sig_take or a SIGNALS object waits for */
 	u64 sig_blocked; /* used where there is no thread page */
-	bool stop_own;	 /* THREAD_STOP, besides the process's stop */
-	bool queued;	 /* in a run queue */
 	u64 ready_since;
 	u64 run_since, usage, usage_at; /* TSC: usage of CPU in the last 25 ms or so (runq.c) */
-	bool light;			/* as it was queued: hardly uses the CPU */
 	struct as *dead_as;		/* of a dead thread: to be dropped when nobody runs on it */
 	u8 linger_luck, linger_skip;	/* how well lingering went lately */
 	char name[16];
@@ -270,8 +267,8 @@ struct weft_usage thread_usage(struct thread *t);
 struct weft_usage process_usage(struct process *p);
 u64 process_cpu_ns(struct process *p);
 
-/* Counters for sys_ctl(INFO): processes and threads are object_count[PROCESS] and thread_count. */
-extern u64 thread_count, fork_count, load_avg[3], first_user_ns;
+/* Counters for sys_ctl(INFO): processes and threads are object_count[PROCESS] and [NONE]. */
+extern u64 fork_count, load_avg[3], first_user_ns;
 extern struct weft_lock_stats lock_stats;
 
 #endif

@@ -192,9 +192,10 @@ enum weft_proc_op {
 			     /proc/pid/fd */
 	WEFT_PROC_EVENTS, /* proc = resource fd WEFT_RES_PROCS: -> fd of kind CHANNEL seqpacket that
 			     yields struct weft_proc_event */
-	WEFT_PROC_THREADS,	 /* a: u32 tids[], b: n -> count */
-	WEFT_PROC_SUBREAPER,	 /* a: 0/1 */
-	WEFT_PROC_FD_LIST,	 /* a: i32 *, b: n -> count (needs CONTROL) */
+	WEFT_PROC_THREADS,   /* a: u32 tids[], b: n -> count */
+	WEFT_PROC_SUBREAPER, /* a: 0/1 */
+	WEFT_PROC_FD_LIST, /* a: i32 *, b: n -> number of numbered fds (fills at most n, ascending)
+			    */
 	WEFT_PROC_RELEASE_VFORK, /* own process: wakes the parent that waits in VFORK */
 	WEFT_PROC_SET_PDEATHSIG, /* a: signal */
 	WEFT_PROC_SET_AUTOREAP,	 /* own process, a: 0/1: children that exit are reaped at once
@@ -298,7 +299,6 @@ struct weft_start {
 	u64 cmdline;	 /* NUL-terminated */
 	i32 time_page;	 /* memory object: struct weft_time_page, read-only */
 	i32 firmware_fb; /* memory object of the firmware's frame buffer, or -1 */
-	u64 boot_addr;	 /* where the kernel has mapped the boot archive read-only for it */
 };
 
 #endif

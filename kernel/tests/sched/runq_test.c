@@ -7,7 +7,9 @@ static struct thread t[8];
 static int setup(void **state)
 {
 	(void)state;
-	runq_init(&shim_cpu);
+	for (u32 i = 0; i < ARRAY_SIZE(shim_cpu.runq); i++)
+		list_init(&shim_cpu.runq[i]);
+	shim_cpu.run_bits = shim_cpu.nready = 0;
 	for (u32 i = 0; i < ARRAY_SIZE(t); i++)
 		shim_thread(&t[i], i + 1);
 	return 0;
