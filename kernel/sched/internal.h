@@ -42,7 +42,6 @@ void heap_remove(struct ktimer *t);
 void timer_program(struct cpu *c, u64 deadline_ns); /* this CPU, only if it is earlier */
 
 /* time.c */
-extern u64 slice_tsc, spread_tsc, grain_tsc, linger_tsc, poll_tsc, crowded_tsc;
 u64 monotonic(u64 realtime);		  /* the same moment on the monotonic clock */
 u64 tsc_to_ns(u64 tsc);			  /* of the machine's clock */
 static inline u64 tsc_delta_ns(u64 ticks) /* a difference */

@@ -34,7 +34,6 @@ static i64 info(struct process *p, u64 user)
 		.used = process_usage(p),
 		.children = p->children_used,
 		.pending = p->sigq.pending};
-	struct thread *t = thread_find(p, p->pid);
 	struct weft_as_usage u;
 
 	if (p->as) {
@@ -42,10 +41,6 @@ static i64 info(struct process *p, u64 user)
 		i.mem_mapped = u.mapped;
 		i.mem_resident = u.resident;
 		i.mem_shared = u.shared;
-	}
-	if (t) {
-		i.pending |= t->sigq.pending;
-		i.blocked = signal_blocked(t);
 	}
 	strlcpy(i.name, p->name, sizeof(i.name));
 	return copy_to_user(user, &i, sizeof(i));

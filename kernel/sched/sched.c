@@ -5,17 +5,17 @@
  *
  * Placement: a woken thread goes to the waker's own CPU, where it runs as soon as the waker blocks:
  * so that a ping-pong of two threads stays on one CPU without an interrupt. If it is still waiting
- * there after `spread_tsc`, the tick offers it to an idle CPU, and CPUs that become idle take it.
+ * there after `SPREAD`, the tick offers it to an idle CPU, and CPUs that become idle take it.
  * Ticks exist only while somebody is ready: at the end of a slice equals take turns; higher ones
  * preempt at once. Among equals one that hardly uses the CPU goes before one that computes, once
- * that has run for grain_tsc. A thread that has waited long under higher ones gets one slice.
+ * that has run for GRAIN. A thread that has waited long under higher ones gets one slice.
  *
  * Lingering: switching address spaces costs more than a short wait. So where there are several
- * CPUs, a thread that blocks and would leave its CPU idle stays on it for linger_tsc, as long as
+ * CPUs, a thread that blocks and would leave its CPU idle stays on it for LINGER, as long as
  * that has paid off lately; its waker then only lets it go on. A CPU that hops between address
- * spaces very often wakes an idle one, which polls for poll_tsc and is given the next woken thread.
+ * spaces very often wakes an idle one, which polls for POLL and is given the next woken thread.
  * Where a hypervisor has other work for the CPUs, so that one waits long for another, all that is
- * left off for crowded_tsc.
+ * left off for CROWDED.
  */
 #include "internal.h"
 
@@ -23,12 +23,17 @@ struct cpu *cpus[MAX_CPUS];
 u32 ncpus;
 u64 load_avg[3], first_user_ns;
 static struct thread idle_threads[MAX_CPUS];
-static u64 idle_cpus;	  /* bit map */
-static u64 crowded_until; /* TSC: no lingering and polling before */
-static u64 polling_cpus;  /* those of them that poll */
+static u64 idle_cpus;		     /* bit map */
+static u64 crowded_until;	     /* TSC: no lingering and polling before */
+static u64 polling_cpus;	     /* those of them that poll */
+#define SLICE	    (tsc_hz / 200)   /* 5 ms */
+#define SPREAD	    (tsc_hz / 5000)  /* 200 us */
+#define GRAIN	    (tsc_hz / 1000)  /* 1 ms */
+#define LINGER	    (tsc_hz / 25000) /* 40 us */
+#define POLL	    (tsc_hz / 5000)  /* 200 us */
+#define CROWDED	    (tsc_hz / 10)    /* 100 ms */
 #define LINGER_LUCK 4
 #define HOPS	    16 /* in a millisecond are many */
-static struct ktimer load_timer;
 
 static u64 cpu_bit(const struct cpu *c)
 {
@@ -50,21 +55,14 @@ static void kick(struct cpu *c)
 		arch_send_resched(c->id);
 }
 
-/* The CPU that t is put on: this one if it may run here, else an idle one that it may use, else its
- * first. */
+/* The CPU that t is put on: of those where it may run one that polls, this one, an idle one, its
+ * last, the first. */
 static struct cpu *choose_cpu(struct thread *t)
 {
-	struct cpu *c = this_cpu();
+	u64 may = t->affinity, here = cpu_bit(this_cpu());
 
-	if (unlikely(t->affinity & polling_cpus & ~cpu_bit(c)))
-		return cpus[__builtin_ctzl(t->affinity & polling_cpus & ~cpu_bit(c))];
-	if (t->affinity & cpu_bit(c))
-		return c;
-	u64 may = t->affinity & idle_cpus;
-	if (!may)
-		may = t->affinity & cpu_bit(cpus[t->cpu]);
-	if (!may)
-		may = t->affinity;
+	may = (may & polling_cpus & ~here) ?: (may & here) ?: (may & idle_cpus)
+		?: (may & cpu_bit(cpus[t->cpu])) ?: may;
 	return cpus[__builtin_ctzl(may)];
 }
 
@@ -90,12 +88,11 @@ void sched_ready(struct thread *t)
 			return;
 	}
 	if (t->affinity & idle_cpus)
-		tick_by(c, now + spread_tsc);
+		tick_by(c, now + SPREAD);
 	else
 		tick_by(c,
-			goes_before(t, c->current, now)
-				? MAX(c->current->run_since + grain_tsc, now)
-				: now + slice_tsc);
+			goes_before(t, c->current, now) ? MAX(c->current->run_since + GRAIN, now)
+							: now + SLICE);
 }
 
 /* Takes a thread from a busy CPU; true if there is something to run now. */
@@ -109,7 +106,7 @@ static bool steal(struct cpu *c)
 		struct cpu *v = cpus[i];
 		if (v == c || !v->online || !v->nready || v->current == v->idle)
 			continue;
-		t = runq_steal(v, c->id, now - spread_tsc / 2);
+		t = runq_steal(v, c->id, now - SPREAD / 2);
 		if (t) {
 			runq_remove(v, t);
 			runq_push(c, t, false);
@@ -118,7 +115,7 @@ static bool steal(struct cpu *c)
 		later |= runq_steal(v, c->id, now) != NULL;
 	}
 	if (later)
-		tick_by(c, now + spread_tsc);
+		tick_by(c, now + SPREAD);
 	return false;
 }
 
@@ -140,11 +137,11 @@ static void balance(struct cpu *c, bool saved, u64 lost)
 {
 	static i64 sum;
 
-	sum += (i64)(saved ? linger_tsc / 8 : 0) - (i64)lost;
-	if (sum > (i64)poll_tsc * 4)
-		sum = (i64)poll_tsc * 4;
-	if (sum < -(i64)poll_tsc * 4) {
-		crowded_until = c->hold_stamp + crowded_tsc;
+	sum += (i64)(saved ? LINGER / 8 : 0) - (i64)lost;
+	if (sum > (i64)POLL * 4)
+		sum = (i64)POLL * 4;
+	if (sum < -(i64)POLL * 4) {
+		crowded_until = c->hold_stamp + CROWDED;
 		sum = 0;
 	}
 }
@@ -159,7 +156,7 @@ static void count_hop(struct cpu *c, u64 now)
 		now >= crowded_until) {
 		struct cpu *v = cpus[__builtin_ctzl(sleeping)];
 
-		v->poll_until = now + poll_tsc;
+		v->poll_until = now + POLL;
 		kick(v);
 	}
 	c->hops = 0;
@@ -178,8 +175,8 @@ static bool linger(struct cpu *c, struct thread *t)
 	c->polling = true;
 	c->need_resched = false;
 	bkl_unlock();
-	lost = arch_linger((void *const *)&c->linger, t, &c->need_resched,
-		c->acct_stamp + linger_tsc, linger_tsc / 4);
+	lost = arch_linger((void *const *)&c->linger, t, &c->need_resched, c->acct_stamp + LINGER,
+		LINGER / 4);
 	now = arch_tsc();
 	c->idle_ns += tsc_delta_ns(now - c->acct_stamp);
 	c->acct_stamp = now;
@@ -222,14 +219,14 @@ static void switch_to(struct cpu *c, struct thread *next)
 		as_switch(NULL);
 	} else {
 		idle_cpus &= ~cpu_bit(c);
-		next->slice_end = now + slice_tsc;
+		next->slice_end = now + SLICE;
 		if (c->as != next->proc->as) {
 			as_switch(next->proc->as);
 			if (idle_cpus && prev != c->idle)
 				count_hop(c, now);
 		}
 		if (c->nready)
-			tick_by(c, idle_cpus ? now + spread_tsc : next->slice_end);
+			tick_by(c, idle_cpus ? now + SPREAD : next->slice_end);
 	}
 	next->cpu = c->id;
 	arch_switch(prev, next);
@@ -245,7 +242,7 @@ static u64 turn_end(struct cpu *c, u64 tsc)
 {
 	const struct thread *t = c->current;
 
-	return goes_before(runq_top(c), t, tsc) ? MIN(t->run_since + grain_tsc, t->slice_end)
+	return goes_before(runq_top(c), t, tsc) ? MIN(t->run_since + GRAIN, t->slice_end)
 						: t->slice_end;
 }
 
@@ -291,7 +288,7 @@ void sched_preempt(void)
 	if (runq_top(c)->prio < t->prio || (runq_top(c)->prio == t->prio && !turn)) {
 		low = turn ? starved(c, now) : NULL;
 		if (!low) {
-			tick_by(c, turn ? now + slice_tsc : turn_end(c, now));
+			tick_by(c, turn ? now + SLICE : turn_end(c, now));
 			return;
 		}
 		runq_remove(c, low);
@@ -314,7 +311,7 @@ void sched_tick(struct cpu *c, u64 tsc)
 		return; /* the idle loop looks for work */
 	for (u64 idle = idle_cpus; idle; idle &= idle - 1) {
 		u32 id = (u32)__builtin_ctzl(idle);
-		if (runq_steal(c, id, tsc - spread_tsc / 2)) {
+		if (runq_steal(c, id, tsc - SPREAD / 2)) {
 			kick(cpus[id]);
 			break;
 		}
@@ -323,7 +320,7 @@ void sched_tick(struct cpu *c, u64 tsc)
 	if ((i64)(tsc - end) >= 0)
 		c->need_resched = true;
 	else
-		tick_by(c, idle_cpus ? MIN(tsc + spread_tsc, end) : end);
+		tick_by(c, idle_cpus ? MIN(tsc + SPREAD, end) : end);
 }
 
 void sched_yield(void)
@@ -409,10 +406,8 @@ u32 waitq_wake(struct waitq *q, u32 n, int result)
 {
 	u32 woken = 0;
 
-	while (woken < n && !list_empty(&q->threads)) {
+	for (; woken < n && !list_empty(&q->threads); woken++)
 		thread_wake(list_first(&q->threads, struct thread, wait_link), result);
-		woken++;
-	}
 	return woken;
 }
 
@@ -421,7 +416,7 @@ void thread_poke(struct thread *t)
 	if (t->state == T_BLOCKED) {
 		if (block_ends(t))
 			thread_wake(t, -EINTR);
-	} else if (t->state == T_RUNNING && t != current_thread()) {
+	} else if (t->state == T_RUNNING) {
 		kick(cpus[t->cpu]);
 	} else if (t->state == T_STOPPED && (t->killed || !t->stop_wanted)) {
 		sched_ready(t);
@@ -460,6 +455,8 @@ static void load_sample(struct ktimer *timer)
 	ktimer_arm(timer, now_ns() + 5000000000ul);
 }
 
+static struct ktimer load_timer = {.fn = load_sample};
+
 static void cpu_init(struct cpu *c)
 {
 	struct thread *t = &idle_threads[c->id];
@@ -484,8 +481,7 @@ void sched_init(void)
 	kernel_process.ident = identity_system;
 	cpu_init(this_cpu());
 	time_init();
-	ktimer_init(&load_timer, load_sample);
-	ktimer_arm(&load_timer, now_ns() + 5000000000ul);
+	load_sample(&load_timer);
 }
 
 /* The context that called this becomes the CPU's idle thread. */
@@ -514,14 +510,14 @@ void sched_start_cpu(void)
 			c->polling = true;
 			bkl_unlock();
 			arch_linger((void *const *)&c->linger, NULL, &c->need_resched,
-				c->poll_until, poll_tsc);
+				c->poll_until, POLL);
 			bkl_lock();
 			c->polling = false;
 			polling_cpus &= ~cpu_bit(c);
 			continue;
 		}
-		if (c->poll_until && c->acct_stamp - c->poll_until > poll_tsc)
-			crowded_until = c->acct_stamp + crowded_tsc; /* it did not come in time */
+		if (c->poll_until && c->acct_stamp - c->poll_until > POLL)
+			crowded_until = c->acct_stamp + CROWDED; /* it did not come in time */
 		c->poll_until = 0;
 		if (mm_idle())
 			continue;

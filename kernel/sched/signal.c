@@ -16,7 +16,7 @@ u64 signal_blocked(const struct thread *t)
 {
 	u64 b = t->tp ? __atomic_load_n(&t->tp->blocked, __ATOMIC_SEQ_CST) : t->sig_blocked;
 
-	return b & ~(SIG_BIT(SIGNO_KILL) | SIG_BIT(SIGNO_STOP));
+	return b & ~(SIG_BIT(SIGNO_KILL) | SIG_BIT(SIGNO_STOP) | t->sig_waiting);
 }
 
 bool signal_deliverable(struct thread *t)
@@ -69,10 +69,6 @@ static void drop_all(struct process *p, u64 mask)
 /* Tells t that something is pending. True if it will take it. */
 static bool tell(struct thread *t, u64 bit)
 {
-	if (t->sig_waiting & bit) {
-		thread_wake(t, 0);
-		return true;
-	}
 	if (signal_blocked(t) & bit || t->killed)
 		return false;
 	thread_poke(t);

@@ -10,7 +10,7 @@
 
 #define ID_MAX 4194304u
 
-struct list sched_dead = {&sched_dead, &sched_dead}; /* thread.run_link */
+static struct list dead = {&dead, &dead}; /* thread.run_link */
 
 static void thread_destroy(struct object *o)
 {
@@ -254,7 +254,7 @@ static NORETURN void thread_bury(struct thread *t, struct as *dead_as)
 	identity_set(&t->ident, identity_system);
 	t->dead_as = dead_as;
 	t->state = T_DEAD;
-	list_add_tail(&sched_dead, &t->run_link);
+	list_add_tail(&dead, &t->run_link);
 	sched_switch_away();
 	panic("a dead thread runs");
 }
@@ -323,12 +323,12 @@ void thread_replace(struct thread *new, struct as *dead_as)
 	thread_bury(t, dead_as);
 }
 
-void sched_reap_all(void)
+void sched_reap(void)
 {
 	struct thread *t;
 
-	while (!list_empty(&sched_dead)) {
-		t = list_first(&sched_dead, struct thread, run_link);
+	while (!list_empty(&dead)) {
+		t = list_first(&dead, struct thread, run_link);
 		list_del(&t->run_link);
 		as_put(t->dead_as);
 		object_put(&t->obj);

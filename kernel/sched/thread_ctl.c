@@ -28,8 +28,6 @@ static i64 set_affinity(struct thread *t, u64 mask)
 	if (t->queued) {
 		runq_remove(cpus[t->cpu], t);
 		sched_ready(t);
-	} else if (t == current_thread()) {
-		this_cpu()->need_resched = true;
 	} else {
 		thread_poke(t);
 	}

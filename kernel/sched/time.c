@@ -6,7 +6,6 @@
 #include "internal.h"
 
 u64 realtime_off;
-u64 slice_tsc, spread_tsc, grain_tsc, linger_tsc, poll_tsc, crowded_tsc;
 static struct weft_time_page *page;
 static struct memobj *page_object;
 
@@ -47,12 +46,6 @@ void time_init(void)
 {
 	struct frame *f = frame_alloc_zero();
 
-	slice_tsc = tsc_hz / 200;    /* 5 ms */
-	spread_tsc = tsc_hz / 5000;  /* 200 us */
-	grain_tsc = tsc_hz / 1000;   /* 1 ms */
-	linger_tsc = tsc_hz / 25000; /* 40 us */
-	crowded_tsc = tsc_hz / 10;   /* 100 ms */
-	poll_tsc = tsc_hz / 5000;    /* 200 us */
 	realtime_off = arch_rtc_read() * 1000000000ul - now_ns();
 	if (!f || memobj_create_phys(frame_phys(f), PAGE_SIZE, WEFT_MEM_CACHE_WB, &page_object))
 		panic("time: no memory for the time page");

@@ -80,8 +80,8 @@ static int text_stat(struct text *t, const struct pnode *p, const struct fsreq *
 		i.threads, (unsigned long long)clock_tick(i.start_ns), (unsigned long long)i.mem_mapped,
 		(unsigned long long)(i.mem_resident / 4096));
 	text_add(t, "1 1 %llu 0 0 %llu %llu %llu %llu 0 0 0 17 %u 0 0 0 0 0 0 0 %llu %llu %llu %llu %llu %u\n",
-		(unsigned long long)pub.stack_top, (unsigned long long)(i.pending & 0x7fffffff),
-		(unsigned long long)(i.blocked & 0x7fffffff), (unsigned long long)(pub.ignored & 0x7fffffff),
+		(unsigned long long)pub.stack_top, (unsigned long long)((i.pending | th.pending) & 0x7fffffff),
+		(unsigned long long)(th.blocked & 0x7fffffff), (unsigned long long)(pub.ignored & 0x7fffffff),
 		(unsigned long long)(pub.caught & 0x7fffffff), th.cpu, (unsigned long long)pub.brk_start,
 		(unsigned long long)pub.arg_start, (unsigned long long)pub.arg_end, (unsigned long long)pub.env_start,
 		(unsigned long long)pub.env_end, i.exit_status);
@@ -140,7 +140,7 @@ static int text_status(struct text *t, const struct pnode *p, const struct fsreq
 		(unsigned long long)(i.mem_mapped / 1024));
 	text_add(t, "Threads:\t%u\nSigQ:\t0/7000\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
 		i.threads, (unsigned long long)th.pending, (unsigned long long)i.pending,
-		(unsigned long long)(p->tid ? th.blocked : i.blocked), (unsigned long long)pub.ignored, (unsigned long long)pub.caught);
+		(unsigned long long)th.blocked, (unsigned long long)pub.ignored, (unsigned long long)pub.caught);
 	text_add(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t%u\nSeccomp:\t0\n",
 		(unsigned long long)id->cap_inheritable, (unsigned long long)id->cap_permitted & 0x1ffffffffffull,
 		(unsigned long long)id->cap_effective & 0x1ffffffffffull, (unsigned long long)id->cap_bounding & 0x1ffffffffffull,

@@ -207,13 +207,7 @@ void sched_start_cpu(void) NORETURN; /* idle loop of each CPU */
  * until dead. */
 NORETURN void thread_exit_current(void);
 /* Frees dead threads and their address spaces; not on their own stacks. */
-extern struct list sched_dead;
-void sched_reap_all(void);
-static inline void sched_reap(void)
-{
-	if (unlikely(!list_empty(&sched_dead)))
-		sched_reap_all();
-}
+void sched_reap(void);
 struct thread *thread_find(struct process *p, u32 tid); /* no ref */
 void process_kill(struct process *p, u32 status);
 struct process *process_find(u32 pid); /* no ref */

@@ -214,7 +214,7 @@ struct weft_proc_info {
 	u64 start_ns;
 	struct weft_usage used, children;	  /* children: of those waited for */
 	u64 mem_mapped, mem_resident, mem_shared; /* bytes */
-	u64 pending, blocked, ignored_hint, caught_hint;
+	u64 pending;				  /* for the process as a whole */
 	char name[16];
 };
 struct weft_proc_event {
