@@ -76,8 +76,8 @@ void thread_start(struct thread *t);
 void thread_update(struct thread *t); /* after a change of what decides whether it runs */
 void thread_adopt(struct thread *t, struct process *p); /* the current process's, by exec */
 NORETURN void thread_replace(struct thread *new, struct as *dead_as);
-void thread_release_user(struct thread *t,
-	bool as_dies); /* robust list, child-tid word, pages; the current thread in its own AS */
+/* Robust list, child-tid word, pages; the current thread in its own AS. */
+void thread_release_user(struct thread *t, bool as_dies);
 int thread_check(const struct weft_thread_new *n);
 
 /* process.c */

@@ -444,8 +444,8 @@ void sched_set_prio(struct thread *t, u32 prio)
 /* Load averages as Unix has them: every 5 seconds, exponentially damped, 16.16 fixed point. */
 static void load_sample(struct ktimer *timer)
 {
-	static const u64 factor[3] = {60283, 64453,
-		65173}; /* 65536 * exp(-5/60), exp(-5/300), exp(-5/900) */
+	/* 65536 * exp(-5/60), exp(-5/300), exp(-5/900) */
+	static const u64 factor[3] = {60283, 64453, 65173};
 	u64 n = 0;
 
 	for (u32 i = 0; i < ncpus; i++)

@@ -6,8 +6,8 @@
  */
 #include "internal.h"
 
-#define REARM_MIN                                                                                  \
-	50000ul /* ns: a shorter period counts expirations, but does not interrupt more often */
+/* ns: a shorter period counts expirations, but does not interrupt more often */
+#define REARM_MIN     50000ul
 #define CPU_POLL_MIN  1000000ul
 #define CPU_POLL_IDLE 10000000ul
 #define SIGNO_XCPU    24

@@ -38,11 +38,10 @@ struct obj_ops {
 	i64 (*read)(struct object *o, struct uio *u, i64 off, u32 flags);
 	i64 (*write)(struct object *o, struct uio *u, i64 off, u32 flags);
 	u32 (*ready)(struct object *o); /* POLL* now. NULL: always IN|OUT */
-	i64 (*ctl)(struct object *o, u32 op, u64 a,
-		u64 b); /* fd_ctl operations >= 0x100, SEEK, AVAIL, PIPE_SIZE, SET_STATUS. NULL:
-			   -EINVAL */
-	void (*info)(struct object *o,
-		struct weft_fd_info *out);	 /* fills what is particular; may be NULL */
+	/* fd_ctl operations >= 0x100, SEEK, AVAIL, PIPE_SIZE, SET_STATUS. NULL: -EINVAL */
+	i64 (*ctl)(struct object *o, u32 op, u64 a, u64 b);
+	/* Fills what is particular; may be NULL. */
+	void (*info)(struct object *o, struct weft_fd_info *out);
 	struct memobj *(*mem)(struct object *o); /* memory behind it for mem_map, no reference
 						    taken; NULL: not mappable */
 	void (*closed)(struct object *o);	 /* the last fd is gone; may be NULL */
@@ -132,8 +131,8 @@ struct fd_entry *fd_peek(i32 fd);
 /* Installs o (takes its own references). flags: WEFT_DUP_CLOEXEC|PRIVATE|NOFORK. -> fd or
  * -EMFILE/-ENOMEM. */
 i32 fd_install(struct process *p, struct object *o, u32 rights, u32 flags);
-i32 fd_install_at(struct process *p, struct object *o, u32 rights, u32 flags,
-	i32 at); /* replaces */
+/* As fd_install, in place of what is there. */
+i32 fd_install_at(struct process *p, struct object *o, u32 rights, u32 flags, i32 at);
 int fd_close(struct process *p, i32 fd);
 struct fds *fds_create(void);
 int fds_copy(struct fds *from, struct fds **out); /* fork */

@@ -110,10 +110,10 @@ struct process {
 	u64 pp_addr;
 	struct sigq sigq;
 	u64 *io_bitmap; /* granted ports or NULL */
-	u64 limits[WEFT_LIMIT_COUNT],
-		limits_max[WEFT_LIMIT_COUNT]; /* max: how far it may raise its own */
-	struct ktimer cpu_timer;	      /* of WEFT_LIMIT_CPU_NS */
-	u64 cpu_next;			      /* CPU time at which SIGXCPU is posted */
+	/* max: how far it may raise its own */
+	u64 limits[WEFT_LIMIT_COUNT], limits_max[WEFT_LIMIT_COUNT];
+	struct ktimer cpu_timer; /* of WEFT_LIMIT_CPU_NS */
+	u64 cpu_next;		 /* CPU time at which SIGXCPU is posted */
 	u64 start_ns;
 	struct weft_usage used, children_used;
 	u64 log_next;		    /* how far its lines in the log are paid for */
@@ -151,9 +151,9 @@ struct cpu {
 	u64 acct_stamp, hold_stamp; /* TSC */
 	bool online;
 	bool polling; /* looks at need_resched: no interrupt is needed to have it look for work */
-	struct thread
-		*linger; /* the current thread has blocked and waits a while without leaving */
-	u32 hops;	 /* switches between address spaces since hops_since */
+	/* The current thread, if it has blocked and waits a while without leaving. */
+	struct thread *linger;
+	u32 hops; /* switches between address spaces since hops_since */
 	u64 hops_since, poll_until;
 };
 extern struct cpu *cpus[];
@@ -191,8 +191,8 @@ static inline int wait_io(struct waitq *q, u32 flags)
 	return flags & WEFT_IO_NONBLOCK ? -EAGAIN
 					: thread_block(q, WEFT_FOREVER, BLOCK_INTERRUPTIBLE);
 }
-void thread_wake(struct thread *t,
-	int result); /* removes it from its queue; ignores one that is not blocked */
+/* Removes it from its queue; ignores one that is not blocked. */
+void thread_wake(struct thread *t, int result);
 /* Wakes and, at the next exit or block of this CPU, prefers it: the direct switch of IPC. */
 void thread_wake_direct(struct thread *t, int result);
 u32 waitq_wake(struct waitq *q, u32 n, int result); /* -> woken */
@@ -225,8 +225,8 @@ struct sigentry {
 	struct list link;
 	struct weft_siginfo si;
 };
-int signal_post(struct process *p, struct thread *t,
-	const struct weft_siginfo *si); /* t NULL: process-wide */
+/* t NULL: process-wide. */
+int signal_post(struct process *p, struct thread *t, const struct weft_siginfo *si);
 bool signal_deliverable(struct thread *t);
 
 static inline u64 signal_pending(const struct thread *t)
