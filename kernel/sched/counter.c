@@ -59,7 +59,7 @@ static const struct obj_ops counter_ops = {.stream = true,
 	.ready = counter_ready,
 	.destroy = object_free};
 
-int counter_create(u64 initial, bool semaphore, struct object **out)
+int counter_create(u64 initial, u64 semaphore, struct object *out[2])
 {
 	struct counter *c;
 

@@ -183,34 +183,22 @@ i64 sys_fd_write(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 	return transfer((i32)a0, a1, a2, (i64)a3, a4, true);
 }
 
-/* One object, or two. */
-static int create(u64 kind, u64 a, u64 b, struct object *o[2])
+static int channel(u64 type, u64 half, struct object *o[2])
 {
-	switch (kind) {
-	case WEFT_OBJ_PIPE:
-		return pipe_create(a, o);
-	case WEFT_OBJ_CHANNEL:
-		if (b > 1)
-			return -EINVAL;
-		return b ? channel_create_half((u32)a, o) : channel_create((u32)a, o);
-	case WEFT_OBJ_DGRAM:
-		return dgram_create(o);
-	case WEFT_OBJ_FENCE:
-		return fence_create(o);
-	case WEFT_OBJ_POLLSET:
-		return pollset_create(o);
-	case WEFT_OBJ_COUNTER:
-		return counter_create(a, b, o);
-	case WEFT_OBJ_TIMER:
-		return timer_create_object((u32)a, o);
-	case WEFT_OBJ_SIGNALS:
-		return signals_create(a, o);
-	case WEFT_OBJ_IRQ:
-		return irq_create((i32)a, (u32)b, o);
-	default:
+	if (half > 1)
 		return -EINVAL;
-	}
+	return half ? channel_create_half((u32)type, o) : channel_create((u32)type, o);
 }
+
+static create_fn *const creators[] = {[WEFT_OBJ_PIPE] = pipe_create,
+	[WEFT_OBJ_CHANNEL] = channel,
+	[WEFT_OBJ_DGRAM] = dgram_create,
+	[WEFT_OBJ_FENCE] = fence_create,
+	[WEFT_OBJ_POLLSET] = pollset_create,
+	[WEFT_OBJ_COUNTER] = counter_create,
+	[WEFT_OBJ_TIMER] = timer_create_object,
+	[WEFT_OBJ_SIGNALS] = signals_create,
+	[WEFT_OBJ_IRQ] = irq_create};
 
 i64 sys_obj_create(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
@@ -221,9 +209,10 @@ i64 sys_obj_create(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 	u32 n, rights;
 	int r;
 
-	if (a3 & ~(u64)(WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK))
+	if ((a3 & ~(u64)(WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK)) ||
+		a0 >= ARRAY_SIZE(creators) || !creators[a0])
 		return -EINVAL;
-	r = TRY(create(a0, a1, a2, o));
+	r = TRY(creators[a0](a1, a2, o));
 	for (n = 0; n < 2 && o[n]; n++) {
 		rights = WEFT_RIGHT_ALL & ~WEFT_RIGHT_EXEC;
 		if (a0 == WEFT_OBJ_PIPE || a0 == WEFT_OBJ_FENCE)

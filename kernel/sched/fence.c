@@ -89,7 +89,7 @@ static const struct obj_ops signal_ops = {.stream = true,
 	.closed = signal_closed,
 	.destroy = signal_destroy};
 
-int fence_create(struct object *out[2])
+int fence_create(u64, u64, struct object *out[2])
 {
 	struct fence *f = object_new(sizeof(*f), WEFT_OBJ_FENCE, &wait_ops);
 	struct fence *signal = f ? object_new(sizeof(*f), WEFT_OBJ_FENCE, &signal_ops) : NULL;

@@ -123,11 +123,9 @@ u64 signal_blocked(const struct thread *t);
 int signal_wait(struct thread *t, u64 mask, u64 deadline);
 
 /* sigobj.c, timerfd.c, counter.c, fence.c */
-int signals_create(u64 mask, struct object **out);
+create_fn counter_create, fence_create, signals_create, timer_create_object;
 void signals_notify(u64 bit);
-int timer_create_object(u32 clock, struct object **out);
 void timers_clock_set(void);
-int fence_create(struct object *out[2]);
 
 /* identity.c */
 void identity_hold(struct identity *i);

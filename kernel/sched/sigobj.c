@@ -86,7 +86,7 @@ void signals_notify(u64 bit)
 			object_notify(&s->obj, WEFT_POLLIN);
 }
 
-int signals_create(u64 mask, struct object **out)
+int signals_create(u64 mask, u64, struct object *out[2])
 {
 	struct signals *s = object_new(sizeof(*s), WEFT_OBJ_SIGNALS, &signals_ops);
 

@@ -148,7 +148,7 @@ static const struct obj_ops timer_ops = {.stream = true,
 	.ready = timer_ready,
 	.destroy = timer_destroy};
 
-int timer_create_object(u32 clock, struct object **out)
+int timer_create_object(u64 clock, u64, struct object *out[2])
 {
 	struct thread *me = current_thread();
 	struct timer *t;
@@ -160,7 +160,7 @@ int timer_create_object(u32 clock, struct object **out)
 		return -ENOMEM;
 	ktimer_init(&t->kt, expire);
 	t->obj.status = 2;
-	t->clock = clock;
+	t->clock = (u32)clock;
 	t->pid = me->proc->pid;
 	t->tid = me->tid;
 	waitq_init(&t->readers);

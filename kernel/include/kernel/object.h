@@ -139,7 +139,7 @@ int fds_copy(struct fds *from, struct fds **out); /* fork */
 void fds_put(struct fds *f);			  /* closes all at the last one */
 void fds_close_exec(struct process *p);
 
-/* sched/counter.c */
-int counter_create(u64 initial, bool semaphore, struct object **out);
+/* obj_create(kind, a, b, ...): one new object, or two; refs 1, fds 0. */
+typedef int create_fn(u64 a, u64 b, struct object *out[2]);
 
 #endif
