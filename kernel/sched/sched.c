@@ -59,10 +59,10 @@ static void kick(struct cpu *c)
  * last, the first. */
 static struct cpu *choose_cpu(struct thread *t)
 {
-	u64 may = t->affinity, here = cpu_bit(this_cpu());
+	u64 all = t->affinity, here = cpu_bit(this_cpu());
+	u64 may = (all & polling_cpus & ~here)
+		?: (all & here) ?: (all & idle_cpus) ?: (all & cpu_bit(cpus[t->cpu])) ?: all;
 
-	may = (may & polling_cpus & ~here) ?: (may & here) ?: (may & idle_cpus)
-		?: (may & cpu_bit(cpus[t->cpu])) ?: may;
 	return cpus[__builtin_ctzl(may)];
 }
 
