@@ -305,12 +305,12 @@ int channel_create(u32 type, struct object *out[2])
 	return type_ok(type) ? create_pair(WEFT_OBJ_CHANNEL, type, out) : -EINVAL;
 }
 
-int dgram_create(struct object *out[2])
+int dgram_create(u64, u64, struct object *out[2])
 {
 	return create_pair(WEFT_OBJ_DGRAM, WEFT_CHAN_DGRAM, out);
 }
 
-int pipe_create(u64 cap, struct object *out[2])
+int pipe_create(u64 cap, u64, struct object *out[2])
 {
 	int err = cap > PIPE_MAX ? -EINVAL : create_pair(WEFT_OBJ_PIPE, CHAN_PIPE, out);
 

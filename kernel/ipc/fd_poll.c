@@ -68,7 +68,7 @@ i64 sys_fd_poll(u64 ufds, u64 n, u64 deadline)
 	int err = 0;
 
 	/* As Linux bounds it: by how many fds one may have. */
-	if (n > MAX(current_process()->fds->limit, FDS_ALWAYS))
+	if (n > MAX(current_process()->fds->pub.limit, FDS_ALWAYS))
 		return -EINVAL;
 	if (n > ON_STACK) {
 		f = kmalloc(n * sizeof(*f));

@@ -84,15 +84,15 @@ static const struct obj_ops irq_ops = {
 	.destroy = irq_destroy,
 };
 
-int irq_create(i32 res_fd, u32 line, struct object **out)
+int irq_create(u64 res_fd, u64 line, struct object *out[2])
 {
 	HELD struct resource *r = NULL;
 	struct irq *q;
-	int err = resource_require(res_fd, WEFT_RES_IRQ, &r);
+	int err = resource_require((i32)res_fd, WEFT_RES_IRQ, &r);
 
 	if (err)
 		return err;
-	if (!resource_covers(&r->r, line, 1))
+	if (!resource_covers(&r->r, (u32)line, 1))
 		return -EPERM;
 	q = kzalloc(sizeof(*q));
 	if (!q)

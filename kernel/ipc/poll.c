@@ -353,7 +353,7 @@ static const struct obj_ops pollset_ops = {
 	.destroy = pollset_destroy,
 };
 
-int pollset_create(struct object **out)
+int pollset_create(u64, u64, struct object *out[2])
 {
 	struct pollset *ps = object_new(sizeof(*ps), WEFT_OBJ_POLLSET, &pollset_ops);
 

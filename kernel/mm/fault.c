@@ -287,7 +287,7 @@ u32 as_fault(struct as *a, u64 addr, bool write, bool exec)
 		return WEFT_CAUSE_PAGE;
 	a->faults_minor++;
 	if (this_cpu()->as == a && current_process())
-		current_process()->faults_minor++;
+		current_process()->used.faults_minor++;
 	for (u32 tries = 0;; tries++) {
 		struct vma *v = vma_find(a, addr);
 		pte_t *pte;

@@ -228,7 +228,7 @@ int pager_page_in(struct memobj *m, u64 idx)
 			if (e)
 				return e;
 			if (proc)
-				proc->faults_major++;
+				proc->used.faults_major++;
 			tries++;
 		}
 		e = thread_block(&r->wait, WEFT_FOREVER, BLOCK_KILLABLE);

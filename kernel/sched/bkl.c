@@ -11,37 +11,6 @@
 struct weft_lock_stats lock_stats;
 static u32 lock_word;
 
-static inline void charge_user(struct cpu *c, u64 tsc)
-{
-	u64 ns = tsc_delta_ns(tsc - c->acct_stamp);
-	struct thread *t = c->current;
-
-	c->acct_stamp = tsc;
-	if (t == c->idle) {
-		c->idle_ns += ns;
-		return;
-	}
-	c->user_ns += ns;
-	if (t)
-		t->user_ns += ns;
-}
-
-static inline void charge_system(struct cpu *c, u64 tsc)
-{
-	u64 ns = tsc_delta_ns(tsc - c->acct_stamp);
-	struct thread *t = c->current;
-
-	c->acct_stamp = tsc;
-	c->system_ns += ns;
-	if (t)
-		t->system_ns += ns;
-}
-
-void acct_system(struct cpu *c, u64 tsc)
-{
-	charge_system(c, tsc);
-}
-
 static __attribute__((noinline)) void wait_for_lock(struct cpu *c)
 {
 	u64 start = arch_tsc();
@@ -86,7 +55,7 @@ void bkl_lock(void)
 
 	kassert(!c->lock_depth);
 	c->hold_stamp = arch_tsc();
-	charge_user(c, c->hold_stamp);
+	acct(c, c->hold_stamp, true);
 	acquire(c);
 }
 
@@ -95,7 +64,7 @@ void bkl_unlock(void)
 	struct cpu *c = this_cpu();
 	u64 now = arch_tsc();
 
-	charge_system(c, now);
+	acct(c, now, false);
 	release(c, now);
 }
 

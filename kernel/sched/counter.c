@@ -9,50 +9,37 @@ struct counter {
 	struct object obj;
 	u64 value;
 	bool semaphore;
-	struct waitq readers, writers;
+	struct waitq waiters; /* at 0 readers, else writers */
 };
-
-static struct counter *of(struct object *o)
-{
-	return container_of(o, struct counter, obj);
-}
 
 static i64 counter_read(struct object *o, struct uio *u, i64, u32 flags)
 {
-	struct counter *c = of(o);
+	struct counter *c = container_of(o, struct counter, obj);
 	u64 v;
-	int r;
 
-	while (!c->value) {
-		r = wait_io(&c->readers, flags);
-		if (r)
-			return r;
-	}
+	while (!c->value)
+		TRY(wait_io(&c->waiters, flags));
 	v = c->semaphore ? 1 : c->value;
 	c->value -= v;
-	waitq_wake(&c->writers, ~0u, 0);
+	waitq_wake(&c->waiters, ~0u, 0);
 	object_notify(o, WEFT_POLLOUT);
 	return uio_copy_out(u, &v, sizeof(v)) == sizeof(v) ? (i64)sizeof(v) : -EFAULT;
 }
 
 static i64 counter_write(struct object *o, struct uio *u, i64, u32 flags)
 {
-	struct counter *c = of(o);
+	struct counter *c = container_of(o, struct counter, obj);
 	u64 v;
-	int r;
 
 	if (uio_copy_in(u, &v, sizeof(v)) != sizeof(v))
 		return -EFAULT;
 	if (v > TOP)
 		return -EINVAL;
-	while (v > TOP - c->value) {
-		r = wait_io(&c->writers, flags);
-		if (r)
-			return r;
-	}
+	while (v > TOP - c->value)
+		TRY(wait_io(&c->waiters, flags));
 	c->value += v;
 	if (v) {
-		waitq_wake(&c->readers, c->semaphore ? (u32)MIN(v, 0xfffffffful) : 1, 0);
+		waitq_wake(&c->waiters, c->semaphore ? (u32)MIN(v, 0xfffffffful) : 1, 0);
 		object_notify(o, WEFT_POLLIN);
 	}
 	return sizeof(v);
@@ -60,7 +47,7 @@ static i64 counter_write(struct object *o, struct uio *u, i64, u32 flags)
 
 static u32 counter_ready(struct object *o)
 {
-	struct counter *c = of(o);
+	struct counter *c = container_of(o, struct counter, obj);
 
 	return (c->value ? WEFT_POLLIN : 0) | (c->value < TOP ? WEFT_POLLOUT : 0);
 }
@@ -72,7 +59,7 @@ static const struct obj_ops counter_ops = {.stream = true,
 	.ready = counter_ready,
 	.destroy = object_free};
 
-int counter_create(u64 initial, bool semaphore, struct object **out)
+int counter_create(u64 initial, u64 semaphore, struct object *out[2])
 {
 	struct counter *c;
 
@@ -84,9 +71,7 @@ int counter_create(u64 initial, bool semaphore, struct object **out)
 	c->obj.status = 2; /* O_RDWR */
 	c->value = initial;
 	c->semaphore = semaphore;
-	waitq_init(&c->readers);
-	waitq_init(&c->writers);
+	waitq_init(&c->waiters);
 	*out = &c->obj;
 	return 0;
 }
-

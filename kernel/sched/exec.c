@@ -11,15 +11,12 @@ bool runtime_valid(const struct weft_runtime *rt)
 {
 	const u64 in[] = {rt->entry, rt->upcall, rt->fault, rt->tail_start};
 
-	if (!rt->start && !rt->end)
-		return !rt->entry && !rt->upcall && !rt->fault;
-	if (rt->start >= rt->end || rt->end > WEFT_USER_MAX || rt->tail_end < rt->tail_start ||
+	if (rt->start > rt->end || rt->end > WEFT_USER_MAX || rt->tail_end < rt->tail_start ||
 		rt->tail_end > rt->end)
 		return false;
-	for (u32 i = 0; i < ARRAY_SIZE(in); i++) {
+	for (u32 i = 0; i < ARRAY_SIZE(in); i++)
 		if (in[i] && (in[i] < rt->start || in[i] >= rt->end))
 			return false;
-	}
 	return true;
 }
 
@@ -46,38 +43,38 @@ static int only_thread(struct thread *me)
 
 struct exec {
 	struct as *as;
-	struct frame *page;
+	struct frame *page; /* at pp */
+	u64 pp;
 	struct fds *fds; /* NULL: the process's own serve */
 	struct thread *t;
 	struct process *image; /* or NULL */
 };
 
-static int exec_prepare(struct exec *e, const struct weft_exec *x)
+static void exec_undo(struct exec *e)
 {
-	struct thread *me = current_thread();
-	struct process *p = me->proc;
-	int r = as_get_fd(x->as, WEFT_RIGHT_CONTROL, &e->as);
-
-	if (r)
-		return r;
-	if (e->as == p->as)
-		r = -EINVAL;
-	if (!r && x->pp)
-		r = page_install(e->as, x->pp, NULL, &e->page);
-	if (!r && p->fds->refs > 1)
-		r = fds_copy(p->fds, &e->fds);
-	if (!r)
-		r = thread_new(p, e->as, &x->thread, p->pid, me, false, &e->t);
-	if (!r)
-		r = only_thread(me);
-	if (!r)
-		return 0;
 	if (e->t)
 		thread_discard(e->t, e->as);
 	fds_put(e->fds);
-	page_remove(e->as, x->pp, e->page, true);
+	page_remove(e->as, e->pp, e->page, true);
 	as_put(e->as);
-	return r;
+	object_put(&e->image->obj);
+}
+
+static int exec_prepare(struct exec *e, const struct weft_exec *x)
+{
+	struct thread *me = current_thread();
+
+	if ((x->pp & (PAGE_SIZE - 1)) || x->pp >= WEFT_USER_MAX || x->flags ||
+		!runtime_valid(&x->runtime))
+		return -EINVAL;
+	TRY(thread_check(&x->thread));
+	TRY(as_get_fd(x->as, WEFT_RIGHT_CONTROL, &e->as));
+	if (e->as == me->proc->as)
+		return -EINVAL;
+	e->pp = x->pp;
+	if (e->pp)
+		TRY(page_install(e->as, e->pp, NULL, &e->page));
+	return thread_new(me->proc, e->as, &x->thread, me->proc->pid, me, false, &e->t);
 }
 
 static struct thread *image_thread(const struct process *q)
@@ -90,31 +87,24 @@ static struct thread *image_thread(const struct process *q)
 	return t->state == T_STOPPED ? t : NULL;
 }
 
-/* After this the image has neither thread nor process page, and nothing can fail. */
-static int exec_image(struct exec *e, struct weft_exec *x)
+static int image_get(struct exec *e, i32 fd)
 {
-	struct thread *me = current_thread();
-	struct process *p = me->proc, *q;
-	int r = process_get(x->as, WEFT_RIGHT_EXEC, &q);
+	TRY(process_get(fd, WEFT_RIGHT_EXEC, &e->image));
+	if (!image_thread(e->image))
+		return -EINVAL;
+	return ns_subset(e->image->ns, current_process()->ns) ? 0 : -EPERM;
+}
 
-	if (r)
-		return r;
-	if (!image_thread(q))
-		r = -EINVAL;
-	else if (!ns_subset(q->ns, p->ns))
-		r = -EPERM;
-	else if (p->fds->refs > 1)
-		r = fds_copy(p->fds, &e->fds);
-	if (!r)
-		r = only_thread(me);
-	e->t = image_thread(q);
-	if (r || !e->t) {
-		fds_put(e->fds);
-		object_put(&q->obj);
-		return r ? r : -ESRCH;
-	}
-	thread_adopt(e->t, p);
-	e->image = q;
+/* After this the image has neither thread nor process page, and nothing can fail. */
+static int image_strip(struct exec *e, struct weft_exec *x)
+{
+	struct process *q = e->image;
+	struct thread *t = image_thread(q);
+
+	if (!t)
+		return -ESRCH;
+	thread_adopt(t, current_process());
+	e->t = t;
 	e->as = q->as;
 	as_get(e->as);
 	e->page = q->pp_frame;
@@ -147,24 +137,17 @@ i64 sys_proc_exec(u64 a0, u64 a1)
 {
 	struct thread *me = current_thread();
 	struct process *p = me->proc;
-	struct exec e = {0};
+	struct exec e __attribute__((cleanup(exec_undo))) = {0};
 	struct weft_exec x;
 	struct as *old;
-	int r;
 
-	if (a1 != sizeof(x))
-		return -EINVAL;
-	if (copy_from_user(&x, a0, sizeof(x)))
-		return -EFAULT;
-	if (x.flags == WEFT_EXEC_BECOME)
-		r = exec_image(&e, &x);
-	else if ((x.pp & (PAGE_SIZE - 1)) || x.pp >= WEFT_USER_MAX || x.flags ||
-		!runtime_valid(&x.runtime))
-		r = -EINVAL;
-	else
-		r = thread_check(&x.thread) ?: exec_prepare(&e, &x);
-	if (r)
-		return r;
+	TRY(copy_record(&x, sizeof(x), a0, a1));
+	TRY(x.flags == WEFT_EXEC_BECOME ? image_get(&e, x.as) : exec_prepare(&e, &x));
+	if (p->fds->refs > 1)
+		TRY(fds_copy(p->fds, &e.fds));
+	TRY(only_thread(me));
+	if (e.image)
+		TRY(image_strip(&e, &x));
 
 	/* From here on nothing fails, and nothing blocks after the user side of the thread is gone.
 	 */

@@ -26,63 +26,40 @@ static int table_reserve(struct fd_table *t, u32 n)
 	return 0;
 }
 
-/* The table that fd belongs to, and its place in that. */
-static struct fd_table *table_of(struct fds *f, i32 fd, u32 *n)
+static struct fd_table *table_of(struct fds *f, i32 fd)
 {
-	bool private = fd >= WEFT_FD_PRIVATE;
-
-	*n = (u32)fd - (private ? WEFT_FD_PRIVATE : 0);
-	return private ? &f->priv : &f->pub;
+	return fd >= WEFT_FD_PRIVATE ? &f->priv : &f->pub;
 }
 
 static struct fd_entry *table_entry(struct fds *f, i32 fd)
 {
-	u32 n;
-	struct fd_table *t = table_of(f, fd, &n);
+	struct fd_table *t = f ? table_of(f, fd) : NULL;
+	u32 n = t ? (u32)(fd - t->base) : 0;
 
-	return n < t->cap && t->e[n].o ? &t->e[n] : NULL;
+	return t && n < t->cap && t->e[n].o ? &t->e[n] : NULL;
 }
 
-static int entry_set(struct fd_table *t, u32 n, struct object *o, u32 rights, u32 flags)
+static i32 entry_set(struct fd_table *t, u32 n, struct object *o, u32 rights, u32 flags)
 {
 	struct object *old;
-	int r = table_reserve(t, n + 1);
 
-	if (r)
-		return r;
+	TRY(table_reserve(t, n + 1));
 	old = t->e[n].o;
 	t->used += !old;
 	object_fd_get(o);
 	t->e[n] = (struct fd_entry){o, rights, !!(flags & WEFT_DUP_CLOEXEC),
-		!!(flags & WEFT_DUP_NOFORK)};
+		t->base && (flags & WEFT_DUP_NOFORK)};
 	object_fd_put(old);
-	return 0;
+	return (i32)n + t->base;
 }
 
-static i32 table_install(struct fd_table *t, u32 from, u32 limit, struct object *o, u32 rights,
-	u32 flags)
+static void entry_close(struct fd_table *t, struct fd_entry *e)
 {
-	u32 n = MAX(from, t->hint);
-	int r;
+	struct object *o = e->o;
 
-	while (n < t->cap && t->e[n].o)
-		n++;
-	if (n >= limit)
-		return -EMFILE;
-	r = entry_set(t, n, o, rights, flags);
-	if (!r && from <= t->hint)
-		t->hint = n + 1;
-	return r ? r : (i32)n;
-}
-
-static void entry_close(struct fd_table *t, u32 n)
-{
-	struct object *o = t->e[n].o;
-
-	t->e[n].o = NULL;
+	e->o = NULL;
 	t->used--;
-	if (n < t->hint)
-		t->hint = n;
+	t->hint = MIN(t->hint, (u32)(e - t->e));
 	object_fd_put(o);
 }
 
@@ -93,7 +70,7 @@ struct fd_entry *fd_peek(i32 fd)
 
 int fd_get_in(struct process *p, i32 fd, u32 type, u32 rights, struct object **out, u32 *rights_out)
 {
-	struct fd_entry *e = p->fds ? table_entry(p->fds, fd) : NULL;
+	struct fd_entry *e = table_entry(p->fds, fd);
 
 	if (!e)
 		return -EBADF;
@@ -113,18 +90,25 @@ int fd_get(i32 fd, u32 type, u32 rights, struct object **out)
 	return fd_get_in(current_process(), fd, type, rights, out, NULL);
 }
 
-/* As fd_install, at `from` or above in the numbered table. */
+/* As fd_install, at index `from` or above. */
 i32 fd_install_from(struct process *p, struct object *o, u32 rights, u32 flags, u32 from)
 {
-	struct fds *f = p->fds;
-	i32 n;
+	struct fd_table *t;
+	u32 n;
+	i32 fd;
 
-	if (!f)
+	if (!p->fds)
 		return -ESRCH;
-	if (!(flags & WEFT_DUP_PRIVATE))
-		return table_install(&f->pub, from, f->limit, o, rights, flags & ~WEFT_DUP_NOFORK);
-	n = table_install(&f->priv, 0, PRIVATE_LIMIT, o, rights, flags);
-	return n < 0 ? n : n + WEFT_FD_PRIVATE;
+	t = flags & WEFT_DUP_PRIVATE ? &p->fds->priv : &p->fds->pub;
+	n = MAX(from, t->hint);
+	while (n < t->cap && t->e[n].o)
+		n++;
+	if (n >= t->limit)
+		return -EMFILE;
+	fd = TRY(entry_set(t, n, o, rights, flags));
+	if (from <= t->hint)
+		t->hint = n + 1;
+	return fd;
 }
 
 i32 fd_install(struct process *p, struct object *o, u32 rights, u32 flags)
@@ -134,32 +118,22 @@ i32 fd_install(struct process *p, struct object *o, u32 rights, u32 flags)
 
 i32 fd_install_at(struct process *p, struct object *o, u32 rights, u32 flags, i32 at)
 {
-	struct fds *f = p->fds;
-	struct fd_table *t;
-	u32 n;
-	int r;
+	struct fd_table *t = p->fds ? table_of(p->fds, at) : NULL;
 
-	if (!f)
+	if (!t)
 		return -ESRCH;
-	t = table_of(f, at, &n);
-	if (t == &f->pub)
-		flags &= ~WEFT_DUP_NOFORK;
-	if (n >= (t == &f->pub ? f->limit : PRIVATE_LIMIT))
+	if ((u32)(at - t->base) >= t->limit)
 		return -EBADF;
-	r = entry_set(t, n, o, rights, flags);
-	return r ? r : at;
+	return entry_set(t, (u32)(at - t->base), o, rights, flags);
 }
 
 int fd_close(struct process *p, i32 fd)
 {
-	struct fd_entry *e = p->fds ? table_entry(p->fds, fd) : NULL;
-	struct fd_table *t;
-	u32 n;
+	struct fd_entry *e = table_entry(p->fds, fd);
 
 	if (!e)
 		return -EBADF;
-	t = table_of(p->fds, fd, &n);
-	entry_close(t, n);
+	entry_close(table_of(p->fds, fd), e);
 	return 0;
 }
 
@@ -168,28 +142,24 @@ struct fds *fds_create(void)
 	struct fds *f = kzalloc(sizeof(*f));
 
 	if (f)
-		*f = (struct fds){.refs = 1, .limit = 1024};
+		*f = (struct fds){.refs = 1,
+			.pub.limit = 1024,
+			.priv = {.limit = PRIVATE_LIMIT, .base = WEFT_FD_PRIVATE}};
 	return f;
 }
 
 static int table_copy(struct fd_table *to, const struct fd_table *from)
 {
-	u32 top = from->cap;
-	int r;
-
-	while (top && !from->e[top - 1].o)
-		top--;
-	r = table_reserve(to, top);
-	for (u32 n = 0; !r && n < top; n++) {
+	TRY(table_reserve(to, from->cap));
+	for (u32 n = 0; n < from->cap; n++) {
 		if (!from->e[n].o || from->e[n].nofork)
 			continue;
 		to->e[n] = from->e[n];
 		to->used++;
 		object_fd_get(to->e[n].o);
 	}
-	while (to->hint < to->cap && to->e[to->hint].o)
-		to->hint++;
-	return r;
+	to->limit = from->limit;
+	return 0;
 }
 
 int fds_copy(struct fds *from, struct fds **out)
@@ -199,10 +169,7 @@ int fds_copy(struct fds *from, struct fds **out)
 
 	if (!f)
 		return -ENOMEM;
-	f->limit = from->limit;
-	r = table_copy(&f->pub, &from->pub);
-	if (!r)
-		r = table_copy(&f->priv, &from->priv);
+	r = table_copy(&f->pub, &from->pub) ?: table_copy(&f->priv, &from->priv);
 	if (r)
 		fds_put(f);
 	else
@@ -214,7 +181,7 @@ static void table_close(struct fd_table *t, bool all)
 {
 	for (u32 n = 0; n < t->cap && t->used; n++)
 		if (t->e[n].o && (all || t->e[n].cloexec))
-			entry_close(t, n);
+			entry_close(t, &t->e[n]);
 }
 
 void fds_put(struct fds *f)

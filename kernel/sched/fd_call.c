@@ -32,83 +32,53 @@ i64 sys_fd_close_range(u64 a0, u64 a1, u64 a2)
 
 i64 sys_fd_dup(u64 a0, u64 a1, u64 a2, u64 a3)
 {
+	const u32 known = WEFT_DUP_CLOEXEC | WEFT_DUP_EXACT | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK |
+		WEFT_DUP_MOVE | WEFT_DUP_REOPEN;
 	struct process *p = current_process();
 	i32 fd = (i32)a0, where = (i32)a1;
 	u32 flags = (u32)a2, rights;
 	HELD struct object *o = NULL;
-	i64 r;
 
-	if (a2 &
-		~(u64)(WEFT_DUP_CLOEXEC | WEFT_DUP_EXACT | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK |
-			WEFT_DUP_MOVE | WEFT_DUP_REOPEN))
+	if (a2 & ~(u64)known)
 		return -EINVAL;
-	r = fd_get_in(p, fd, 0, WEFT_RIGHT_DUP, &o, &rights);
-	if (r)
-		return r;
+	TRY(fd_get_in(p, fd, 0, WEFT_RIGHT_DUP, &o, &rights));
 	rights &= (u32)a3;
 	if (flags & WEFT_DUP_REOPEN)
 		TRY(handle_reopen(&o));
 	if (flags & WEFT_DUP_EXACT)
-		r = where == fd ? -EINVAL : fd_install_at(p, o, rights, flags, where);
-	else if (!(flags & WEFT_DUP_PRIVATE) && (u32)where >= p->fds->limit)
-		r = -EINVAL;
+		where = where == fd ? -EINVAL : fd_install_at(p, o, rights, flags, where);
+	else if (flags & WEFT_DUP_PRIVATE)
+		where = fd_install(p, o, rights, flags);
+	else if ((u32)where < p->fds->pub.limit)
+		where = fd_install_from(p, o, rights, flags, (u32)where);
 	else
-		r = fd_install_from(p, o, rights, flags, (u32)where);
-	if (r >= 0 && (flags & WEFT_DUP_MOVE))
+		return -EINVAL;
+	if (where >= 0 && (flags & WEFT_DUP_MOVE))
 		fd_close(p, fd);
-	return r;
+	return where;
 }
 
-static void describe(struct object *o, u32 rights, struct weft_fd_info *out)
-{
-	*out = (struct weft_fd_info){.type = o->type,
-		.rights = rights,
-		.object = o->id,
-		.status = o->status};
-	if (o->ops->info)
-		o->ops->info(o, out);
-}
-
-int fd_describe(struct process *p, i32 fd, struct weft_fd_info *out)
+i64 fd_describe(struct process *p, i32 fd, u64 user)
 {
 	HELD struct object *o = NULL;
-	u32 rights;
-	int r = fd_get_in(p, fd, 0, 0, &o, &rights);
+	struct weft_fd_info info = {0};
 
-	if (!r)
-		describe(o, rights, out);
-	return r;
-}
-
-i64 fd_list(struct process *p, u64 user, u64 n)
-{
-	struct fd_table *t = p->fds ? &p->fds->pub : NULL;
-	u64 room = t ? MIN(n, t->used) : 0, count = 0;
-	i32 *list = kmalloc(room * sizeof(i32) + 1);
-	int r;
-
-	if (!list)
-		return -ENOMEM;
-	for (u32 fd = 0; t && fd < t->cap; fd++) {
-		if (!t->e[fd].o)
-			continue;
-		if (count < room)
-			list[count] = (i32)fd;
-		count++;
-	}
-	r = copy_to_user(user, list, MIN(count, room) * sizeof(i32));
-	kfree(list);
-	return r ? r : (i64)count;
+	TRY(fd_get_in(p, fd, 0, 0, &o, &info.rights));
+	info.type = o->type;
+	info.object = o->id;
+	info.status = o->status;
+	if (o->ops->info)
+		o->ops->info(o, &info);
+	return copy_to_user(user, &info, sizeof(info));
 }
 
 static i64 fd_limit(struct process *p, u64 a)
 {
 	if ((i64)a == -1)
-		return p->fds->limit;
+		return p->fds->pub.limit;
 	if (a > MIN(p->limits[WEFT_LIMIT_FDS], 1ul << 20))
 		return -EPERM;
-	p->fds->limit = (u32)a;
-	return (i64)a;
+	return p->fds->pub.limit = (u32)a;
 }
 
 static i64 set_status(struct object *o, u64 a)
@@ -121,59 +91,52 @@ static i64 set_status(struct object *o, u64 a)
 	return 0;
 }
 
-static i64 ctl(struct object *o, u32 rights, u64 op, u64 a, u64 b)
-{
-	bool control = rights & WEFT_RIGHT_CONTROL;
-	struct weft_fd_info info;
-	struct fd_entry *other;
-
-	switch (op) {
-	case WEFT_FD_GET_STATUS:
-		return o->status;
-	case WEFT_FD_SET_STATUS:
-		return control ? set_status(o, a) : -EPERM;
-	case WEFT_FD_INFO:
-		describe(o, rights, &info);
-		return copy_to_user(a, &info, sizeof(info));
-	case WEFT_FD_READY:
-		return object_ready(o);
-	case WEFT_FD_SAME:
-		other = fd_peek((i32)a);
-		return other ? other->o == o : -EBADF;
-	case WEFT_FD_SEEK:
-		return o->ops->stream || !o->ops->ctl ? -ESPIPE
-						      : o->ops->ctl(o, WEFT_FD_SEEK, a, b);
-	}
-	if (op != WEFT_FD_AVAIL && op != WEFT_FD_PIPE_SIZE && (op < 0x100 || op > ~0u))
-		return -EINVAL;
-	if (!control && op != WEFT_FD_AVAIL && !(op == WEFT_FD_PIPE_SIZE && !a))
-		return -EPERM;
-	return o->ops->ctl ? o->ops->ctl(o, (u32)op, a, b) : -EINVAL;
-}
-
 i64 sys_fd_ctl(u64 a0, u64 a1, u64 a2, u64 a3)
 {
+	struct process *p = current_process();
+	struct fd_entry *e = fd_peek((i32)a0), *other;
 	HELD struct object *o = NULL;
-	struct fd_entry *e;
+	bool control;
 
-	if (a1 == WEFT_FD_LIST)
-		return fd_list(current_process(), a2, a3);
 	if (a1 == WEFT_FD_LIMIT)
-		return fd_limit(current_process(), a2);
-	e = fd_peek((i32)a0);
+		return fd_limit(p, a2);
 	if (!e)
 		return -EBADF;
-	if (a1 == WEFT_FD_GET_FLAGS)
+	o = e->o;
+	object_get(o);
+	control = e->rights & WEFT_RIGHT_CONTROL;
+	switch (a1) {
+	case WEFT_FD_GET_FLAGS:
 		return e->cloexec;
-	if (a1 == WEFT_FD_SET_FLAGS) {
+	case WEFT_FD_SET_FLAGS:
 		if (a2 > 1)
 			return -EINVAL;
 		e->cloexec = (u16)a2;
 		return 0;
+	case WEFT_FD_GET_STATUS:
+		return o->status;
+	case WEFT_FD_SET_STATUS:
+		return control ? set_status(o, a2) : -EPERM;
+	case WEFT_FD_INFO:
+		return fd_describe(p, (i32)a0, a2);
+	case WEFT_FD_READY:
+		return object_ready(o);
+	case WEFT_FD_SAME:
+		other = fd_peek((i32)a2);
+		return other ? other->o == o : -EBADF;
+	case WEFT_FD_SEEK:
+		if (o->ops->stream || !o->ops->ctl)
+			return -ESPIPE;
+		break;
+	case WEFT_FD_AVAIL:
+		break;
+	default:
+		if (a1 != WEFT_FD_PIPE_SIZE && (a1 < 0x100 || a1 > ~0u))
+			return -EINVAL;
+		if (!control && (a1 != WEFT_FD_PIPE_SIZE || a2))
+			return -EPERM;
 	}
-	o = e->o;
-	object_get(o);
-	return ctl(o, e->rights, a1, a2, a3);
+	return o->ops->ctl ? o->ops->ctl(o, (u32)a1, a2, a3) : -EINVAL;
 }
 
 static i64 transfer(i32 fd, u64 buf, u64 len, i64 off, u64 flags, bool write)
@@ -198,17 +161,14 @@ static i64 transfer(i32 fd, u64 buf, u64 len, i64 off, u64 flags, bool write)
 		len = MIN(len, IO_MAX);
 	o = e->o;
 	object_get(o);
-	r = uio_init(&u, iov, ARRAY_SIZE(iov), buf, len, flags & WEFT_IO_VEC);
-	if (r)
-		return r;
+	TRY(uio_init(&u, iov, ARRAY_SIZE(iov), buf, len, flags & WEFT_IO_VEC));
 	if (o->status & O_NONBLOCK)
 		flags |= WEFT_IO_NONBLOCK;
 	if (o->status & O_APPEND)
 		flags |= WEFT_IO_APPEND;
-	if (u.left < o->ops->record)
-		r = -EINVAL;
-	else
-		r = (write ? o->ops->write : o->ops->read)(o, &u, off, (u32)flags);
+	r = u.left < o->ops->record
+		? -EINVAL
+		: (write ? o->ops->write : o->ops->read)(o, &u, off, (u32)flags);
 	uio_free(&u, iov);
 	return r;
 }
@@ -223,34 +183,22 @@ i64 sys_fd_write(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 	return transfer((i32)a0, a1, a2, (i64)a3, a4, true);
 }
 
-/* One object, or two. */
-static int create(u64 kind, u64 a, u64 b, struct object *o[2])
+static int channel(u64 type, u64 half, struct object *o[2])
 {
-	switch (kind) {
-	case WEFT_OBJ_PIPE:
-		return pipe_create(a, o);
-	case WEFT_OBJ_CHANNEL:
-		if (b > 1)
-			return -EINVAL;
-		return b ? channel_create_half((u32)a, o) : channel_create((u32)a, o);
-	case WEFT_OBJ_DGRAM:
-		return dgram_create(o);
-	case WEFT_OBJ_FENCE:
-		return fence_create(o);
-	case WEFT_OBJ_POLLSET:
-		return pollset_create(o);
-	case WEFT_OBJ_COUNTER:
-		return counter_create(a, b, o);
-	case WEFT_OBJ_TIMER:
-		return timer_create_object((u32)a, o);
-	case WEFT_OBJ_SIGNALS:
-		return signals_create(a, o);
-	case WEFT_OBJ_IRQ:
-		return irq_create((i32)a, (u32)b, o);
-	default:
+	if (half > 1)
 		return -EINVAL;
-	}
+	return half ? channel_create_half((u32)type, o) : channel_create((u32)type, o);
 }
+
+static create_fn *const creators[] = {[WEFT_OBJ_PIPE] = pipe_create,
+	[WEFT_OBJ_CHANNEL] = channel,
+	[WEFT_OBJ_DGRAM] = dgram_create,
+	[WEFT_OBJ_FENCE] = fence_create,
+	[WEFT_OBJ_POLLSET] = pollset_create,
+	[WEFT_OBJ_COUNTER] = counter_create,
+	[WEFT_OBJ_TIMER] = timer_create_object,
+	[WEFT_OBJ_SIGNALS] = signals_create,
+	[WEFT_OBJ_IRQ] = irq_create};
 
 i64 sys_obj_create(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
@@ -261,22 +209,18 @@ i64 sys_obj_create(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 	u32 n, rights;
 	int r;
 
-	if (a3 & ~(u64)(WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK))
+	if ((a3 & ~(u64)(WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE | WEFT_DUP_NOFORK)) ||
+		a0 >= ARRAY_SIZE(creators) || !creators[a0])
 		return -EINVAL;
-	r = create(a0, a1, a2, o);
-	if (r)
-		return r;
+	r = TRY(creators[a0](a1, a2, o));
 	for (n = 0; n < 2 && o[n]; n++) {
 		rights = WEFT_RIGHT_ALL & ~WEFT_RIGHT_EXEC;
 		if (a0 == WEFT_OBJ_PIPE || a0 == WEFT_OBJ_FENCE)
 			rights &= ~one_way[n];
+		object_fd_get(o[n]); /* one that gets no fd is closed as if it had had one */
 		if (r >= 0)
 			r = fds[n] = fd_install(p, o[n], rights, (u32)a3);
-		/* An object that got no fd is closed as if it had had one. */
-		if (r < 0) {
-			object_fd_get(o[n]);
-			object_fd_put(o[n]);
-		}
+		object_fd_put(o[n]);
 		object_put(o[n]);
 	}
 	if (r >= 0)

@@ -13,66 +13,66 @@
 
 static struct list buckets[BUCKETS];
 
-void futex_init(void)
-{
-	for (u32 i = 0; i < BUCKETS; i++)
-		list_init(&buckets[i]);
-}
-
 static struct list *bucket(const u64 key[2])
 {
 	u64 h = (key[0] ^ key[1] >> 2) * 0x9e3779b97f4a7c15ul;
+	struct list *b;
 
 	h ^= key[1] * 0xc2b2ae3d27d4eb4ful;
-	return &buckets[h >> 40 & (BUCKETS - 1)];
+	b = &buckets[h >> 40 & (BUCKETS - 1)];
+	if (unlikely(!b->next))
+		list_init(b);
+	return b;
 }
 
-static struct as *space(void)
+static bool same(const u64 a[2], const u64 b[2])
 {
-	return current_process()->as;
+	return a[0] == b[0] && a[1] == b[1];
 }
 
-/* The kernel's pointer to a user word, good until the BKL is dropped. May block. */
-static int word(u64 addr, bool write, u32 **out)
+/*
+ * The key of a user word, and (w not NULL) the kernel's pointer to it, good until the BKL is
+ * dropped. May block then.
+ */
+static int word(u64 addr, bool is_private, u64 key[2], bool write, u32 **w)
 {
-	if ((addr & 3) || addr < WEFT_USER_MIN || addr >= WEFT_USER_MAX)
-		return addr & 3 ? -EINVAL : -EFAULT;
-	for (u32 i = 0; i < 16; i++) {
-		*out = as_peek(space(), addr, write);
-		if (*out)
-			return 0;
-		if (as_fault(space(), addr, write, false))
-			return -EFAULT;
-	}
-	return -EFAULT;
-}
+	struct as *as = current_process()->as;
 
-static int key_of(u64 addr, bool is_private, u64 key[2])
-{
 	if (addr & 3)
 		return -EINVAL;
 	if (addr < WEFT_USER_MIN || addr >= WEFT_USER_MAX)
 		return -EFAULT;
-	return as_futex_key(space(), addr, is_private, key);
+	for (u32 tries = 0; w && !(*w = as_peek(as, addr, write)); tries++)
+		if (tries == 16 || as_fault(as, addr, write, false))
+			return -EFAULT;
+	return as_futex_key(as, addr, is_private, key);
 }
 
-static u32 wake(const u64 key[2], u32 n, u32 bits)
+/*
+ * Of those that wait for key with one of these bits, nwake are woken and the next nmove wait for
+ * key2 from now on. -> how many in all.
+ */
+static u32 wake(const u64 key[2], u32 bits, u32 nwake, u32 nmove, const u64 key2[2])
 {
-	struct list *b = bucket(key);
+	struct list *b = bucket(key), *b2 = nmove ? bucket(key2) : NULL;
 	struct thread *t;
-	u32 woken = 0;
+	u32 n = 0;
 
 	list_for_each(t, b, futex_link) {
-		if (woken >= n)
+		if (n >= nwake && n - nwake >= nmove)
 			break;
-		if (t->futex_key[0] != key[0] || t->futex_key[1] != key[1] ||
-			!(t->futex_bits & bits))
+		if (!same(t->futex_key, key) || !(t->futex_bits & bits))
 			continue;
 		list_del(&t->futex_link);
-		thread_wake(t, 0);
-		woken++;
+		if (n++ < nwake) {
+			thread_wake(t, 0);
+			continue;
+		}
+		memcpy(t->futex_key, key2, sizeof(t->futex_key));
+		/* In the same bucket: before what is still to be looked at. */
+		list_add_after(b == b2 ? b : b2->prev, &t->futex_link);
 	}
-	return woken;
+	return n;
 }
 
 static i64 futex_wait(u64 addr, u32 val, u64 deadline, u32 bits, bool is_private)
@@ -83,11 +83,7 @@ static i64 futex_wait(u64 addr, u32 val, u64 deadline, u32 bits, bool is_private
 
 	if (!bits)
 		return -EINVAL;
-	r = word(addr, false, &w);
-	if (!r)
-		r = key_of(addr, is_private, t->futex_key);
-	if (r)
-		return r;
+	TRY(word(addr, is_private, t->futex_key, false, &w));
 	if (__atomic_load_n(w, __ATOMIC_SEQ_CST) != val)
 		return -EAGAIN;
 	t->futex_bits = bits;
@@ -101,40 +97,15 @@ static i64 futex_requeue(u64 addr, u32 nwake, u32 nmove, u64 addr2, bool is_priv
 	const u32 *expect)
 {
 	u64 key[2], key2[2];
-	struct thread *t;
-	struct list *b, *b2;
-	u32 *w, woken, moved = 0;
-	int r = word(addr, false, &w);
+	u32 *w;
 
-	if (!r)
-		r = key_of(addr, is_private, key);
-	if (!r)
-		r = key_of(addr2, is_private, key2);
-	if (r)
-		return r;
+	TRY(word(addr, is_private, key, false, &w));
+	TRY(word(addr2, is_private, key2, false, NULL));
 	if (expect && __atomic_load_n(w, __ATOMIC_SEQ_CST) != *expect)
 		return -EAGAIN;
-	woken = wake(key, nwake, ~0u);
-	b = bucket(key);
-	b2 = bucket(key2);
-	if (key[0] == key2[0] && key[1] == key2[1])
-		return woken;
-	list_for_each(t, b, futex_link) {
-		if (moved >= nmove)
-			break;
-		if (t->futex_key[0] != key[0] || t->futex_key[1] != key[1])
-			continue;
-		list_del(&t->futex_link);
-		t->futex_key[0] = key2[0];
-		t->futex_key[1] = key2[1];
-		if (b == b2)
-			list_add_after(b, &t->futex_link); /* before what is still to be looked at:
-							      not met again */
-		else
-			list_add_tail(b2, &t->futex_link);
-		moved++;
-	}
-	return woken + moved;
+	if (same(key, key2))
+		nmove = 0;
+	return wake(key, ~0u, nwake, nmove, key2);
 }
 
 /* Linux's encoding: op 28..31 (bit 31: the operand is a shift), cmp 24..27, operand 12..23, compare
@@ -166,20 +137,11 @@ static i64 futex_wake_op(u64 addr, u32 n, u32 n2, u64 addr2, u32 code, bool is_p
 	u64 key[2], key2[2];
 	bool hit;
 	u32 *w;
-	int r = word(addr2, true, &w);
 
-	if (!r)
-		r = key_of(addr, is_private, key);
-	if (!r)
-		r = key_of(addr2, is_private, key2);
-	if (!r)
-		r = apply_op(w, code, &hit);
-	if (r)
-		return r;
-	u32 woken = wake(key, n, ~0u);
-	if (hit)
-		woken += wake(key2, n2, ~0u);
-	return woken;
+	TRY(word(addr, is_private, key, false, NULL));
+	TRY(word(addr2, is_private, key2, true, &w));
+	TRY(apply_op(w, code, &hit));
+	return wake(key, ~0u, n, 0, NULL) + (hit ? wake(key2, ~0u, n2, 0, NULL) : 0);
 }
 
 i64 sys_futex(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
@@ -187,7 +149,6 @@ i64 sys_futex(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 	bool is_private = a0 & WEFT_FUTEX_PRIVATE;
 	u64 key[2], deadline = a3;
 	u32 expect = (u32)a5;
-	int r;
 
 	if (a0 & ~(u64)(0x7f | WEFT_FUTEX_PRIVATE | WEFT_FUTEX_CMP | WEFT_FUTEX_REALTIME))
 		return -EINVAL;
@@ -201,8 +162,8 @@ i64 sys_futex(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 	case WEFT_FUTEX_WAKE:
 		if (!(u32)a5)
 			return -EINVAL;
-		r = key_of(a1, is_private, key);
-		return r ? r : (i64)wake(key, (u32)a2, (u32)a5);
+		TRY(word(a1, is_private, key, false, NULL));
+		return wake(key, (u32)a5, (u32)a2, 0, NULL);
 	case WEFT_FUTEX_REQUEUE:
 		return futex_requeue(a1, (u32)a2, (u32)a3, a4, is_private,
 			a0 & WEFT_FUTEX_CMP ? &expect : NULL);
@@ -215,22 +176,22 @@ i64 sys_futex(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 
 u32 futex_wake_addr(u64 addr, u32 n)
 {
-	u64 key[2], shared[2];
+	u64 key[2] = {0}, shared[2];
 	u32 woken = 0;
 
-	if (!key_of(addr, true, key))
-		woken = wake(key, n, ~0u);
-	if (woken < n && !key_of(addr, false, shared) &&
-		(shared[0] != key[0] || shared[1] != key[1]))
-		woken += wake(shared, n - woken, ~0u);
+	if (!word(addr, true, key, false, NULL))
+		woken = wake(key, ~0u, n, 0, NULL);
+	if (woken < n && !word(addr, false, shared, false, NULL) && !same(key, shared))
+		woken += wake(shared, ~0u, n - woken, 0, NULL);
 	return woken;
 }
 
 static void robust_release(struct thread *t, u64 addr, bool pending)
 {
 	u32 *w, old, new;
+	u64 key[2];
 
-	if (word(addr, true, &w))
+	if (word(addr, true, key, true, &w))
 		return;
 	old = __atomic_load_n(w, __ATOMIC_SEQ_CST);
 	if (pending && !old) {
@@ -251,20 +212,19 @@ static void robust_release(struct thread *t, u64 addr, bool pending)
  * }. Bit 0 marks PI futexes. */
 void robust_walk(struct thread *t)
 {
-	u64 head[3], entry, next, pending;
+	u64 head[3], entry, at, pending;
 
 	if (!t->robust || copy_from_user(head, t->robust, sizeof(head)))
 		return;
 	entry = head[0];
 	pending = head[2] & ~1ul;
 	for (u32 n = 0; n < ROBUST_MAX && (entry & ~1ul) != t->robust; n++) {
+		at = entry & ~1ul;
 		/* The next link first: the woken thread may free this entry. */
-		bool bad = copy_from_user(&next, entry & ~1ul, sizeof(next)) != 0;
-		if ((entry & ~1ul) != pending)
-			robust_release(t, (entry & ~1ul) + head[1], false);
-		if (bad)
-			break;
-		entry = next;
+		if (copy_from_user(&entry, at, sizeof(entry)))
+			entry = t->robust;
+		if (at != pending)
+			robust_release(t, at + head[1], false);
 	}
 	if (pending)
 		robust_release(t, pending + head[1], true);

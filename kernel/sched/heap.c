@@ -5,7 +5,7 @@
  */
 #include "internal.h"
 
-static struct ktimer *root;
+struct ktimer *heap_top;
 
 /* Puts a and b, melded, to *at, which is below `parent`: down the right edges, whose nodes'
  * children change sides, so that no edge stays long. */
@@ -31,21 +31,16 @@ static void meld(struct ktimer **at, struct ktimer *parent, struct ktimer *a, st
 		(*at)->parent = parent;
 }
 
-struct ktimer *heap_top(void)
-{
-	return root;
-}
-
 void heap_insert(struct ktimer *t)
 {
 	t->left = t->right = NULL;
 	t->armed = true;
-	meld(&root, NULL, root, t);
+	meld(&heap_top, NULL, heap_top, t);
 }
 
 void heap_remove(struct ktimer *t)
 {
-	struct ktimer **at = &root;
+	struct ktimer **at = &heap_top;
 
 	if (t->parent)
 		at = t->parent->left == t ? &t->parent->left : &t->parent->right;

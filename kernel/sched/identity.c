@@ -6,36 +6,20 @@
  */
 #include "internal.h"
 
-#define BUCKETS 256u
-#define KEEP	1024u
+#define KEEP 1024u
 
-static struct list by_number[BUCKETS]; /* identity.link */
-static struct list idle;	       /* identity.idle_link */
-static u32 nidle, next_number;
-static struct identity system_identity;
-struct identity *identity_system = &system_identity;
-
-void identity_init(void)
-{
-	if (system_identity.refs)
-		return;
-	for (u32 i = 0; i < BUCKETS; i++)
-		list_init(&by_number[i]);
-	list_init(&idle);
-	list_init(&system_identity.idle_link);
-	system_identity.refs = 1;
-	system_identity.id.cap_effective = system_identity.id.cap_permitted =
-		system_identity.id.cap_bounding = ~0ul;
-	list_add_tail(&by_number[0], &system_identity.link);
-	next_number = 1;
-}
+static struct list all; /* identity.link: those last made or put first */
+static struct identity system = {.refs = 1,
+	.id = {.cap_effective = ~0ul, .cap_permitted = ~0ul, .cap_bounding = ~0ul},
+	.link = {&all, &all}};
+static struct list all = {&system.link, &system.link};
+static u32 nidle, last_number;
+struct identity *identity_system = &system;
 
 void identity_hold(struct identity *i)
 {
-	if (!i->refs++) {
-		list_del(&i->idle_link);
+	if (!i->refs++)
 		nidle--;
-	}
 }
 
 void identity_set(struct identity **at, struct identity *i)
@@ -49,11 +33,13 @@ void identity_put(struct identity *i)
 {
 	if (!i || --i->refs)
 		return;
-	list_add_tail(&idle, &i->idle_link);
+	list_del(&i->link);
+	list_add_after(&all, &i->link);
 	if (++nidle <= KEEP)
 		return;
-	i = list_first(&idle, struct identity, idle_link);
-	list_del(&i->idle_link);
+	i = list_entry(all.prev, struct identity, link);
+	while (i->refs)
+		i = list_entry(i->link.prev, struct identity, link);
 	list_del(&i->link);
 	nidle--;
 	kfree(i);
@@ -63,7 +49,7 @@ struct identity *identity_get(u32 number)
 {
 	struct identity *i;
 
-	list_for_each(i, &by_number[number % BUCKETS], link) {
+	list_for_each(i, &all, link) {
 		if (i->number == number) {
 			identity_hold(i);
 			return i;
@@ -72,45 +58,40 @@ struct identity *identity_get(u32 number)
 	return NULL;
 }
 
-static struct identity *find_equal(const struct weft_identity *id)
+/* Referenced; NULL: no memory or no number. */
+static struct identity *find_or_make(const struct weft_identity *id)
 {
 	struct identity *i;
 
-	for (u32 b = 0; b < BUCKETS; b++) {
-		list_for_each(i, &by_number[b], link) {
-			if (!memcmp(&i->id, id, sizeof(*id)))
-				return i;
+	list_for_each(i, &all, link) {
+		if (!memcmp(&i->id, id, sizeof(*id))) {
+			identity_hold(i);
+			return i;
 		}
 	}
-	return NULL;
+	i = last_number < 0x7fffffff ? kzalloc(sizeof(*i)) : NULL;
+	if (i) {
+		*i = (struct identity){.refs = 1, .number = ++last_number, .id = *id};
+		list_add_after(&all, &i->link);
+	}
+	return i;
 }
 
 static i64 mint(u64 user)
 {
 	struct weft_identity id;
 	struct identity *i;
-	u32 number;
 
-	if (copy_from_user(&id, user, sizeof(id)))
-		return -EFAULT;
-	if (id.ngroups > WEFT_IDENT_GROUPS || (id.flags & ~(WEFT_IDENT_NO_NEW_PRIVS | WEFT_IDENT_MINTERS)))
+	TRY(copy_from_user(&id, user, sizeof(id)));
+	if (id.ngroups > WEFT_IDENT_GROUPS ||
+		(id.flags & ~(WEFT_IDENT_NO_NEW_PRIVS | WEFT_IDENT_MINTERS)))
 		return -EINVAL;
 	memset(id.groups + id.ngroups, 0, (WEFT_IDENT_GROUPS - id.ngroups) * sizeof(id.groups[0]));
-	i = find_equal(&id);
-	if (i) {
-		identity_hold(i); /* moves it to the young end */
-	} else {
-		if (next_number >= 0x7fffffffu)
-			return -ENOSPC;
-		i = kzalloc(sizeof(*i));
-		if (!i)
-			return -ENOMEM;
-		*i = (struct identity){.refs = 1, .number = next_number++, .id = id};
-		list_add_tail(&by_number[i->number % BUCKETS], &i->link);
-	}
-	number = i->number;
-	identity_put(i);
-	return number;
+	i = find_or_make(&id);
+	if (!i)
+		return -ENOMEM;
+	identity_put(i); /* as the youngest */
+	return i->number;
 }
 
 i64 sys_ident_ctl(u64 a0, u64 a1, u64 a2, u64 a3)
@@ -121,8 +102,8 @@ i64 sys_ident_ctl(u64 a0, u64 a1, u64 a2, u64 a3)
 
 	switch (a1) {
 	case WEFT_IDENT_MINT:
-		r = resource_require((i32)a0, WEFT_RES_IDENT, NULL);
-		return r ? r : mint(a3);
+		TRY(resource_require((i32)a0, WEFT_RES_IDENT, NULL));
+		return mint(a3);
 	case WEFT_IDENT_GET:
 		number = (u32)a2 == ~0u ? current_thread()->ident->number : (u32)a2;
 		i = identity_get(number);

@@ -90,13 +90,9 @@ void object_fd_put(struct object *o)
 	if (!o)
 		return;
 	kassert(o->fds);
-	if (--o->fds) {
-		object_put(o);
-		return;
-	}
-	if (!list_empty(&o->watchers))
+	if (!--o->fds && !list_empty(&o->watchers))
 		watch_closed(o);
-	if (o->ops->closed)
+	if (!o->fds && o->ops->closed)
 		finish(o);
 	else
 		object_put(o);

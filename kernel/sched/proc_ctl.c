@@ -31,31 +31,16 @@ static i64 info(struct process *p, u64 user)
 		.exit_status = p->exit_status,
 		.nfds = p->fds ? p->fds->pub.used : 0,
 		.start_ns = p->start_ns,
-		.child_user_ns = p->child_user_ns,
-		.child_system_ns = p->child_system_ns,
+		.used = process_usage(p),
+		.children = p->children_used,
 		.pending = p->sigq.pending};
-	struct thread *t = thread_find(p, p->pid);
 	struct weft_as_usage u;
-	struct weft_exit e;
 
-	process_usage(p, &e);
-	i.user_ns = e.user_ns;
-	i.system_ns = e.system_ns;
-	i.faults_minor = e.faults_minor;
-	i.faults_major = e.faults_major;
-	i.switches_voluntary = e.switches_voluntary;
-	i.switches_forced = e.switches_forced;
 	if (p->as) {
 		as_usage(p->as, &u);
 		i.mem_mapped = u.mapped;
 		i.mem_resident = u.resident;
 		i.mem_shared = u.shared;
-		i.faults_minor += u.faults_minor;
-		i.faults_major += u.faults_major;
-	}
-	if (t) {
-		i.pending |= t->sigq.pending;
-		i.blocked = signal_blocked(t);
 	}
 	strlcpy(i.name, p->name, sizeof(i.name));
 	return copy_to_user(user, &i, sizeof(i));
@@ -65,8 +50,7 @@ static i64 set_runtime(struct process *p, u64 user)
 {
 	struct weft_runtime rt;
 
-	if (copy_from_user(&rt, user, sizeof(rt)))
-		return -EFAULT;
+	TRY(copy_from_user(&rt, user, sizeof(rt)));
 	if (!runtime_valid(&rt))
 		return -EINVAL;
 	p->rt = rt;
@@ -79,10 +63,8 @@ static i64 set_identity(struct process *p, u32 number, i32 auth, u32 tid)
 {
 	struct thread *t, *one = tid ? thread_find(p, tid) : NULL;
 	struct identity *id;
-	int r = resource_require(auth, WEFT_RES_IDENT, NULL);
 
-	if (r)
-		return r;
+	TRY(resource_require(auth, WEFT_RES_IDENT, NULL));
 	if (tid && !one)
 		return -ESRCH;
 	id = identity_get(number);
@@ -93,8 +75,7 @@ static i64 set_identity(struct process *p, u32 number, i32 auth, u32 tid)
 			identity_set(&t->ident, id);
 	if (!one || one->tid == p->pid) {
 		identity_set(&p->ident, id);
-		if (p->pp)
-			p->pp->identity = number;
+		process_write_page(p);
 		proc_event(4, p, number);
 	}
 	identity_put(id);
@@ -105,8 +86,7 @@ int set_name(char name[16], u64 from, u64 len)
 {
 	char new[16] = {0};
 
-	if (copy_from_user(new, from, MIN(len, sizeof(new) - 1)))
-		return -EFAULT;
+	TRY(copy_from_user(new, from, MIN(len, sizeof(new) - 1)));
 	memcpy(name, new, sizeof(new));
 	return 0;
 }
@@ -115,11 +95,9 @@ int set_name(char name[16], u64 from, u64 len)
 static i64 grant_ports(struct process *p, i32 fd)
 {
 	HELD struct resource *res = NULL;
-	int r = resource_require(fd, WEFT_RES_PORTS, &res);
 	u64 end;
 
-	if (r)
-		return r;
+	TRY(resource_require(fd, WEFT_RES_PORTS, &res));
 	end = MIN(res->r.base + res->r.len, 65536ul);
 	if (res->r.base >= 65536 || end < res->r.base)
 		return -EINVAL;
@@ -151,7 +129,7 @@ static i64 limit(struct process *p, i32 fd, u64 which, u64 value)
 		if (which == WEFT_LIMIT_CPU_NS)
 			cpu_limit_arm(p);
 		if (which == WEFT_LIMIT_FDS && p->fds)
-			p->fds->limit = (u32)MIN(p->fds->limit, value);
+			p->fds->pub.limit = (u32)MIN(p->fds->pub.limit, value);
 	}
 	return (i64)MIN(old, (u64)INT64_MAX);
 }
@@ -161,40 +139,47 @@ static i64 give(struct object *o, u32 rights, u32 where)
 	return fd_install(current_process(), o, rights, where | WEFT_DUP_CLOEXEC);
 }
 
-static i64 describe_fd(struct process *p, u64 user, i32 fd)
-{
-	struct weft_fd_info i;
-	int r = fd_describe(p, fd, &i);
-
-	return r ? r : copy_to_user(user, &i, sizeof(i));
-}
-
 static i64 get_fd(struct process *p, i32 fd, u32 flags)
 {
 	HELD struct object *o = NULL;
 	u32 rights;
-	i64 r = fd_get_in(p, fd, 0, WEFT_RIGHT_DUP, &o, &rights);
 
-	return r ? r : give(o, rights, flags & WEFT_DUP_PRIVATE);
+	TRY(fd_get_in(p, fd, 0, WEFT_RIGHT_DUP, &o, &rights));
+	return give(o, rights, flags & WEFT_DUP_PRIVATE);
+}
+
+/* Writes count numbers to a caller who has room for n, and frees them. -> count. */
+static i64 give_list(u32 *list, u64 count, u64 user, u64 n)
+{
+	int r = list ? copy_to_user(user, list, MIN(n, count) * sizeof(*list)) : -ENOMEM;
+
+	kfree(list);
+	return r ? r : (i64)count;
+}
+
+static i64 list_fds(struct process *p, u64 user, u64 n)
+{
+	struct fd_table *t = p->fds ? &p->fds->pub : &(struct fd_table){0};
+	u32 *list = kmalloc(t->used * sizeof(*list) + 1);
+	u64 count = 0;
+
+	for (u32 fd = 0; list && fd < t->cap; fd++)
+		if (t->e[fd].o)
+			list[count++] = fd;
+	return give_list(list, count, user, n);
 }
 
 /* The threads of p, or (NULL) all processes: at most n ids; -> how many there are. */
 static i64 list_ids(struct process *p, u64 user, u64 n)
 {
 	struct list *head = p ? &p->threads : &process_list, *l;
-	u64 room = MIN(n, p ? p->nthreads : object_count[WEFT_OBJ_PROCESS]), count = 0;
-	u32 *ids = kmalloc(room * sizeof(u32) + 1);
-	int r;
+	u32 *ids = kmalloc((p ? p->nthreads : object_count[WEFT_OBJ_PROCESS]) * sizeof(*ids) + 1);
+	u64 count = 0;
 
-	if (!ids)
-		return -ENOMEM;
-	for (l = head->next; l != head; l = l->next, count++)
-		if (count < room)
-			ids[count] = p ? list_entry(l, struct thread, proc_link)->tid
-				       : list_entry(l, struct process, all_link)->pid;
-	r = copy_to_user(user, ids, MIN(count, room) * sizeof(u32));
-	kfree(ids);
-	return r ? r : (i64)count;
+	for (l = head->next; ids && l != head; l = l->next)
+		ids[count++] = p ? list_entry(l, struct thread, proc_link)->tid
+				 : list_entry(l, struct process, all_link)->pid;
+	return give_list(ids, count, user, n);
 }
 
 static i64 apply(struct process *p, i32 fd, u64 op, u64 a, u64 b, u64 c)
@@ -230,13 +215,13 @@ static i64 apply(struct process *p, i32 fd, u64 op, u64 a, u64 b, u64 c)
 	case WEFT_PROC_AS:
 		return p->as ? give(as_object(p->as), WEFT_RIGHT_ALL, WEFT_DUP_PRIVATE) : -ESRCH;
 	case WEFT_PROC_FDS:
-		return describe_fd(p, a, (i32)b);
+		return fd_describe(p, (i32)b, a);
 	case WEFT_PROC_GET_FD:
 		return get_fd(p, (i32)a, (u32)b);
 	case WEFT_PROC_THREADS:
 		return list_ids(p, a, b);
 	case WEFT_PROC_FD_LIST:
-		return fd_list(p, a, b);
+		return list_fds(p, a, b);
 	case WEFT_PROC_SUBREAPER:
 		p->subreaper = a;
 		return 0;
@@ -268,25 +253,22 @@ static i64 open_process(u32 pid)
 static i64 open_events(void)
 {
 	HELD struct object *o = NULL;
-	i64 r = proc_events_create(&o);
 
-	return r ? r : give(o, WEFT_RIGHT_ALL, WEFT_DUP_PRIVATE);
+	TRY(proc_events_create(&o));
+	return give(o, WEFT_RIGHT_ALL, WEFT_DUP_PRIVATE);
 }
 
 i64 sys_proc_ctl(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
 	u32 right = a1 == WEFT_PROC_INFO ? WEFT_RIGHT_READ : WEFT_RIGHT_CONTROL;
 	HELD struct process *p = NULL;
-	i64 r;
 
 	if (a1 == WEFT_PROC_OPEN || a1 == WEFT_PROC_LIST || a1 == WEFT_PROC_EVENTS) {
-		r = resource_require((i32)a0, WEFT_RES_PROCS, NULL);
-		if (r)
-			return r;
+		TRY(resource_require((i32)a0, WEFT_RES_PROCS, NULL));
 		return a1 == WEFT_PROC_OPEN    ? open_process((u32)a2)
 			: a1 == WEFT_PROC_LIST ? list_ids(NULL, a2, a3)
 					       : open_events();
 	}
-	r = process_get((i32)a0, right, &p);
-	return r ? r : apply(p, (i32)a0, a1, a2, a3, a4);
+	TRY(process_get((i32)a0, right, &p));
+	return apply(p, (i32)a0, a1, a2, a3, a4);
 }

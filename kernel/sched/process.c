@@ -6,13 +6,10 @@
  */
 #include "internal.h"
 
-#define BUCKETS 4096u
-
 struct list process_list = {&process_list, &process_list};
-struct process kernel_process; /* of the idle threads */
+struct process kernel_process = {.name = "kernel"}; /* of the idle threads and the dead */
 struct process *init_process;
 u64 fork_count;
-static struct list by_pid[BUCKETS];
 
 static u32 process_ready(struct object *o)
 {
@@ -55,7 +52,6 @@ struct process *process_new(const char *name)
 	list_init(&p->threads);
 	list_init(&p->sigq.entries);
 	waitq_init(&p->wait_children);
-	waitq_init(&p->vfork_done);
 	for (u32 i = 0; i < WEFT_LIMIT_COUNT; i++)
 		p->limits[i] = p->limits_max[i] = ~0ul >> 1;
 	p->start_ns = now_ns();
@@ -63,22 +59,14 @@ struct process *process_new(const char *name)
 	return p;
 }
 
-void process_init(void)
-{
-	for (u32 i = 0; i < BUCKETS; i++)
-		list_init(&by_pid[i]);
-}
-
 void process_attach(struct process *p, struct process *parent)
 {
 	object_get(&p->obj);
-	list_add_tail(&by_pid[p->pid % BUCKETS], &p->hash_link);
 	list_add_tail(&process_list, &p->all_link);
 	p->parent = parent;
 	if (parent)
 		list_add_tail(&parent->children, &p->sibling);
-	if (p->pp)
-		p->pp->ppid = parent ? parent->pid : 0;
+	process_write_page(p);
 	cpu_limit_arm(p);
 }
 
@@ -86,7 +74,7 @@ struct process *process_find(u32 pid)
 {
 	struct process *p;
 
-	list_for_each(p, &by_pid[pid % BUCKETS], hash_link)
+	list_for_each(p, &process_list, all_link)
 		if (p->pid == pid)
 			return p;
 	return NULL;
@@ -95,39 +83,34 @@ struct process *process_find(u32 pid)
 int process_get(i32 fd, u32 rights, struct process **out)
 {
 	struct process *p = current_process();
-	struct object *o = &p->obj;
+	HELD struct object *o = NULL;
 	u32 has = WEFT_RIGHT_GUARDED;
-	int r = 0;
 
 	if (fd == -1)
-		object_get(o);
+		object_get(o = &p->obj);
 	else
-		r = fd_get_in(p, fd, WEFT_OBJ_PROCESS, rights, &o, &has);
-	if (r)
-		return r;
+		TRY(fd_get_in(p, fd, WEFT_OBJ_PROCESS, rights, &o, &has));
 	p = container_of(o, struct process, obj);
-	if (!p->guarded || has & WEFT_RIGHT_GUARDED ||
-		!(rights & (WEFT_RIGHT_CONTROL | WEFT_RIGHT_WRITE))) {
-		*out = p;
-		return 0;
-	}
-	object_put(o);
-	return -EPERM;
+	if (p->guarded && !(has & WEFT_RIGHT_GUARDED) &&
+		rights & (WEFT_RIGHT_CONTROL | WEFT_RIGHT_WRITE))
+		return -EPERM;
+	o = NULL;
+	*out = p;
+	return 0;
 }
 
 void process_reap(struct process *p)
 {
-	list_del(&p->hash_link);
 	p->parent = NULL;
 	list_del(&p->sibling);
 	list_del(&p->all_link);
 	object_put(&p->obj);
 }
 
-void process_notify_parent(struct process *p, u32 code, u32 status)
+static void notify_parent(struct process *p, u32 code, u32 status)
 {
 	struct process *parent = p->parent;
-	bool end = code != CLD_STOPPED_ && code != CLD_CONTINUED_;
+	bool end = code != CLD_STOPPED && code != CLD_CONTINUED;
 	struct weft_siginfo si = {.signo = end ? p->exit_signal : SIGNO_CHLD,
 		.code = (i32)code,
 		.pid = p->pid,
@@ -141,33 +124,32 @@ void process_notify_parent(struct process *p, u32 code, u32 status)
 	waitq_wake(&parent->wait_children, ~0u, 0);
 }
 
-void process_kill(struct process *p, u32 status)
+/* After what decides whether its threads run has changed. */
+static void update_threads(struct process *p)
 {
 	struct thread *t;
 
+	list_for_each(t, &p->threads, proc_link)
+		thread_update(t);
+}
+
+void process_kill(struct process *p, u32 status)
+{
 	if (p->exiting || p == &kernel_process)
 		return;
 	p->exiting = true;
 	p->exit_status = status;
-	list_for_each(t, &p->threads, proc_link) {
-		t->killed = true;
-		thread_poke(t);
-	}
+	update_threads(p);
 }
 
 void process_stop(struct process *p, u32 signo)
 {
-	struct thread *t;
-
 	if (p->stopped || p->exiting)
 		return;
 	p->stopped = true;
 	p->stop_reported = false;
 	p->stop_signal = signo;
-	list_for_each(t, &p->threads, proc_link) {
-		t->stop_wanted = true;
-		thread_poke(t);
-	}
+	update_threads(p);
 	process_check_stopped(p);
 }
 
@@ -178,53 +160,45 @@ void process_check_stopped(struct process *p)
 
 	if (!p->stopped || p->stop_reported || !p->stop_signal || p->exiting)
 		return;
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
 		if (t->state != T_STOPPED)
 			return;
-	}
 	p->stop_reported = true;
-	p->stop_code = CLD_STOPPED_;
-	process_notify_parent(p, CLD_STOPPED_, p->stop_signal);
+	p->stop_code = CLD_STOPPED;
+	notify_parent(p, CLD_STOPPED, p->stop_signal);
 }
 
 void process_cont(struct process *p)
 {
-	struct thread *t;
-
 	if (!p->stopped || p->exiting)
 		return;
 	p->stopped = false;
-	list_for_each(t, &p->threads, proc_link) {
-		t->stop_wanted = t->stop_own;
-		thread_poke(t);
-	}
+	update_threads(p);
 	if (!p->stop_signal)
 		return; /* made so, not stopped: nothing to report */
 	p->stop_signal = 0;
-	p->stop_code = CLD_CONTINUED_;
-	process_notify_parent(p, CLD_CONTINUED_, SIGNO_CONT);
+	p->stop_code = CLD_CONTINUED;
+	notify_parent(p, CLD_CONTINUED, SIGNO_CONT);
 }
 
 void vfork_release(struct process *p)
 {
-	if (!p->vfork_pending)
-		return;
-	p->vfork_pending = false;
-	waitq_wake(&p->vfork_done, ~0u, 0);
+	if (p->vfork_waiter)
+		thread_wake(p->vfork_waiter, 0);
+	p->vfork_waiter = NULL;
 }
 
 static struct process *reaper_of(struct process *p)
 {
-	for (struct process *q = p->parent; q; q = q->parent) {
+	for (struct process *q = p->parent; q; q = q->parent)
 		if (q->subreaper && !q->exiting)
 			return q;
-	}
 	return init_process != p ? init_process : NULL;
 }
 
 u32 exit_code(u32 status)
 {
-	return !(status & 0x7f) ? CLD_EXITED_ : status & 0x80 ? CLD_DUMPED_ : CLD_KILLED_;
+	return !(status & 0x7f) ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED;
 }
 
 /* A dead child is left for its parent's wait, or reaped where nobody will. */
@@ -232,8 +206,7 @@ static void tell_of_death(struct process *p)
 {
 	u32 signo = p->exit_status & 0x7f;
 
-	process_notify_parent(p, exit_code(p->exit_status),
-		signo ? signo : p->exit_status >> 8 & 0xff);
+	notify_parent(p, exit_code(p->exit_status), signo ? signo : p->exit_status >> 8 & 0xff);
 	if (!p->parent || p->parent->autoreap || p->adopted)
 		process_reap(p);
 }
@@ -251,8 +224,7 @@ static void orphan_children(struct process *p)
 			c->exit_signal = SIGNO_CHLD;
 		if (to)
 			list_add_tail(&to->children, &c->sibling);
-		if (c->pp)
-			c->pp->ppid = to ? to->pid : 0;
+		process_write_page(c);
 		if (c->exited) {
 			tell_of_death(c);
 		} else if (c->pdeathsig) {
@@ -264,15 +236,12 @@ static void orphan_children(struct process *p)
 	}
 }
 
-void process_set_page(struct process *p, struct frame *f, u64 addr)
+/* What the process page tells, as it is now. */
+void process_write_page(struct process *p)
 {
-	p->pp_frame = f;
-	p->pp_addr = addr;
-	p->pp = f ? frame_virt(f) : NULL;
-	p->sigq.mirror = f ? &p->pp->pending : NULL;
-	if (!f)
+	if (!p->pp)
 		return;
-	p->pp->self = addr;
+	p->pp->self = p->pp_addr;
 	p->pp->pid = p->pid;
 	p->pp->ppid = p->parent ? p->parent->pid : 0;
 	p->pp->identity = p->ident->number;
@@ -280,15 +249,20 @@ void process_set_page(struct process *p, struct frame *f, u64 addr)
 	p->pp->pending = p->sigq.pending;
 }
 
+void process_set_page(struct process *p, struct frame *f, u64 addr)
+{
+	p->pp_frame = f;
+	p->pp_addr = addr;
+	p->pp = f ? frame_virt(f) : NULL;
+	p->sigq.mirror = f ? &p->pp->pending : NULL;
+	process_write_page(p);
+}
+
 struct as *process_leave_as(struct process *p)
 {
 	struct as *as = p->as;
-	struct weft_as_usage usage;
 
-	as_usage(as, &usage);
-	p->max_resident = MAX(p->max_resident, usage.resident);
-	p->faults_minor += usage.faults_minor;
-	p->faults_major += usage.faults_major;
+	p->used.max_resident = MAX(p->used.max_resident, as_resident(as));
 	page_remove(as, p->pp_addr, p->pp_frame, p->shares_as);
 	process_set_page(p, NULL, 0);
 	p->as = NULL;
@@ -330,18 +304,17 @@ static int give_fds(struct process *p, const struct weft_proc_new *n)
 {
 	struct weft_fd_give g;
 	u32 rights;
-	int r = n->nfds > 1024 ? -EINVAL : 0;
 
-	for (u32 i = 0; r >= 0 && i < n->nfds; i++) {
+	if (n->nfds > 1024)
+		return -EINVAL;
+	for (u32 i = 0; i < n->nfds; i++) {
 		HELD struct object *o = NULL;
 
-		if (copy_from_user(&g, n->fds + i * sizeof(g), sizeof(g)))
-			return -EFAULT;
-		r = fd_get_in(current_process(), g.fd, 0, WEFT_RIGHT_DUP, &o, &rights);
-		if (!r)
-			r = fd_install_at(p, o, rights & g.rights, g.flags, g.to);
+		TRY(copy_from_user(&g, n->fds + i * sizeof(g), sizeof(g)));
+		TRY(fd_get_in(current_process(), g.fd, 0, WEFT_RIGHT_DUP, &o, &rights));
+		TRY(fd_install_at(p, o, rights & g.rights, g.flags, g.to));
 	}
-	return MIN(r, 0);
+	return 0;
 }
 
 static int new_as(struct process *me, const struct weft_proc_new *n, struct as **out)
@@ -362,35 +335,10 @@ static int new_fds(struct process *me, const struct weft_proc_new *n, struct fds
 {
 	if (n->flags & WEFT_PROC_COPY_FDS)
 		return fds_copy(me->fds, out);
-	if (n->flags & WEFT_PROC_SHARE_FDS) {
+	if (n->flags & WEFT_PROC_SHARE_FDS)
 		me->fds->refs++;
-		*out = me->fds;
-		return 0;
-	}
-	*out = fds_create();
+	*out = n->flags & WEFT_PROC_SHARE_FDS ? me->fds : fds_create();
 	return *out ? 0 : -ENOMEM;
-}
-
-static int new_ns(struct process *me, const struct weft_proc_new *n, struct namespace **out)
-{
-	HELD struct object *o = NULL;
-	int r = n->ns == -1 ? 0 : fd_get(n->ns, WEFT_OBJ_NS, 0, &o);
-
-	if (r)
-		return r;
-	*out = o ? container_of(o, struct namespace, obj) : me->ns;
-	object_get(&(*out)->obj);
-	return 0;
-}
-
-static int new_identity(const struct weft_proc_new *n, struct identity **out)
-{
-	int r = n->ident_auth == -1 ? 0 : resource_require(n->ident_auth, WEFT_RES_IDENT, NULL);
-
-	if (r)
-		return r;
-	*out = identity_get(n->ident_auth == -1 ? current_thread()->ident->number : n->identity);
-	return *out ? 0 : -ENOENT;
 }
 
 static int check_new(const struct weft_proc_new *n)
@@ -413,19 +361,26 @@ static int furnish(struct process *p, const struct weft_proc_new *n)
 {
 	struct process *me = current_process();
 	bool same = n->flags & (WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS);
+	struct object *ns = &me->ns->obj;
 	struct frame *page = NULL;
-	int r = new_identity(n, &p->ident);
 
-	if (!r)
-		r = new_ns(me, n, &p->ns);
-	if (!r)
-		r = new_fds(me, n, &p->fds);
-	if (!r)
-		r = new_as(me, n, &p->as);
-	if (!r && n->pp)
-		r = page_install(p->as, n->pp, same ? me->pp : NULL, &page);
-	if (r)
-		return r;
+	if (n->ident_auth == -1) {
+		identity_set(&p->ident, current_thread()->ident);
+	} else {
+		TRY(resource_require(n->ident_auth, WEFT_RES_IDENT, NULL));
+		p->ident = identity_get(n->identity);
+		if (!p->ident)
+			return -ENOENT;
+	}
+	if (n->ns == -1)
+		object_get(ns);
+	else
+		TRY(fd_get(n->ns, WEFT_OBJ_NS, 0, &ns));
+	p->ns = container_of(ns, struct namespace, obj);
+	TRY(new_fds(me, n, &p->fds));
+	TRY(new_as(me, n, &p->as));
+	if (n->pp)
+		TRY(page_install(p->as, n->pp, same ? me->pp : NULL, &page));
 	p->shares_as = n->flags & WEFT_PROC_SHARE_AS;
 	process_set_page(p, page, n->pp);
 	memcpy(p->limits, me->limits, sizeof(p->limits));
@@ -436,7 +391,7 @@ static int furnish(struct process *p, const struct weft_proc_new *n)
 	p->exit_signal = n->flags & WEFT_PROC_SIBLING ? me->exit_signal : n->exit_signal;
 	p->image = n->flags & WEFT_PROC_IMAGE;
 	p->stopped = n->flags & (WEFT_PROC_STOPPED | WEFT_PROC_IMAGE);
-	return n->nfds ? give_fds(p, n) : 0;
+	return give_fds(p, n);
 }
 
 /* The process fd and the pid, to where the maker wants them. */
@@ -448,14 +403,12 @@ static int tell_maker(struct process *p, const struct weft_proc_new *n, u64 user
 	int r = 0;
 
 	if (n->flags & (WEFT_PROC_FD | WEFT_PROC_FD_PUBLIC)) {
-		fd = fd_install(me, &p->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | where);
-		if (fd < 0)
-			return fd;
+		fd = TRY(fd_install(me, &p->obj, WEFT_RIGHT_ALL, WEFT_DUP_CLOEXEC | where));
 		r = copy_to_user(user + offsetof(struct weft_proc_new, proc_fd), &fd, sizeof(fd));
 	}
 	if (!r && n->thread.set_tid)
 		r = copy_to_user(n->thread.set_tid, &p->pid, sizeof(p->pid));
-	if (r && fd >= 0)
+	if (r)
 		fd_close(me, fd);
 	return r;
 }
@@ -469,26 +422,17 @@ i64 sys_proc_create(u64 a0, u64 a1)
 	bool copy_tp;
 	int r;
 
-	if (a1 != sizeof(n))
-		return -EINVAL;
-	if (copy_from_user(&n, a0, sizeof(n)))
-		return -EFAULT;
-	r = check_new(&n);
-	if (r)
-		return r;
+	TRY(copy_record(&n, sizeof(n), a0, a1));
+	TRY(check_new(&n));
 	if (n.flags & WEFT_PROC_NO_PARENT)
 		parent = NULL;
 	else if (n.flags & WEFT_PROC_SIBLING)
 		parent = parent->parent;
 	n.name[sizeof(n.name) - 1] = 0;
 	p = process_new(n.name[0] ? n.name : me->proc->name);
-	r = p ? furnish(p, &n) : -ENOMEM;
-	if (r)
-		return r;
+	TRY(p ? furnish(p, &n) : -ENOMEM);
 	copy_tp = (n.flags & WEFT_PROC_COPY_AS) && me->tp && n.thread.tp == me->tp_addr;
-	r = thread_new(p, p->as, &n.thread, p->pid, me, copy_tp, &t);
-	if (r)
-		return r;
+	TRY(thread_new(p, p->as, &n.thread, p->pid, me, copy_tp, &t));
 	t->ceiling = (u8)MIN(me->ceiling, MAX((u32)WEFT_PRIO_INTERACTIVE, (u32)t->prio));
 	if (n.flags & (WEFT_PROC_COPY_AS | WEFT_PROC_SHARE_AS))
 		arch_thread_copy_fpu(t, me);
@@ -497,15 +441,17 @@ i64 sys_proc_create(u64 a0, u64 a1)
 		thread_discard(t, p->as);
 		return r;
 	}
-	p->vfork_pending = n.flags & WEFT_PROC_VFORK;
 	if (parent && parent->exited) /* CLONE_PARENT of one that has gone meanwhile */
 		parent = init_process;
 	process_attach(p, parent);
 	fork_count++;
 	proc_event(1, p, 0);
 	thread_start(t);
-	while (p->vfork_pending && !me->killed)
-		thread_block(&p->vfork_done, WEFT_FOREVER, BLOCK_KILLABLE);
+	if (n.flags & WEFT_PROC_VFORK)
+		p->vfork_waiter = me;
+	while (p->vfork_waiter && !me->killed)
+		thread_block(NULL, WEFT_FOREVER, BLOCK_KILLABLE);
+	p->vfork_waiter = NULL;
 	return p->pid;
 }
 

@@ -5,22 +5,18 @@
  */
 #include "internal.h"
 
-void runq_init(struct cpu *c)
-{
-	for (u32 i = 0; i < ARRAY_SIZE(c->runq); i++)
-		list_init(&c->runq[i]);
-	c->run_bits = 0;
-	c->nready = 0;
-}
-
 void runq_push(struct cpu *c, struct thread *t, bool head)
 {
-	struct list *q = &c->runq[t->prio];
+	struct list *q = &c->runq[t->prio], *at = head || t->light ? q : q->prev;
+	u32 n = 0;
 
-	if (head)
-		list_add_after(q, &t->run_link);
-	else
-		list_add_tail(q, &t->run_link);
+	while (!head && at->next != q && list_entry(at->next, struct thread, run_link)->light) {
+		at = at->next;
+		if (++n == 8)
+			/* Where many are light, none is served better by looking through them. */
+			at = q->prev;
+	}
+	list_add_after(at, &t->run_link);
 	c->run_bits |= 1u << t->prio;
 	c->nready++;
 	t->queued = true;
@@ -75,19 +71,4 @@ void usage_charge(struct thread *t, u64 now)
 	if (t->usage >> USAGE_SHIFT)
 		t->usage = 1ul << USAGE_SHIFT;
 	t->usage_at = t->run_since = now;
-}
-
-void runq_push_light(struct cpu *c, struct thread *t)
-{
-	struct list *q = &c->runq[t->prio], *at = q;
-	u32 n = 0;
-
-	/* Where many are light, none is served better by looking through them. */
-	while (n++ < 8 && at->next != q && list_entry(at->next, struct thread, run_link)->light)
-		at = at->next;
-	runq_push(c, t, false);
-	if (n > 8)
-		return;
-	list_del(&t->run_link);
-	list_add_after(at, &t->run_link);
 }

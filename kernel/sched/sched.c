@@ -5,17 +5,17 @@
  *
  * Placement: a woken thread goes to the waker's own CPU, where it runs as soon as the waker blocks:
  * so that a ping-pong of two threads stays on one CPU without an interrupt. If it is still waiting
- * there after `spread_tsc`, the tick offers it to an idle CPU, and CPUs that become idle take it.
+ * there after `SPREAD`, the tick offers it to an idle CPU, and CPUs that become idle take it.
  * Ticks exist only while somebody is ready: at the end of a slice equals take turns; higher ones
  * preempt at once. Among equals one that hardly uses the CPU goes before one that computes, once
- * that has run for grain_tsc. A thread that has waited long under higher ones gets one slice.
+ * that has run for GRAIN. A thread that has waited long under higher ones gets one slice.
  *
  * Lingering: switching address spaces costs more than a short wait. So where there are several
- * CPUs, a thread that blocks and would leave its CPU idle stays on it for linger_tsc, as long as
+ * CPUs, a thread that blocks and would leave its CPU idle stays on it for LINGER, as long as
  * that has paid off lately; its waker then only lets it go on. A CPU that hops between address
- * spaces very often wakes an idle one, which polls for poll_tsc and is given the next woken thread.
+ * spaces very often wakes an idle one, which polls for POLL and is given the next woken thread.
  * Where a hypervisor has other work for the CPUs, so that one waits long for another, all that is
- * left off for crowded_tsc.
+ * left off for CROWDED.
  */
 #include "internal.h"
 
@@ -23,12 +23,17 @@ struct cpu *cpus[MAX_CPUS];
 u32 ncpus;
 u64 load_avg[3], first_user_ns;
 static struct thread idle_threads[MAX_CPUS];
-static u64 idle_cpus;	  /* bit map */
-static u64 crowded_until; /* TSC: no lingering and polling before */
-static u64 polling_cpus;  /* those of them that poll */
+static u64 idle_cpus;		     /* bit map */
+static u64 crowded_until;	     /* TSC: no lingering and polling before */
+static u64 polling_cpus;	     /* those of them that poll */
+#define SLICE	    (tsc_hz / 200)   /* 5 ms */
+#define SPREAD	    (tsc_hz / 5000)  /* 200 us */
+#define GRAIN	    (tsc_hz / 1000)  /* 1 ms */
+#define LINGER	    (tsc_hz / 25000) /* 40 us */
+#define POLL	    (tsc_hz / 5000)  /* 200 us */
+#define CROWDED	    (tsc_hz / 10)    /* 100 ms */
 #define LINGER_LUCK 4
 #define HOPS	    16 /* in a millisecond are many */
-static struct ktimer load_timer;
 
 static u64 cpu_bit(const struct cpu *c)
 {
@@ -50,21 +55,14 @@ static void kick(struct cpu *c)
 		arch_send_resched(c->id);
 }
 
-/* The CPU that t is put on: this one if it may run here, else an idle one that it may use, else its
- * first. */
+/* The CPU that t is put on: of those where it may run one that polls, this one, an idle one, its
+ * last, the first. */
 static struct cpu *choose_cpu(struct thread *t)
 {
-	struct cpu *c = this_cpu();
+	u64 all = t->affinity, here = cpu_bit(this_cpu());
+	u64 may = (all & polling_cpus & ~here)
+		?: (all & here) ?: (all & idle_cpus) ?: (all & cpu_bit(cpus[t->cpu])) ?: all;
 
-	if (unlikely(t->affinity & polling_cpus & ~cpu_bit(c)))
-		return cpus[__builtin_ctzl(t->affinity & polling_cpus & ~cpu_bit(c))];
-	if (t->affinity & cpu_bit(c))
-		return c;
-	u64 may = t->affinity & idle_cpus;
-	if (!may)
-		may = t->affinity & cpu_bit(cpus[t->cpu]);
-	if (!may)
-		may = t->affinity;
 	return cpus[__builtin_ctzl(may)];
 }
 
@@ -83,22 +81,18 @@ void sched_ready(struct thread *t)
 	t->state = T_READY;
 	t->ready_since = now;
 	t->light = usage_at(t, now) <= USAGE_LIGHT;
-	if (t->light && c->run_bits >> t->prio & 1)
-		runq_push_light(c, t);
-	else
-		runq_push(c, t, false);
+	runq_push(c, t, false);
 	if (c->current == c->idle || c->linger || t->prio > c->current->prio || c != here) {
 		kick(c); /* another CPU sets its own tick */
 		if (c != here || c->current == c->idle)
 			return;
 	}
 	if (t->affinity & idle_cpus)
-		tick_by(c, now + spread_tsc);
+		tick_by(c, now + SPREAD);
 	else
 		tick_by(c,
-			goes_before(t, c->current, now)
-				? MAX(c->current->run_since + grain_tsc, now)
-				: now + slice_tsc);
+			goes_before(t, c->current, now) ? MAX(c->current->run_since + GRAIN, now)
+							: now + SLICE);
 }
 
 /* Takes a thread from a busy CPU; true if there is something to run now. */
@@ -112,7 +106,7 @@ static bool steal(struct cpu *c)
 		struct cpu *v = cpus[i];
 		if (v == c || !v->online || !v->nready || v->current == v->idle)
 			continue;
-		t = runq_steal(v, c->id, now - spread_tsc / 2);
+		t = runq_steal(v, c->id, now - SPREAD / 2);
 		if (t) {
 			runq_remove(v, t);
 			runq_push(c, t, false);
@@ -121,7 +115,7 @@ static bool steal(struct cpu *c)
 		later |= runq_steal(v, c->id, now) != NULL;
 	}
 	if (later)
-		tick_by(c, now + spread_tsc);
+		tick_by(c, now + SPREAD);
 	return false;
 }
 
@@ -143,11 +137,11 @@ static void balance(struct cpu *c, bool saved, u64 lost)
 {
 	static i64 sum;
 
-	sum += (i64)(saved ? linger_tsc / 8 : 0) - (i64)lost;
-	if (sum > (i64)poll_tsc * 4)
-		sum = (i64)poll_tsc * 4;
-	if (sum < -(i64)poll_tsc * 4) {
-		crowded_until = c->hold_stamp + crowded_tsc;
+	sum += (i64)(saved ? LINGER / 8 : 0) - (i64)lost;
+	if (sum > (i64)POLL * 4)
+		sum = (i64)POLL * 4;
+	if (sum < -(i64)POLL * 4) {
+		crowded_until = c->hold_stamp + CROWDED;
 		sum = 0;
 	}
 }
@@ -162,7 +156,7 @@ static void count_hop(struct cpu *c, u64 now)
 		now >= crowded_until) {
 		struct cpu *v = cpus[__builtin_ctzl(sleeping)];
 
-		v->poll_until = now + poll_tsc;
+		v->poll_until = now + POLL;
 		kick(v);
 	}
 	c->hops = 0;
@@ -181,8 +175,8 @@ static bool linger(struct cpu *c, struct thread *t)
 	c->polling = true;
 	c->need_resched = false;
 	bkl_unlock();
-	lost = arch_linger((void *const *)&c->linger, t, &c->need_resched,
-		c->acct_stamp + linger_tsc, linger_tsc / 4);
+	lost = arch_linger((void *const *)&c->linger, t, &c->need_resched, c->acct_stamp + LINGER,
+		LINGER / 4);
 	now = arch_tsc();
 	c->idle_ns += tsc_delta_ns(now - c->acct_stamp);
 	c->acct_stamp = now;
@@ -199,11 +193,14 @@ static bool linger(struct cpu *c, struct thread *t)
 	return true;
 }
 
+/* next NULL: the first of those that are ready. */
 static void switch_to(struct cpu *c, struct thread *next)
 {
 	struct thread *prev = c->current;
 	u64 now;
 
+	if (!next)
+		next = pick(c);
 	c->need_resched = false;
 	c->direct = NULL;
 	if (next == prev) {
@@ -211,7 +208,7 @@ static void switch_to(struct cpu *c, struct thread *next)
 		return;
 	}
 	now = arch_tsc();
-	acct_system(c, now);
+	acct(c, now, false);
 	usage_charge(prev, now);
 	next->run_since = now;
 	c->switches++;
@@ -222,14 +219,14 @@ static void switch_to(struct cpu *c, struct thread *next)
 		as_switch(NULL);
 	} else {
 		idle_cpus &= ~cpu_bit(c);
-		next->slice_end = now + slice_tsc;
+		next->slice_end = now + SLICE;
 		if (c->as != next->proc->as) {
 			as_switch(next->proc->as);
 			if (idle_cpus && prev != c->idle)
 				count_hop(c, now);
 		}
 		if (c->nready)
-			tick_by(c, idle_cpus ? now + spread_tsc : next->slice_end);
+			tick_by(c, idle_cpus ? now + SPREAD : next->slice_end);
 	}
 	next->cpu = c->id;
 	arch_switch(prev, next);
@@ -237,9 +234,7 @@ static void switch_to(struct cpu *c, struct thread *next)
 
 void sched_switch_away(void)
 {
-	struct cpu *c = this_cpu();
-
-	switch_to(c, pick(c));
+	switch_to(this_cpu(), NULL);
 }
 
 /* When the current thread has to give way to the first in the queue, an equal. */
@@ -247,7 +242,7 @@ static u64 turn_end(struct cpu *c, u64 tsc)
 {
 	const struct thread *t = c->current;
 
-	return goes_before(runq_top(c), t, tsc) ? MIN(t->run_since + grain_tsc, t->slice_end)
+	return goes_before(runq_top(c), t, tsc) ? MIN(t->run_since + GRAIN, t->slice_end)
 						: t->slice_end;
 }
 
@@ -260,7 +255,7 @@ static void give_way(struct cpu *c, bool head, struct thread *next)
 	t->ready_since = c->acct_stamp;
 	t->light = false;
 	runq_push(c, t, head);
-	switch_to(c, next ? next : pick(c));
+	switch_to(c, next);
 }
 
 /* A thread below that has waited for half a second gets a slice, as if it were an equal. */
@@ -281,7 +276,7 @@ void sched_preempt(void)
 
 	c->need_resched = false;
 	if (!(t->affinity & cpu_bit(c))) {
-		t->switches_forced++;
+		t->used.switches_forced++;
 		sched_ready(t);
 		sched_switch_away();
 		return;
@@ -293,12 +288,12 @@ void sched_preempt(void)
 	if (runq_top(c)->prio < t->prio || (runq_top(c)->prio == t->prio && !turn)) {
 		low = turn ? starved(c, now) : NULL;
 		if (!low) {
-			tick_by(c, turn ? now + slice_tsc : turn_end(c, now));
+			tick_by(c, turn ? now + SLICE : turn_end(c, now));
 			return;
 		}
 		runq_remove(c, low);
 	}
-	t->switches_forced++;
+	t->used.switches_forced++;
 	give_way(c, !turn, low);
 }
 
@@ -316,7 +311,7 @@ void sched_tick(struct cpu *c, u64 tsc)
 		return; /* the idle loop looks for work */
 	for (u64 idle = idle_cpus; idle; idle &= idle - 1) {
 		u32 id = (u32)__builtin_ctzl(idle);
-		if (runq_steal(c, id, tsc - spread_tsc / 2)) {
+		if (runq_steal(c, id, tsc - SPREAD / 2)) {
 			kick(cpus[id]);
 			break;
 		}
@@ -325,7 +320,7 @@ void sched_tick(struct cpu *c, u64 tsc)
 	if ((i64)(tsc - end) >= 0)
 		c->need_resched = true;
 	else
-		tick_by(c, idle_cpus ? MIN(tsc + spread_tsc, end) : end);
+		tick_by(c, idle_cpus ? MIN(tsc + SPREAD, end) : end);
 }
 
 void sched_yield(void)
@@ -335,7 +330,7 @@ void sched_yield(void)
 
 	if (!top || top->prio < t->prio)
 		return;
-	t->switches_voluntary++;
+	t->used.switches_voluntary++;
 	give_way(c, false, NULL);
 }
 
@@ -344,9 +339,16 @@ bool thread_interrupted(struct thread *t)
 	return t->killed || t->stop_wanted || signal_deliverable(t);
 }
 
-void thread_slept(struct ktimer *timer)
+static void thread_slept(struct ktimer *timer)
 {
 	thread_wake(container_of(timer, struct thread, sleep), -ETIMEDOUT);
+}
+
+/* Whether what wakes it early has happened. */
+static bool block_ends(struct thread *t)
+{
+	return t->block_mode == BLOCK_INTERRUPTIBLE ? thread_interrupted(t)
+						    : t->block_mode == BLOCK_KILLABLE && t->killed;
 }
 
 int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
@@ -354,20 +356,19 @@ int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 	struct thread *t = current_thread();
 	struct cpu *c = this_cpu();
 
-	if ((mode != BLOCK_UNKILLABLE && t->killed) ||
-		(mode == BLOCK_INTERRUPTIBLE && thread_interrupted(t)))
+	t->block_mode = (u8)mode;
+	if (block_ends(t))
 		return -EINTR;
 	if (deadline < (u64)WEFT_FOREVER) {
 		if (deadline <= now_ns())
 			return -ETIMEDOUT;
+		t->sleep.fn = thread_slept;
 		ktimer_arm(&t->sleep, deadline);
 	}
-	t->block_mode = (u8)mode;
 	t->state = T_BLOCKED;
-	t->waiting_on = q;
 	if (q)
 		list_add_tail(&q->threads, &t->wait_link);
-	t->switches_voluntary++;
+	t->used.switches_voluntary++;
 	if (c->nready || ncpus == 1 || !linger(c, t)) {
 		sched_switch_away();
 		sched_reap();
@@ -376,66 +377,46 @@ int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 	return t->wake_result;
 }
 
-static bool unblock(struct thread *t, int result)
-{
-	if (t->state != T_BLOCKED)
-		return false;
-	if (t->waiting_on) {
-		list_del(&t->wait_link);
-		t->waiting_on = NULL;
-	}
-	t->wake_result = result;
-	return true;
-}
-
-/* The woken thread goes on where it lingers. */
-static bool lingers(struct thread *t)
+void thread_wake(struct thread *t, int result)
 {
 	struct cpu *c = cpus[t->cpu];
 
-	if (c->linger != t)
-		return false;
+	if (t->state != T_BLOCKED)
+		return;
+	list_del(&t->wait_link);
+	t->wake_result = result;
+	if (c->linger != t) {
+		sched_ready(t);
+		return;
+	}
+	/* It goes on where it lingers. */
 	t->state = T_RUNNING;
 	c->need_resched |= !(t->affinity & cpu_bit(c));
 	__atomic_store_n(&c->linger, NULL, __ATOMIC_RELEASE);
-	return true;
-}
-
-void thread_wake(struct thread *t, int result)
-{
-	if (unblock(t, result) && !lingers(t))
-		sched_ready(t);
 }
 
 void thread_wake_direct(struct thread *t, int result)
 {
-	struct cpu *c = this_cpu();
-
-	if (!unblock(t, result) || lingers(t))
-		return;
-	sched_ready(t);
-	if (t->cpu == c->id)
-		c->direct = t;
+	thread_wake(t, result);
+	if (t->queued && t->cpu == this_cpu()->id)
+		this_cpu()->direct = t;
 }
 
 u32 waitq_wake(struct waitq *q, u32 n, int result)
 {
 	u32 woken = 0;
 
-	while (woken < n && !list_empty(&q->threads)) {
+	for (; woken < n && !list_empty(&q->threads); woken++)
 		thread_wake(list_first(&q->threads, struct thread, wait_link), result);
-		woken++;
-	}
 	return woken;
 }
 
 void thread_poke(struct thread *t)
 {
 	if (t->state == T_BLOCKED) {
-		if ((t->block_mode == BLOCK_INTERRUPTIBLE && thread_interrupted(t)) ||
-			(t->block_mode == BLOCK_KILLABLE && t->killed))
+		if (block_ends(t))
 			thread_wake(t, -EINTR);
-	} else if (t->state == T_RUNNING && t != current_thread()) {
+	} else if (t->state == T_RUNNING) {
 		kick(cpus[t->cpu]);
 	} else if (t->state == T_STOPPED && (t->killed || !t->stop_wanted)) {
 		sched_ready(t);
@@ -445,31 +426,26 @@ void thread_poke(struct thread *t)
 void sched_set_prio(struct thread *t, u32 prio)
 {
 	struct cpu *c = cpus[t->cpu];
-	bool lower = prio < t->prio;
+	bool queued = t->queued, direct = c->direct == t, lower = prio < t->prio;
 
 	if (prio == t->prio)
 		return;
-	if (t->queued) {
-		bool direct = c->direct == t;
+	if (queued)
 		runq_remove(c, t);
-		t->prio = (u8)prio;
-		runq_push(c, t, false);
-		if (direct)
-			c->direct = t;
-		if (!lower && prio > c->current->prio)
-			kick(c);
-		return;
-	}
 	t->prio = (u8)prio;
-	if (lower && t->state == T_RUNNING && c->nready)
+	if (queued)
+		runq_push(c, t, false);
+	if (direct)
+		c->direct = t;
+	if (queued ? prio > c->current->prio : lower && t->state == T_RUNNING && c->nready)
 		kick(c);
 }
 
 /* Load averages as Unix has them: every 5 seconds, exponentially damped, 16.16 fixed point. */
 static void load_sample(struct ktimer *timer)
 {
-	static const u64 factor[3] = {60283, 64453,
-		65173}; /* 65536 * exp(-5/60), exp(-5/300), exp(-5/900) */
+	/* 65536 * exp(-5/60), exp(-5/300), exp(-5/900) */
+	static const u64 factor[3] = {60283, 64453, 65173};
 	u64 n = 0;
 
 	for (u32 i = 0; i < ncpus; i++)
@@ -479,23 +455,21 @@ static void load_sample(struct ktimer *timer)
 	ktimer_arm(timer, now_ns() + 5000000000ul);
 }
 
+static struct ktimer load_timer = {.fn = load_sample};
+
 static void cpu_init(struct cpu *c)
 {
 	struct thread *t = &idle_threads[c->id];
 
-	runq_init(c);
+	for (u32 i = 0; i < ARRAY_SIZE(c->runq); i++)
+		list_init(&c->runq[i]);
 	t->state = T_RUNNING;
 	t->affinity = cpu_bit(c);
 	t->proc = &kernel_process;
 	t->cpu = c->id;
-	list_init(&t->run_link);
-	list_init(&t->wait_link);
-	list_init(&t->sigq.entries);
-	list_init(&t->obj.watchers);
 	t->ident = identity_system;
 	strlcpy(t->name, "idle", sizeof(t->name));
 	c->idle = c->current = t;
-	c->direct = NULL;
 	c->timer_at = c->tick_at = WEFT_FOREVER;
 	c->acct_stamp = c->hold_stamp = arch_tsc();
 	c->online = true;
@@ -504,20 +478,10 @@ static void cpu_init(struct cpu *c)
 
 void sched_init(void)
 {
-	identity_init();
-	process_init();
-	thread_init();
 	kernel_process.ident = identity_system;
-	list_init(&kernel_process.threads);
-	list_init(&kernel_process.children);
-	list_init(&kernel_process.sigq.entries);
-	list_init(&kernel_process.obj.watchers);
-	strlcpy(kernel_process.name, "kernel", sizeof(kernel_process.name));
 	cpu_init(this_cpu());
-	futex_init();
 	time_init();
-	ktimer_init(&load_timer, load_sample);
-	ktimer_arm(&load_timer, now_ns() + 5000000000ul);
+	load_sample(&load_timer);
 }
 
 /* The context that called this becomes the CPU's idle thread. */
@@ -525,11 +489,9 @@ void sched_start_cpu(void)
 {
 	struct cpu *c = this_cpu();
 
-	if (!c->lock_depth) {
-		if (!c->idle)
-			c->acct_stamp = arch_tsc();
-		bkl_lock();
-	}
+	if (!c->idle)
+		c->acct_stamp = arch_tsc();
+	bkl_lock();
 	if (!c->idle)
 		cpu_init(c);
 	for (;;) {
@@ -543,23 +505,20 @@ void sched_start_cpu(void)
 			sched_switch_away();
 			continue;
 		}
-		if (c->poll_until && c->acct_stamp >= c->poll_until) {
-			if (c->acct_stamp - c->poll_until > poll_tsc)
-				crowded_until = c->acct_stamp +
-					crowded_tsc; /* it did not even come in time */
-			c->poll_until = 0;
-		}
-		if (c->poll_until) {
+		if (c->poll_until > c->acct_stamp) {
 			polling_cpus |= cpu_bit(c);
 			c->polling = true;
 			bkl_unlock();
 			arch_linger((void *const *)&c->linger, NULL, &c->need_resched,
-				c->poll_until, poll_tsc);
+				c->poll_until, POLL);
 			bkl_lock();
 			c->polling = false;
 			polling_cpus &= ~cpu_bit(c);
 			continue;
 		}
+		if (c->poll_until && c->acct_stamp - c->poll_until > POLL)
+			crowded_until = c->acct_stamp + CROWDED; /* it did not come in time */
+		c->poll_until = 0;
 		if (mm_idle())
 			continue;
 		bkl_unlock();

@@ -16,7 +16,7 @@ u64 signal_blocked(const struct thread *t)
 {
 	u64 b = t->tp ? __atomic_load_n(&t->tp->blocked, __ATOMIC_SEQ_CST) : t->sig_blocked;
 
-	return b & ~(SIG_BIT(SIGNO_KILL) | SIG_BIT(SIGNO_STOP));
+	return b & ~(SIG_BIT(SIGNO_KILL) | SIG_BIT(SIGNO_STOP) | t->sig_waiting);
 }
 
 bool signal_deliverable(struct thread *t)
@@ -24,7 +24,7 @@ bool signal_deliverable(struct thread *t)
 	return signal_pending(t) & ~signal_blocked(t);
 }
 
-void sigq_set(struct sigq *q, u64 pending)
+static void sigq_set(struct sigq *q, u64 pending)
 {
 	q->pending = pending;
 	if (q->mirror)
@@ -46,6 +46,15 @@ void sigq_drop(struct sigq *q, u64 mask)
 	sigq_set(q, q->pending & ~mask);
 }
 
+void sigq_move(struct sigq *to, struct sigq *from)
+{
+	sigq_drop(to, ~0ul);
+	list_add_after(&from->entries, &to->entries); /* in the other's place */
+	list_del(&from->entries);
+	to->n = from->n;
+	sigq_set(to, from->pending);
+}
+
 /* Discards pending signals everywhere in the process: stop signals at CONT, CONT at a stop signal.
  */
 static void drop_all(struct process *p, u64 mask)
@@ -60,10 +69,6 @@ static void drop_all(struct process *p, u64 mask)
 /* Tells t that something is pending. True if it will take it. */
 static bool tell(struct thread *t, u64 bit)
 {
-	if (t->sig_waiting & bit) {
-		thread_wake(t, 0);
-		return true;
-	}
 	if (signal_blocked(t) & bit || t->killed)
 		return false;
 	thread_poke(t);
@@ -74,16 +79,12 @@ static void tell_process(struct process *p, u64 bit)
 {
 	struct thread *t;
 
-	list_for_each(t, &p->threads, proc_link) {
-		if (t->sig_waiting & bit) {
-			thread_wake(t, 0);
+	list_for_each(t, &p->threads, proc_link)
+		if ((t->sig_waiting & bit) && tell(t, bit))
 			return;
-		}
-	}
-	list_for_each(t, &p->threads, proc_link) {
+	list_for_each(t, &p->threads, proc_link)
 		if (tell(t, bit))
 			return;
-	}
 }
 
 /* After a thread has blocked signals: what is pending for the process goes to one that has not. */
@@ -99,7 +100,7 @@ static int enqueue(struct sigq *q, u64 limit, const struct weft_siginfo *si)
 	u64 bit = SIG_BIT(si->signo);
 	struct sigentry *e;
 
-	if (si->code == SI_TIMER_) /* the same timer again is an overrun */
+	if (si->code == SI_TIMER) /* the same timer again is an overrun */
 		list_for_each(e, &q->entries, link)
 			if (e->si.signo == si->signo && e->si.code == si->code &&
 				e->si.status == si->status) {
@@ -123,33 +124,28 @@ static int enqueue(struct sigq *q, u64 limit, const struct weft_siginfo *si)
 int signal_post(struct process *p, struct thread *t, const struct weft_siginfo *si)
 {
 	u64 bit;
-	int r;
 
 	if (!si->signo || si->signo > 64)
 		return -EINVAL;
 	if (p->exiting || !p->nthreads)
 		return 0;
 	bit = SIG_BIT(si->signo);
-	if (si->signo == SIGNO_KILL || si->signo == SIGNO_STOP) {
-		if (p->pid == 1)
-			return 0;
-		if (si->signo == SIGNO_KILL) {
-			process_kill(p, SIGNO_KILL);
-		} else {
-			drop_all(p, SIG_BIT(SIGNO_CONT));
-			process_stop(p, SIGNO_STOP);
-		}
+	if ((si->signo == SIGNO_KILL || si->signo == SIGNO_STOP) && p->pid == 1)
 		return 0;
-	}
-	if (si->signo == SIGNO_CONT) {
+	if (bit & STOP_SIGNALS)
+		drop_all(p, SIG_BIT(SIGNO_CONT));
+	switch (si->signo) {
+	case SIGNO_KILL:
+		process_kill(p, SIGNO_KILL);
+		return 0;
+	case SIGNO_STOP:
+		process_stop(p, SIGNO_STOP);
+		return 0;
+	case SIGNO_CONT:
 		drop_all(p, STOP_SIGNALS);
 		process_cont(p);
-	} else if (bit & STOP_SIGNALS) {
-		drop_all(p, SIG_BIT(SIGNO_CONT));
 	}
-	r = enqueue(t ? &t->sigq : &p->sigq, p->limits[WEFT_LIMIT_SIGNALS], si);
-	if (r)
-		return r;
+	TRY(enqueue(t ? &t->sigq : &p->sigq, p->limits[WEFT_LIMIT_SIGNALS], si));
 	if (t)
 		tell(t, bit);
 	else
@@ -216,13 +212,12 @@ i64 sys_sig_take(u64 a0, u64 a1, u64 a2)
 
 	if ((i64)a2 < 0)
 		return -EINVAL;
-	while (!(signo = signal_take(t, a0, &si))) {
+	while (!r && !(signo = signal_take(t, a0, &si)))
 		r = a2 == (u64)WEFT_NOW ? -EAGAIN : signal_wait(t, a0, a2);
-		if (r)
-			return r == -ETIMEDOUT ? -EAGAIN : r;
-	}
-	if (a1 && copy_to_user(a1, &si, sizeof(si)))
-		return -EFAULT;
+	if (r)
+		return r == -ETIMEDOUT ? -EAGAIN : r;
+	if (a1)
+		TRY(copy_to_user(a1, &si, sizeof(si)));
 	return signo;
 }
 
@@ -234,19 +229,16 @@ i64 sys_sig_post(u64 a0, u64 a1, u64 a2, u64 a3)
 	HELD struct process *p = NULL;
 	struct fd_entry *e;
 	bool trusted = a3;
-	int r;
 
 	if (a2 > 64)
 		return -EINVAL;
-	r = process_get((i32)a0, WEFT_RIGHT_WRITE, &p);
-	if (r)
-		return r;
+	TRY(process_get((i32)a0, WEFT_RIGHT_WRITE, &p));
 	if ((i32)a0 != -1) {
 		e = fd_peek((i32)a0);
 		trusted &= e && (e->rights & WEFT_RIGHT_CONTROL);
 	}
-	if (a3 && copy_from_user(&si, a3, sizeof(si)))
-		return -EFAULT;
+	if (a3)
+		TRY(copy_from_user(&si, a3, sizeof(si)));
 	si.signo = (u32)a2;
 	if (!trusted) {
 		si.pid = me->proc->pid;

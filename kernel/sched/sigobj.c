@@ -11,14 +11,11 @@ struct signals {
 };
 static struct list all = {&all, &all};
 
-static struct signals *of(struct object *o)
-{
-	return container_of(o, struct signals, obj);
-}
-
 static u32 signals_ready(struct object *o)
 {
-	return signal_pending(current_thread()) & of(o)->mask ? WEFT_POLLIN : 0;
+	const struct signals *s = container_of(o, struct signals, obj);
+
+	return signal_pending(current_thread()) & s->mask ? WEFT_POLLIN : 0;
 }
 
 static void convert(struct signalfd_siginfo *o, const struct weft_siginfo *si)
@@ -31,7 +28,7 @@ static void convert(struct signalfd_siginfo *o, const struct weft_siginfo *si)
 		.ssi_int = (i32)si->value,
 		.ssi_ptr = si->value,
 		.ssi_addr = si->addr};
-	if (si->code == SI_TIMER_)
+	if (si->code == SI_TIMER)
 		o->ssi_tid = (u32)si->status;
 	else
 		o->ssi_status = si->status;
@@ -40,25 +37,18 @@ static void convert(struct signalfd_siginfo *o, const struct weft_siginfo *si)
 static i64 signals_read(struct object *o, struct uio *u, i64, u32 flags)
 {
 	struct thread *t = current_thread();
-	struct signals *s = of(o);
+	struct signals *s = container_of(o, struct signals, obj);
 	struct signalfd_siginfo out;
 	struct weft_siginfo si;
 	i64 done = 0;
-	int r;
 
-	while (u->left >= sizeof(out)) {
-		if (signal_take(t, s->mask, &si)) {
-			convert(&out, &si);
-			if (uio_copy_out(u, &out, sizeof(out)) != sizeof(out))
-				return done ? done : -EFAULT;
-			done += sizeof(out);
-			continue;
-		}
-		if (done)
-			break;
-		r = flags & WEFT_IO_NONBLOCK ? -EAGAIN : signal_wait(t, s->mask, WEFT_FOREVER);
-		if (r)
-			return r;
+	while (!(signal_pending(t) & s->mask))
+		TRY(flags & WEFT_IO_NONBLOCK ? -EAGAIN : signal_wait(t, s->mask, WEFT_FOREVER));
+	while (u->left >= sizeof(out) && signal_take(t, s->mask, &si)) {
+		convert(&out, &si);
+		if (uio_copy_out(u, &out, sizeof(out)) != sizeof(out))
+			return done ? done : -EFAULT;
+		done += sizeof(out);
 	}
 	return done;
 }
@@ -67,17 +57,16 @@ static i64 signals_ctl(struct object *o, u32 op, u64 a, u64)
 {
 	if (op != WEFT_SIGNALS_SET_MASK)
 		return -EINVAL;
-	of(o)->mask = a & ~(SIG_BIT(SIGNO_KILL) | SIG_BIT(SIGNO_STOP));
+	container_of(o, struct signals, obj)->mask =
+		a & ~(SIG_BIT(SIGNO_KILL) | SIG_BIT(SIGNO_STOP));
 	object_notify(o, WEFT_POLLIN);
 	return 0;
 }
 
 static void signals_destroy(struct object *o)
 {
-	struct signals *s = of(o);
-
-	list_del(&s->link);
-	kfree(s);
+	list_del(&container_of(o, struct signals, obj)->link);
+	object_free(o);
 }
 
 static const struct obj_ops signals_ops = {.stream = true,
@@ -92,13 +81,12 @@ void signals_notify(u64 bit)
 {
 	struct signals *s;
 
-	list_for_each(s, &all, link) {
+	list_for_each(s, &all, link)
 		if ((s->mask & bit) && !list_empty(&s->obj.watchers))
 			object_notify(&s->obj, WEFT_POLLIN);
-	}
 }
 
-int signals_create(u64 mask, struct object **out)
+int signals_create(u64 mask, u64, struct object *out[2])
 {
 	struct signals *s = object_new(sizeof(*s), WEFT_OBJ_SIGNALS, &signals_ops);
 

@@ -8,13 +8,9 @@
  */
 #include "internal.h"
 
-#define BUCKETS 4096u
-#define ID_MAX	4194304u
+#define ID_MAX 4194304u
 
-u64 thread_count;
-static struct list by_tid[BUCKETS];
-static u32 last_id;
-struct list sched_dead = {&sched_dead, &sched_dead}; /* thread.run_link */
+static struct list dead = {&dead, &dead}; /* thread.run_link */
 
 static void thread_destroy(struct object *o)
 {
@@ -27,30 +23,39 @@ static void thread_destroy(struct object *o)
 
 static const struct obj_ops thread_ops = {.destroy = thread_destroy};
 
-void thread_init(void)
-{
-	for (u32 i = 0; i < BUCKETS; i++)
-		list_init(&by_tid[i]);
-}
-
 struct thread *thread_find(struct process *p, u32 tid)
 {
 	struct thread *t;
 
-	list_for_each(t, &by_tid[tid % BUCKETS], hash_link)
+	list_for_each(t, &p->threads, proc_link)
 		if (t->tid == tid)
-			return !p || t->proc == p ? t : NULL;
+			return t;
 	return NULL;
+}
+
+static bool id_taken(u32 id)
+{
+	struct process *p;
+
+	list_for_each(p, &process_list, all_link)
+		if (p->pid == id || thread_find(p, id))
+			return true;
+	return false;
 }
 
 u32 id_alloc(void)
 {
+	static bool again;
+	static u32 last;
+
 	do {
-		if (++last_id >= ID_MAX)
-			last_id = 300; /* as Linux: the first ones are for those that started with
-					  the system */
-	} while (thread_find(NULL, last_id) || process_find(last_id));
-	return last_id;
+		if (++last >= ID_MAX) {
+			last = 300; /* as Linux: the first ones are for those that started with
+				       the system */
+			again = true;
+		}
+	} while (again && id_taken(last));
+	return last;
 }
 
 int page_install(struct as *as, u64 addr, const void *copy, struct frame **out)
@@ -58,11 +63,9 @@ int page_install(struct as *as, u64 addr, const void *copy, struct frame **out)
 	struct frame *f = copy ? frame_alloc(0, false) : frame_alloc_zero();
 	int r;
 
-	if (!f)
-		return -ENOMEM;
-	if (copy)
+	if (f && copy)
 		memcpy(frame_virt(f), copy, PAGE_SIZE);
-	r = as_map_frame(as, addr, f);
+	r = f ? as_map_frame(as, addr, f) : -ENOMEM;
 	if (r) {
 		frame_put(f);
 		return r;
@@ -104,13 +107,10 @@ static int tp_install(struct thread *t, struct as *as, const struct weft_thread_
 	const struct thread *copy)
 {
 	struct weft_tp *tp;
-	int r;
 
 	if (!n->tp)
 		return 0;
-	r = page_install(as, n->tp, copy ? copy->tp : NULL, &t->tp_frame);
-	if (r)
-		return r;
+	TRY(page_install(as, n->tp, copy ? copy->tp : NULL, &t->tp_frame));
 	tp = t->tp = frame_virt(t->tp_frame);
 	t->sigq.mirror = &tp->pending;
 	t->tp_addr = n->tp;
@@ -136,13 +136,12 @@ int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n
 	struct thread *from, bool copy_tp, struct thread **out)
 {
 	HELD struct thread *t = object_new(sizeof(*t), WEFT_OBJ_NONE, &thread_ops);
-	int r;
 
 	if (!t)
 		return -ENOMEM;
 	t->proc = p;
 	t->tid = tid;
-	t->state = T_NEW;
+	t->state = T_STOPPED;
 	t->cpu = this_cpu()->id;
 	t->affinity = from->affinity;
 	t->base_prio = t->prio = (u8)(n->prio ? n->prio : from->base_prio);
@@ -156,16 +155,10 @@ int thread_new(struct process *p, struct as *as, const struct weft_thread_new *n
 	t->ident = p == from->proc ? from->ident : p->ident;
 	identity_hold(t->ident);
 	strlcpy(t->name, p->name, sizeof(t->name));
-	list_init(&t->run_link);
 	list_init(&t->wait_link);
-	list_init(&t->futex_link);
 	list_init(&t->sigq.entries);
-	ktimer_init(&t->sleep, thread_slept);
-	r = arch_thread_init(t, &n->regs, n->fs_base);
-	if (!r)
-		r = tp_install(t, as, n, copy_tp ? from : NULL);
-	if (r)
-		return r;
+	TRY(arch_thread_init(t, &n->regs, n->fs_base));
+	TRY(tp_install(t, as, n, copy_tp ? from : NULL));
 	*out = t;
 	t = NULL;
 	return 0;
@@ -183,38 +176,34 @@ void thread_start(struct thread *t)
 
 	list_add_tail(&p->threads, &t->proc_link);
 	p->nthreads++;
-	thread_count++;
-	list_add_tail(&by_tid[t->tid % BUCKETS], &t->hash_link);
-	if (p->pp)
-		p->pp->threads = p->nthreads;
-	t->stop_wanted = t->stop_own || p->stopped;
-	if (t->stop_wanted)
-		t->state = T_STOPPED;
-	else
-		sched_ready(t);
+	process_write_page(p);
+	thread_update(t);
 }
 
-int thread_create(struct process *p, const struct weft_thread_new *n, struct thread **out)
+void thread_update(struct thread *t)
+{
+	t->killed |= t->proc->exiting;
+	t->stop_wanted = t->stop_own || t->proc->stopped;
+	thread_poke(t);
+}
+
+static int thread_create(struct process *p, const struct weft_thread_new *n, struct thread **out)
 {
 	struct thread *me = current_thread(), *t;
-	int r;
 
+	if (!p->as || p->exiting || p->exec_thread)
+		return -ESRCH;
 	if (p->nthreads >= p->limits[WEFT_LIMIT_THREADS])
 		return -EAGAIN;
-	if (p->exiting || p->exec_thread)
-		return -ESRCH;
 	sched_reap();
-	r = thread_new(p, p->as, n, id_alloc(), me, false, &t);
-	if (r)
-		return r;
-	if (p == me->proc) {
+	TRY(thread_new(p, p->as, n, id_alloc(), me, false, out));
+	t = *out;
+	if (p == me->proc)
 		arch_thread_copy_fpu(t, me);
-	} else if (!list_empty(&p->threads)) {
+	else if (!list_empty(&p->threads))
 		/* it is the other process's: no more than its own threads are */
 		t->ceiling = list_first(&p->threads, struct thread, proc_link)->ceiling;
-	}
 	thread_start(t);
-	*out = t;
 	return 0;
 }
 
@@ -224,23 +213,14 @@ i64 sys_thread_create(u64 a0, u64 a1)
 	struct weft_thread_new n;
 	struct thread *t;
 	u32 tid = 0;
-	int r;
 
-	if (a1 != sizeof(n))
-		return -EINVAL;
-	if (copy_from_user(&n, a0, sizeof(n)))
-		return -EFAULT;
-	r = thread_check(&n);
-	if (r)
-		return r;
+	TRY(copy_record(&n, sizeof(n), a0, a1));
+	TRY(thread_check(&n));
 	/* The word is touched before, so that nothing can fail or block once the thread exists. */
-	if (n.set_tid && copy_to_user(n.set_tid, &tid, sizeof(tid)))
-		return -EFAULT;
-	r = process_get(n.proc, WEFT_RIGHT_CONTROL, &p);
-	if (!r)
-		r = p->as ? thread_create(p, &n, &t) : -ESRCH;
-	if (r)
-		return r;
+	if (n.set_tid)
+		TRY(copy_to_user(n.set_tid, &tid, sizeof(tid)));
+	TRY(process_get(n.proc, WEFT_RIGHT_CONTROL, &p));
+	TRY(thread_create(p, &n, &t));
 	tid = t->tid;
 	if (n.set_tid)
 		(void)copy_to_user_nofault(n.set_tid, &tid, sizeof(tid));
@@ -268,13 +248,13 @@ void thread_release_user(struct thread *t, bool as_dies)
 		as_unmap(t->proc->as, t->free_addr, t->free_len);
 }
 
-void thread_bury(struct thread *t, struct as *dead_as)
+static NORETURN void thread_bury(struct thread *t, struct as *dead_as)
 {
 	sigq_drop(&t->sigq, ~0ul);
 	identity_set(&t->ident, identity_system);
 	t->dead_as = dead_as;
 	t->state = T_DEAD;
-	list_add_tail(&sched_dead, &t->run_link);
+	list_add_tail(&dead, &t->run_link);
 	sched_switch_away();
 	panic("a dead thread runs");
 }
@@ -284,16 +264,10 @@ static void unlink_thread(struct thread *t)
 {
 	struct process *p = t->proc;
 
-	list_del(&t->hash_link);
 	list_del(&t->proc_link);
-	thread_count--;
 	p->nthreads--;
-	p->user_ns += t->user_ns;
-	p->system_ns += t->system_ns;
-	p->switches_voluntary += t->switches_voluntary;
-	p->switches_forced += t->switches_forced;
-	if (p->pp)
-		p->pp->threads = p->nthreads;
+	usage_add(&p->used, &t->used);
+	process_write_page(p);
 }
 
 void thread_exit_current(void)
@@ -305,7 +279,7 @@ void thread_exit_current(void)
 	thread_release_user(t, (p->exiting || p->nthreads == 1) && !p->shares_as);
 	t->killed = true;
 	ipc_thread_dying(t);
-	acct_system(this_cpu(), arch_tsc());
+	acct(this_cpu(), arch_tsc(), false);
 	unlink_thread(t);
 	if (!p->nthreads) {
 		as = process_finish(p);
@@ -342,27 +316,19 @@ void thread_replace(struct thread *new, struct as *dead_as)
 	struct thread *t = current_thread();
 
 	ipc_thread_dying(t);
-	acct_system(this_cpu(), arch_tsc());
+	acct(this_cpu(), arch_tsc(), false);
 	unlink_thread(t);
-	while (!list_empty(&t->sigq.entries)) {
-		struct list *e = t->sigq.entries.next;
-
-		list_del(e);
-		list_add_tail(&new->sigq.entries, e);
-	}
-	new->sigq.n = t->sigq.n;
-	t->sigq.n = 0;
-	sigq_set(&new->sigq, t->sigq.pending);
+	sigq_move(&new->sigq, &t->sigq);
 	thread_start(new);
 	thread_bury(t, dead_as);
 }
 
-void sched_reap_all(void)
+void sched_reap(void)
 {
 	struct thread *t;
 
-	while (!list_empty(&sched_dead)) {
-		t = list_first(&sched_dead, struct thread, run_link);
+	while (!list_empty(&dead)) {
+		t = list_first(&dead, struct thread, run_link);
 		list_del(&t->run_link);
 		as_put(t->dead_as);
 		object_put(&t->obj);

@@ -17,14 +17,9 @@ static i64 set_prio(struct thread *t, u64 prio)
 	return 0;
 }
 
-static u64 all_cpus(void)
-{
-	return ncpus >= 64 ? ~0ul : (1ul << ncpus) - 1;
-}
-
 static i64 set_affinity(struct thread *t, u64 mask)
 {
-	mask &= all_cpus();
+	mask &= ALL_CPUS;
 	if (!mask)
 		return -EINVAL;
 	t->affinity = mask;
@@ -33,8 +28,6 @@ static i64 set_affinity(struct thread *t, u64 mask)
 	if (t->queued) {
 		runq_remove(cpus[t->cpu], t);
 		sched_ready(t);
-	} else if (t == current_thread()) {
-		this_cpu()->need_resched = true;
 	} else {
 		thread_poke(t);
 	}
@@ -58,15 +51,13 @@ static i64 info(struct thread *t, u64 out)
 		.cpu = t->cpu,
 		.prio = t->prio,
 		.identity = t->ident->number,
-		.switches_voluntary = t->switches_voluntary,
-		.switches_forced = t->switches_forced,
+		.used = thread_usage(t),
 		.pending = t->sigq.pending,
 		.blocked = signal_blocked(t),
-		.affinity = t->affinity & all_cpus(),
+		.affinity = t->affinity & ALL_CPUS,
 		.rip = arch_user_regs(t)->rip,
 		.rsp = arch_user_regs(t)->rsp};
 
-	thread_cpu_ns(t, &i.user_ns, &i.system_ns);
 	strlcpy(i.name, t->name, sizeof(i.name));
 	return copy_to_user(out, &i, sizeof(i));
 }
@@ -81,8 +72,7 @@ static i64 regs(struct thread *t, u64 user, bool set)
 		return -EBUSY;
 	if (!set)
 		return copy_to_user(user, arch_user_regs(t), sizeof(r));
-	if (copy_from_user(&r, user, sizeof(r)))
-		return -EFAULT;
+	TRY(copy_from_user(&r, user, sizeof(r)));
 	if (r.rip >= WEFT_USER_MAX)
 		return -EINVAL;
 	if (t->state != T_STOPPED)
@@ -91,27 +81,18 @@ static i64 regs(struct thread *t, u64 user, bool set)
 	return 0;
 }
 
-static void stop(struct thread *t, bool on)
-{
-	t->stop_own = on;
-	t->stop_wanted = on || t->proc->stopped;
-	thread_poke(t);
-}
-
 static i64 apply(struct thread *t, u64 op, u64 a, u64 b)
 {
 	bool own = t == current_thread();
 
 	switch (op) {
 	case WEFT_THREAD_GET_REGS:
-		return regs(t, a, false);
 	case WEFT_THREAD_SET_REGS:
-		return regs(t, a, true);
+		return regs(t, a, op == WEFT_THREAD_SET_REGS);
 	case WEFT_THREAD_STOP:
-		stop(t, true);
-		return 0;
 	case WEFT_THREAD_START:
-		stop(t, false);
+		t->stop_own = op == WEFT_THREAD_STOP;
+		thread_update(t);
 		return 0;
 	case WEFT_THREAD_SET_FS:
 		if (!own || a >= WEFT_USER_MAX)
@@ -137,7 +118,7 @@ static i64 apply(struct thread *t, u64 op, u64 a, u64 b)
 	case WEFT_THREAD_SET_AFFINITY:
 		return set_affinity(t, a);
 	case WEFT_THREAD_GET_AFFINITY:
-		return (i64)(t->affinity & all_cpus());
+		return (i64)(t->affinity & ALL_CPUS);
 	case WEFT_THREAD_INFO:
 		return info(t, a);
 	case WEFT_THREAD_SET_NAME:
@@ -155,13 +136,10 @@ i64 sys_thread_ctl(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 	HELD struct process *p = NULL;
 	HELD struct thread *t = NULL;
 	struct thread *me = current_thread();
-	i64 r;
 
 	if ((i32)a0 == -1 && (!a1 || (u32)a1 == me->tid))
 		return apply(me, a2, a3, a4);
-	r = process_get((i32)a0, WEFT_RIGHT_CONTROL, &p);
-	if (r)
-		return r;
+	TRY(process_get((i32)a0, WEFT_RIGHT_CONTROL, &p));
 	if (a1)
 		t = thread_find(p, (u32)a1);
 	else if (!list_empty(&p->threads)) /* the first thread of the process */

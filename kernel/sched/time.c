@@ -6,7 +6,6 @@
 #include "internal.h"
 
 u64 realtime_off;
-u64 slice_tsc, spread_tsc, grain_tsc, linger_tsc, poll_tsc, crowded_tsc;
 static struct weft_time_page *page;
 static struct memobj *page_object;
 
@@ -29,9 +28,8 @@ u64 monotonic(u64 realtime)
 
 static void page_write(void)
 {
-	if (!page)
-		return;
 	u32 seq = page->seq;
+
 	__atomic_store_n(&page->seq, seq + 1, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	page->shift = tsc_shift;
@@ -48,12 +46,6 @@ void time_init(void)
 {
 	struct frame *f = frame_alloc_zero();
 
-	slice_tsc = tsc_hz / 200;    /* 5 ms */
-	spread_tsc = tsc_hz / 5000;  /* 200 us */
-	grain_tsc = tsc_hz / 1000;   /* 1 ms */
-	linger_tsc = tsc_hz / 25000; /* 40 us */
-	crowded_tsc = tsc_hz / 10;   /* 100 ms */
-	poll_tsc = tsc_hz / 5000;    /* 200 us */
 	realtime_off = arch_rtc_read() * 1000000000ul - now_ns();
 	if (!f || memobj_create_phys(frame_phys(f), PAGE_SIZE, WEFT_MEM_CACHE_WB, &page_object))
 		panic("time: no memory for the time page");
@@ -74,58 +66,52 @@ void time_set_realtime(u64 ns)
 	timers_clock_set();
 }
 
-/* What a running thread has used since its CPU's last stamp. */
-static u64 running_ns(const struct thread *t)
+void usage_add(struct weft_usage *to, const struct weft_usage *more)
 {
-	if (t->state != T_RUNNING)
-		return 0;
-	struct cpu *c = cpus[t->cpu];
-	u64 now = arch_tsc();
-	return c->current == t && now > c->acct_stamp ? tsc_delta_ns(now - c->acct_stamp) : 0;
+	to->user_ns += more->user_ns;
+	to->system_ns += more->system_ns;
+	to->max_resident = MAX(to->max_resident, more->max_resident);
+	to->faults_minor += more->faults_minor;
+	to->faults_major += more->faults_major;
+	to->switches_voluntary += more->switches_voluntary;
+	to->switches_forced += more->switches_forced;
 }
 
-u64 thread_cpu_ns(struct thread *t, u64 *user, u64 *system)
+struct weft_usage thread_usage(struct thread *t)
 {
-	u64 extra = running_ns(t);
-	bool inside = t == current_thread();
+	const struct cpu *c = cpus[t->cpu];
+	struct weft_usage u = t->used;
+	u64 now = arch_tsc();
 
-	*user = t->user_ns + (inside ? 0 : extra);
-	*system = t->system_ns + (inside ? extra : 0);
-	return *user + *system;
+	/* And since its CPU's last stamp. */
+	if (t->state == T_RUNNING && c->current == t && now > c->acct_stamp)
+		*(t == current_thread() ? &u.system_ns : &u.user_ns) +=
+			tsc_delta_ns(now - c->acct_stamp);
+	return u;
+}
+
+struct weft_usage process_usage(struct process *p)
+{
+	struct weft_usage u = p->used, more;
+	struct thread *t;
+
+	list_for_each(t, &p->threads, proc_link) {
+		more = thread_usage(t);
+		usage_add(&u, &more);
+	}
+	return u;
 }
 
 u64 process_cpu_ns(struct process *p)
 {
-	struct weft_exit e;
+	struct weft_usage u = process_usage(p);
 
-	process_usage(p, &e);
-	return e.user_ns + e.system_ns;
-}
-
-void process_usage(struct process *p, struct weft_exit *out)
-{
-	struct thread *t;
-	u64 user, system;
-
-	*out = (struct weft_exit){.user_ns = p->user_ns,
-		.system_ns = p->system_ns,
-		.max_resident = p->max_resident,
-		.faults_minor = p->faults_minor, /* of address spaces that it has left */
-		.faults_major = p->faults_major,
-		.switches_voluntary = p->switches_voluntary,
-		.switches_forced = p->switches_forced};
-	list_for_each(t, &p->threads, proc_link) {
-		thread_cpu_ns(t, &user, &system);
-		out->user_ns += user;
-		out->system_ns += system;
-		out->switches_voluntary += t->switches_voluntary;
-		out->switches_forced += t->switches_forced;
-	}
+	return u.user_ns + u.system_ns;
 }
 
 u64 clock_ns(u32 clock, struct thread *t)
 {
-	u64 user, system;
+	struct weft_usage u;
 
 	switch (clock) {
 	case WEFT_CLOCK_REALTIME:
@@ -133,7 +119,8 @@ u64 clock_ns(u32 clock, struct thread *t)
 	case WEFT_CLOCK_PROCESS_CPU:
 		return process_cpu_ns(t->proc);
 	case WEFT_CLOCK_THREAD_CPU:
-		return thread_cpu_ns(t, &user, &system);
+		u = thread_usage(t);
+		return u.user_ns + u.system_ns;
 	default:
 		return now_ns();
 	}

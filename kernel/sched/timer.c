@@ -17,7 +17,7 @@ void timer_program(struct cpu *c, u64 deadline_ns)
 
 static void cover_top(struct cpu *c)
 {
-	struct ktimer *top = heap_top();
+	struct ktimer *top = heap_top;
 
 	if (!top)
 		return;
@@ -33,22 +33,21 @@ void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *t))
 	*t = (struct ktimer){.deadline = WEFT_FOREVER, .fn = fn};
 }
 
-void ktimer_arm(struct ktimer *t, u64 deadline)
-{
-	if (t->armed)
-		heap_remove(t);
-	t->deadline = deadline;
-	if (deadline >= (u64)WEFT_FOREVER)
-		return;
-	heap_insert(t);
-	if (heap_top() == t)
-		cover_top(this_cpu());
-}
-
 void ktimer_cancel(struct ktimer *t)
 {
 	if (t->armed)
 		heap_remove(t);
+}
+
+void ktimer_arm(struct ktimer *t, u64 deadline)
+{
+	ktimer_cancel(t);
+	t->deadline = deadline;
+	if (deadline >= (u64)WEFT_FOREVER)
+		return;
+	heap_insert(t);
+	if (heap_top == t)
+		cover_top(this_cpu());
 }
 
 void ktimer_interrupt(void)
@@ -58,7 +57,7 @@ void ktimer_interrupt(void)
 	u64 tsc = arch_tsc(), now = tsc_to_ns(tsc);
 
 	c->timer_at = WEFT_FOREVER;
-	while ((t = heap_top()) && t->deadline <= now) {
+	while ((t = heap_top) && t->deadline <= now) {
 		heap_remove(t);
 		t->fn(t);
 	}

@@ -6,8 +6,8 @@
  */
 #include "internal.h"
 
-#define REARM_MIN                                                                                  \
-	50000ul /* ns: a shorter period counts expirations, but does not interrupt more often */
+/* ns: a shorter period counts expirations, but does not interrupt more often */
+#define REARM_MIN     50000ul
 #define CPU_POLL_MIN  1000000ul
 #define CPU_POLL_IDLE 10000000ul
 #define SIGNO_XCPU    24
@@ -25,11 +25,6 @@ struct timer {
 };
 static struct list realtime_timers = {&realtime_timers, &realtime_timers};
 
-static struct timer *of(struct object *o)
-{
-	return container_of(o, struct timer, obj);
-}
-
 static bool cpu_clock(const struct timer *t)
 {
 	return t->clock == WEFT_CLOCK_PROCESS_CPU || t->clock == WEFT_CLOCK_THREAD_CPU;
@@ -41,14 +36,9 @@ static bool clock_now(const struct timer *t, u64 *now)
 	struct process *p = cpu_clock(t) ? process_find(t->pid) : NULL;
 	struct thread *th = p ? thread_find(p, t->tid) : NULL;
 
-	if (!cpu_clock(t))
-		*now = clock_ns(t->clock, NULL);
-	else if (t->clock == WEFT_CLOCK_PROCESS_CPU && p && !p->exited)
-		*now = process_cpu_ns(p);
-	else if (t->clock == WEFT_CLOCK_THREAD_CPU && th)
-		*now = clock_ns(t->clock, th);
-	else
+	if (t->clock == WEFT_CLOCK_PROCESS_CPU ? !p || p->exited : cpu_clock(t) && !th)
 		return false;
+	*now = t->clock == WEFT_CLOCK_PROCESS_CPU ? process_cpu_ns(p) : clock_ns(t->clock, th);
 	return true;
 }
 
@@ -57,9 +47,7 @@ static void arm_by_usage(struct ktimer *kt, u64 at, u64 used, u64 min)
 {
 	u64 wait = at > used ? (at - used) / ncpus : 0;
 
-	ktimer_arm(kt,
-		MIN(now_ns() + MAX(wait, wait < CPU_POLL_IDLE ? min : CPU_POLL_IDLE),
-			(u64)WEFT_FOREVER - 1));
+	ktimer_arm(kt, now_ns() + MAX(wait, wait < CPU_POLL_IDLE ? min : CPU_POLL_IDLE));
 }
 
 static void arm(struct timer *t, u64 floor)
@@ -74,7 +62,7 @@ static void arm(struct timer *t, u64 floor)
 	} else {
 		if (t->clock == WEFT_CLOCK_REALTIME)
 			at = monotonic(at);
-		ktimer_arm(&t->kt, MIN(MAX(at, floor), (u64)WEFT_FOREVER - 1));
+		ktimer_arm(&t->kt, MAX(at, floor));
 	}
 }
 
@@ -83,7 +71,7 @@ static void post(struct timer *t, u64 overrun)
 	struct process *p = process_find(t->pid);
 	struct thread *th = p && t->spec.tid ? thread_find(p, t->spec.tid) : NULL;
 	struct weft_siginfo si = {.signo = (u32)t->spec.signo,
-		.code = SI_TIMER_,
+		.code = SI_TIMER,
 		.status = t->spec.id,
 		.overrun = (i32)MIN(overrun, 0x7ffffffful),
 		.value = t->spec.sigval};
@@ -125,15 +113,11 @@ static void expire(struct ktimer *kt)
 
 static i64 timer_read(struct object *o, struct uio *u, i64, u32 flags)
 {
-	struct timer *t = of(o);
+	struct timer *t = container_of(o, struct timer, obj);
 	u64 n;
-	int r;
 
-	while (!t->expired && !t->cancelled) {
-		r = wait_io(&t->readers, flags);
-		if (r)
-			return r;
-	}
+	while (!t->expired && !t->cancelled)
+		TRY(wait_io(&t->readers, flags));
 	n = t->cancelled ? 0 : t->expired;
 	t->cancelled = false;
 	t->expired = 0;
@@ -144,18 +128,14 @@ static i64 timer_read(struct object *o, struct uio *u, i64, u32 flags)
 
 static u32 timer_ready(struct object *o)
 {
-	return of(o)->expired || of(o)->cancelled ? WEFT_POLLIN : 0;
-}
+	const struct timer *t = container_of(o, struct timer, obj);
 
-static void timer_closed(struct object *o)
-{
-	of(o)->spec.value = 0;
-	ktimer_cancel(&of(o)->kt);
+	return t->expired || t->cancelled ? WEFT_POLLIN : 0;
 }
 
 static void timer_destroy(struct object *o)
 {
-	struct timer *t = of(o);
+	struct timer *t = container_of(o, struct timer, obj);
 
 	ktimer_cancel(&t->kt);
 	list_del(&t->link);
@@ -166,10 +146,9 @@ static const struct obj_ops timer_ops = {.stream = true,
 	.record = sizeof(u64),
 	.read = timer_read,
 	.ready = timer_ready,
-	.closed = timer_closed,
 	.destroy = timer_destroy};
 
-int timer_create_object(u32 clock, struct object **out)
+int timer_create_object(u64 clock, u64, struct object *out[2])
 {
 	struct thread *me = current_thread();
 	struct timer *t;
@@ -181,7 +160,7 @@ int timer_create_object(u32 clock, struct object **out)
 		return -ENOMEM;
 	ktimer_init(&t->kt, expire);
 	t->obj.status = 2;
-	t->clock = clock;
+	t->clock = (u32)clock;
 	t->pid = me->proc->pid;
 	t->tid = me->tid;
 	waitq_init(&t->readers);
@@ -220,13 +199,14 @@ static int set(struct timer *t, struct weft_timer_spec *s)
 	if (s->value && (s->flags & WEFT_TIMER_RELATIVE)) {
 		if (!clock_now(t, &now))
 			return -ESRCH;
-		s->value = MIN(s->value + now, (u64)WEFT_FOREVER - 1);
+		s->value += now;
 	}
 	s->flags &= ~WEFT_TIMER_RELATIVE;
 	t->spec = *s;
 	t->expired = 0;
 	t->cancelled = false;
-	arm(t, 0);
+	ktimer_cancel(&t->kt);
+	expire(&t->kt); /* at once, if its time has passed; else it is armed */
 	return 0;
 }
 
@@ -236,19 +216,17 @@ i64 sys_timer_set(u64 a0, u64 a1, u64 a2)
 	struct weft_timer_spec s, old;
 	struct timer *t;
 	u64 now;
-	i64 r = fd_get((i32)a0, WEFT_OBJ_TIMER, WEFT_RIGHT_CONTROL, &o);
 
-	if (r)
-		return r;
-	t = of(o);
-	if (a1 && copy_from_user(&s, a1, sizeof(s)))
-		return -EFAULT;
+	TRY(fd_get((i32)a0, WEFT_OBJ_TIMER, WEFT_RIGHT_CONTROL, &o));
+	t = container_of(o, struct timer, obj);
+	if (a1)
+		TRY(copy_from_user(&s, a1, sizeof(s)));
 	old = t->spec;
 	if (old.value && clock_now(t, &now))
 		old.value = old.value > now ? old.value - now : 1; /* what is left */
 	if (a1)
-		r = set(t, &s);
-	return r || !a2 ? r : copy_to_user(a2, &old, sizeof(old));
+		TRY(set(t, &s));
+	return a2 ? copy_to_user(a2, &old, sizeof(old)) : 0;
 }
 
 /* WEFT_LIMIT_CPU_NS: looked at when it could be reached at the earliest, as CPU-time timers are. */
@@ -271,9 +249,8 @@ static void cpu_limit_check(struct ktimer *kt)
 void cpu_limit_arm(struct process *p)
 {
 	ktimer_cancel(&p->cpu_timer);
-	p->cpu_next = p->limits[WEFT_LIMIT_CPU_NS];
-	if (p->cpu_next >= ~0ul >> 1 || p->exited)
-		return;
 	ktimer_init(&p->cpu_timer, cpu_limit_check);
-	arm_by_usage(&p->cpu_timer, p->cpu_next, process_cpu_ns(p), CPU_POLL_IDLE);
+	p->cpu_next = p->limits[WEFT_LIMIT_CPU_NS];
+	if (p->cpu_next < ~0ul >> 1)
+		arm_by_usage(&p->cpu_timer, p->cpu_next, process_cpu_ns(p), CPU_POLL_IDLE);
 }

@@ -43,21 +43,15 @@ static void deliver(struct thread *t, struct weft_regs *frame)
 
 void user_return_work(struct weft_regs *frame)
 {
-	struct cpu *c = this_cpu();
-	struct thread *t = c->current;
+	struct thread *t = current_thread();
 
-	for (;;) {
-		if (unlikely(t->killed))
+	while (unlikely(t->killed | t->stop_wanted | this_cpu()->need_resched)) {
+		if (t->killed)
 			thread_exit_current();
-		if (unlikely(t->stop_wanted)) {
+		if (t->stop_wanted)
 			stop_here(t);
-			continue;
-		}
-		if (unlikely(this_cpu()->need_resched)) {
+		else
 			sched_preempt();
-			continue;
-		}
-		break;
 	}
 	sched_reap();
 	if (unlikely(signal_pending(t)) && signal_deliverable(t))
@@ -104,11 +98,7 @@ void user_fault(struct weft_regs *frame, u32 cause, u32 vector, u64 error, u64 a
 		process_kill(t->proc, signo);
 		return;
 	}
-	u->regs = *frame;
-	u->cause = cause;
-	u->vector = vector;
-	u->error = error;
-	u->address = address;
+	*u = (struct weft_upcall){*frame, cause, vector, error, address};
 	frame->rip = to;
 	frame->rflags = FLAGS_CLEAN;
 }

@@ -24,43 +24,32 @@ static bool matches(const struct wait *w, const struct process *c)
 	}
 }
 
-static void fill(struct process *c, u32 code, u32 status, struct weft_exit *out)
-{
-	process_usage(c, out);
-	out->pid = c->pid;
-	out->status = status;
-	out->uid = c->ident->id.uid;
-	out->code = code;
-	out->user_ns += c->child_user_ns;
-	out->system_ns += c->child_system_ns;
-}
-
 /* True if this child has something to report; takes it unless WNOWAIT. */
 static bool report(const struct wait *w, struct process *c, struct weft_exit *out)
 {
-	bool take = !(w->options & WNOWAIT);
-	u32 s = c->exit_status;
+	const u32 wanted = c->exited	      ? WEXITED
+		: c->stop_code == CLD_STOPPED ? WSTOPPED
+		: c->stop_code		      ? WCONTINUED
+					      : 0;
 
-	if (c->exited && (w->options & WEXITED)) {
-		fill(c, exit_code(s), s, out);
-		if (take) {
-			c->parent->child_user_ns += out->user_ns;
-			c->parent->child_system_ns += out->system_ns;
-			process_reap(c);
-		}
+	if (!(w->options & wanted))
+		return false;
+	*out = (struct weft_exit){.pid = c->pid,
+		.status = c->exited	     ? c->exit_status
+			: wanted == WSTOPPED ? c->stop_signal << 8 | 0x7f
+					     : 0xffff,
+		.uid = c->ident->id.uid,
+		.code = c->exited ? exit_code(c->exit_status) : c->stop_code,
+		.used = process_usage(c)};
+	usage_add(&out->used, &c->children_used);
+	if (w->options & WNOWAIT)
 		return true;
-	}
-	if (c->exited)
-		return false;
-	if (c->stop_code == CLD_STOPPED_ && (w->options & WSTOPPED)) {
-		fill(c, CLD_STOPPED_, c->stop_signal << 8 | 0x7f, out);
-	} else if (c->stop_code == CLD_CONTINUED_ && (w->options & WCONTINUED)) {
-		fill(c, CLD_CONTINUED_, 0xffff, out);
+	if (c->exited) {
+		usage_add(&c->parent->children_used, &out->used);
+		process_reap(c);
 	} else {
-		return false;
-	}
-	if (take)
 		c->stop_code = 0;
+	}
 	return true;
 }
 
@@ -68,7 +57,6 @@ static i64 wait_for(const struct wait *w, struct weft_exit *out)
 {
 	struct process *me = current_process(), *c;
 	bool any;
-	int r;
 
 	for (;;) {
 		any = false;
@@ -83,9 +71,7 @@ static i64 wait_for(const struct wait *w, struct weft_exit *out)
 			return -ECHILD;
 		if (w->options & WNOHANG)
 			return 0;
-		r = thread_block(&me->wait_children, WEFT_FOREVER, BLOCK_INTERRUPTIBLE);
-		if (r)
-			return r;
+		TRY(thread_block(&me->wait_children, WEFT_FOREVER, BLOCK_INTERRUPTIBLE));
 	}
 }
 
@@ -100,9 +86,7 @@ i64 sys_proc_wait(u64 a0, u64 a1, u64 a2, u64 a3)
 	if (a0 > P_PIDFD || (a2 & ~(what | WNOHANG | WNOWAIT)) || !(a2 & what))
 		return -EINVAL;
 	if (w.which == P_PIDFD) {
-		r = process_get((i32)a1, 0, &target);
-		if (r)
-			return r;
+		TRY(process_get((i32)a1, 0, &target));
 		if (target == current_process())
 			return (i32)a1 == -1 ? -EBADF : -ECHILD;
 		w.target = target;

@@ -126,7 +126,7 @@ static i64 give_info(i32 auth, u64 to, u64 b, u64 c)
 		.boot_realtime_ns = realtime_off,
 		.first_user_ns = first_user_ns,
 		.processes = object_count[WEFT_OBJ_PROCESS],
-		.threads = thread_count,
+		.threads = object_count[WEFT_OBJ_NONE],
 		.forks = fork_count,
 		.lock = lock_stats,
 		.tsc_hz = tsc_hz,

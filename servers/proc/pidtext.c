@@ -48,8 +48,8 @@ static int look(const struct pnode *p, struct weft_proc_info *info, struct weft_
 	weft_fd_close((u64)fd);
 	if (e >= 0 && p->tid) {
 		info->state = th->state;
-		info->user_ns = th->user_ns;
-		info->system_ns = th->system_ns;
+		info->used.user_ns = th->used.user_ns;
+		info->used.system_ns = th->used.system_ns;
 		memcpy(info->name, th->name, sizeof(info->name));
 	}
 	return e < 0 ? (int)e : 0;
@@ -74,14 +74,14 @@ static int text_stat(struct text *t, const struct pnode *p, const struct fsreq *
 	/* tty_nr and tpgid are not known here: the terminals are another server's. */
 	text_add(t, "%u (%.15s) %c %u %u %u 0 -1 4194304 %llu 0 %llu 0 %llu %llu %llu %llu 20 %d %u 0 %llu %llu %llu 18446744073709551615 ",
 		p->tid ? p->tid : p->pid, i.name, i.state ? (char)i.state : 'S', i.ppid, id ? id->pgid : 0, id ? id->sid : 0,
-		(unsigned long long)i.faults_minor, (unsigned long long)i.faults_major,
-		(unsigned long long)clock_tick(i.user_ns), (unsigned long long)clock_tick(i.system_ns),
-		(unsigned long long)clock_tick(i.child_user_ns), (unsigned long long)clock_tick(i.child_system_ns), pub.nice,
+		(unsigned long long)i.used.faults_minor, (unsigned long long)i.used.faults_major,
+		(unsigned long long)clock_tick(i.used.user_ns), (unsigned long long)clock_tick(i.used.system_ns),
+		(unsigned long long)clock_tick(i.children.user_ns), (unsigned long long)clock_tick(i.children.system_ns), pub.nice,
 		i.threads, (unsigned long long)clock_tick(i.start_ns), (unsigned long long)i.mem_mapped,
 		(unsigned long long)(i.mem_resident / 4096));
 	text_add(t, "1 1 %llu 0 0 %llu %llu %llu %llu 0 0 0 17 %u 0 0 0 0 0 0 0 %llu %llu %llu %llu %llu %u\n",
-		(unsigned long long)pub.stack_top, (unsigned long long)(i.pending & 0x7fffffff),
-		(unsigned long long)(i.blocked & 0x7fffffff), (unsigned long long)(pub.ignored & 0x7fffffff),
+		(unsigned long long)pub.stack_top, (unsigned long long)((i.pending | th.pending) & 0x7fffffff),
+		(unsigned long long)(th.blocked & 0x7fffffff), (unsigned long long)(pub.ignored & 0x7fffffff),
 		(unsigned long long)(pub.caught & 0x7fffffff), th.cpu, (unsigned long long)pub.brk_start,
 		(unsigned long long)pub.arg_start, (unsigned long long)pub.arg_end, (unsigned long long)pub.env_start,
 		(unsigned long long)pub.env_end, i.exit_status);
@@ -140,13 +140,13 @@ static int text_status(struct text *t, const struct pnode *p, const struct fsreq
 		(unsigned long long)(i.mem_mapped / 1024));
 	text_add(t, "Threads:\t%u\nSigQ:\t0/7000\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
 		i.threads, (unsigned long long)th.pending, (unsigned long long)i.pending,
-		(unsigned long long)(p->tid ? th.blocked : i.blocked), (unsigned long long)pub.ignored, (unsigned long long)pub.caught);
+		(unsigned long long)th.blocked, (unsigned long long)pub.ignored, (unsigned long long)pub.caught);
 	text_add(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t%u\nSeccomp:\t0\n",
 		(unsigned long long)id->cap_inheritable, (unsigned long long)id->cap_permitted & 0x1ffffffffffull,
 		(unsigned long long)id->cap_effective & 0x1ffffffffffull, (unsigned long long)id->cap_bounding & 0x1ffffffffffull,
 		(unsigned long long)id->cap_ambient, id->flags & WEFT_IDENT_NO_NEW_PRIVS ? 1 : 0);
 	text_add(t, "Cpus_allowed:\t%llx\nvoluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
-		(unsigned long long)th.affinity, (unsigned long long)i.switches_voluntary, (unsigned long long)i.switches_forced);
+		(unsigned long long)th.affinity, (unsigned long long)i.used.switches_voluntary, (unsigned long long)i.used.switches_forced);
 	return 0;
 }
 

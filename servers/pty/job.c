@@ -92,7 +92,7 @@ void job_hangup(struct terminal *t)
 i64 job_check(struct fsreq *r, struct terminal *t, int signo)
 {
 	struct caller c;
-	struct weft_proc_info info;
+	struct weft_thread_info info;
 	caller_of(r, t, &c);
 	if (!c.has_tty || !t->pgrp || c.pgid == t->pgrp)
 		return 0;
@@ -101,8 +101,8 @@ i64 job_check(struct fsreq *r, struct terminal *t, int signo)
 	u64 bit = 1ull << (signo - 1);
 	bool unwanted = false;
 	if (fd >= 0) {
-		if (weft_proc_ctl((u64)fd, WEFT_PROC_INFO, PTR(&info), 0, 0) >= 0)
-			unwanted = (info.blocked | info.ignored_hint) & bit;
+		if (weft_thread_ctl((u64)fd, r->sqe->tid, WEFT_THREAD_INFO, PTR(&info), 0) >= 0)
+			unwanted = info.blocked & bit;
 		weft_fd_close((u64)fd);
 	}
 	if (unwanted)

@@ -43,8 +43,12 @@ int archive_open(const struct weft_start *boot)
 	struct cpio_entry e;
 	u64 at = 0;
 	int r;
-	base = (const void *)boot->boot_addr;
 	base_size = boot->boot_size;
+	i64 a = weft_mem_map(-1, 0, (base_size + WEFT_PAGE_SIZE - 1) & ~(u64)(WEFT_PAGE_SIZE - 1),
+		WEFT_PROT_READ | WEFT_MAP_SHARED, (u64)boot->boot, 0);
+	if (a < 0)
+		return (int)a;
+	base = (const void *)a;
 	while ((r = cpio_next(base, base_size, &at, &e)) > 0)
 		nentries++;
 	for (nslots = 64; nslots < 2 * nentries; nslots *= 2)

@@ -208,7 +208,7 @@ TEST(fd_info)
 TEST(fd_list_and_limit)
 {
 	i32 list[64];
-	i64 n = OK(weft_fd_ctl(0, WEFT_FD_LIST, PTR(list), 64));
+	i64 n = OK(weft_proc_ctl(-1, WEFT_PROC_FD_LIST, PTR(list), 64, 0));
 	CHECK(n >= 3);
 	for (i64 i = 1; i < n; i++)
 		CHECK(list[i - 1] < list[i]);
@@ -217,7 +217,7 @@ TEST(fd_list_and_limit)
 	EQ(weft_fd_ctl(0, WEFT_FD_LIMIT, n, 0) >= 0, 1);
 	i32 p[2];
 	ERR(weft_obj_create(WEFT_OBJ_PIPE, 0, 0, 0, PTR(p)), EMFILE);
-	ERR(weft_fd_ctl(0, WEFT_FD_LIST, BADPTR, 64), EFAULT);
+	ERR(weft_proc_ctl(-1, WEFT_PROC_FD_LIST, BADPTR, 64, 0), EFAULT);
 }
 
 TEST(fd_ctl_errors)
@@ -318,7 +318,7 @@ TEST(obj_create_errors)
 	ERR(weft_obj_create(WEFT_OBJ_TIMER, 99, 0, 0, PTR(fds)), EINVAL);
 	/* Nothing may have been left open. */
 	i32 list[64];
-	i64 n = OK(weft_fd_ctl(0, WEFT_FD_LIST, PTR(list), 64));
+	i64 n = OK(weft_proc_ctl(-1, WEFT_PROC_FD_LIST, PTR(list), 64, 0));
 	t_pipe(fds);
-	EQ(weft_fd_ctl(0, WEFT_FD_LIST, PTR(list), 64), n + 2);
+	EQ(weft_proc_ctl(-1, WEFT_PROC_FD_LIST, PTR(list), 64, 0), n + 2);
 }

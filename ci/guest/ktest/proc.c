@@ -483,10 +483,10 @@ TEST(proc_cpu_time_of_children)
 		weft_proc_exit(0);
 	}
 	EQ(weft_proc_wait(1, pid, WEXITED, PTR(&e)), pid);
-	CHECK(e.user_ns + e.system_ns >= 5 * MS);
-	CHECK(e.max_resident > 0);
+	CHECK(e.used.user_ns + e.used.system_ns >= 5 * MS);
+	CHECK(e.used.max_resident > 0);
 	struct weft_proc_info me = info_of(-1);
-	CHECK(me.child_user_ns + me.child_system_ns >= e.user_ns);
+	CHECK(me.children.user_ns + me.children.system_ns >= e.used.user_ns);
 }
 
 static u64 thread_flag;

@@ -17,13 +17,10 @@ struct namespace *ns_create_root(void); /* empty; NULL: no memory */
 bool ns_subset(struct namespace *small, struct namespace *big);
 
 /* For obj_create: new objects, refs 1, fds 0. */
-int pipe_create(u64 cap, struct object *out[2]);
+create_fn pipe_create, dgram_create, pollset_create, irq_create;
 int channel_create(u32 type, struct object *out[2]);
 int channel_create_half(u32 type, struct object **out) __attribute__((
 	weak)); /* obj_create(CHANNEL, type, 1): its peer comes by WEFT_CHAN_OPEN_PEER */
-int dgram_create(struct object *out[2]);
-int pollset_create(struct object **out);
-int irq_create(i32 res_fd, u32 line, struct object **out);
 int proc_events_create(
 	struct object **out); /* the channel end that yields struct weft_proc_event */
 

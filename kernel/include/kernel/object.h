@@ -38,11 +38,10 @@ struct obj_ops {
 	i64 (*read)(struct object *o, struct uio *u, i64 off, u32 flags);
 	i64 (*write)(struct object *o, struct uio *u, i64 off, u32 flags);
 	u32 (*ready)(struct object *o); /* POLL* now. NULL: always IN|OUT */
-	i64 (*ctl)(struct object *o, u32 op, u64 a,
-		u64 b); /* fd_ctl operations >= 0x100, SEEK, AVAIL, PIPE_SIZE, SET_STATUS. NULL:
-			   -EINVAL */
-	void (*info)(struct object *o,
-		struct weft_fd_info *out);	 /* fills what is particular; may be NULL */
+	/* fd_ctl operations >= 0x100, SEEK, AVAIL, PIPE_SIZE, SET_STATUS. NULL: -EINVAL */
+	i64 (*ctl)(struct object *o, u32 op, u64 a, u64 b);
+	/* Fills what is particular; may be NULL. */
+	void (*info)(struct object *o, struct weft_fd_info *out);
 	struct memobj *(*mem)(struct object *o); /* memory behind it for mem_map, no reference
 						    taken; NULL: not mappable */
 	void (*closed)(struct object *o);	 /* the last fd is gone; may be NULL */
@@ -114,12 +113,12 @@ struct fd_entry {
 };
 struct fd_table {
 	struct fd_entry *e;
-	u32 cap, hint; /* no free entry below hint */
-	u32 used;
+	u32 cap, used, limit;
+	u32 hint; /* no free entry below it */
+	i32 base; /* the number of the first: 0 or WEFT_FD_PRIVATE */
 };
 struct fds {
 	u32 refs; /* shared by CLONE_FILES */
-	u32 limit;
 	struct fd_table pub, priv;
 };
 /* Looks up fd in the current process. On success *out is referenced (object_put it). -EBADF; -EPERM
@@ -132,15 +131,15 @@ struct fd_entry *fd_peek(i32 fd);
 /* Installs o (takes its own references). flags: WEFT_DUP_CLOEXEC|PRIVATE|NOFORK. -> fd or
  * -EMFILE/-ENOMEM. */
 i32 fd_install(struct process *p, struct object *o, u32 rights, u32 flags);
-i32 fd_install_at(struct process *p, struct object *o, u32 rights, u32 flags,
-	i32 at); /* replaces */
+/* As fd_install, in place of what is there. */
+i32 fd_install_at(struct process *p, struct object *o, u32 rights, u32 flags, i32 at);
 int fd_close(struct process *p, i32 fd);
 struct fds *fds_create(void);
 int fds_copy(struct fds *from, struct fds **out); /* fork */
 void fds_put(struct fds *f);			  /* closes all at the last one */
 void fds_close_exec(struct process *p);
 
-/* sched/counter.c */
-int counter_create(u64 initial, bool semaphore, struct object **out);
+/* obj_create(kind, a, b, ...): one new object, or two; refs 1, fds 0. */
+typedef int create_fn(u64 a, u64 b, struct object *out[2]);
 
 #endif

@@ -10,7 +10,7 @@
 #include <weft/thread.h>
 #include <weft/scheme.h>
 
-enum thread_state { T_NEW, T_READY, T_RUNNING, T_BLOCKED, T_STOPPED, T_DEAD };
+enum thread_state { T_READY, T_RUNNING, T_BLOCKED, T_STOPPED, T_DEAD };
 
 /* A queue of blocked threads. */
 struct waitq {
@@ -32,8 +32,7 @@ struct sigq {
 struct identity {
 	u32 refs, number;
 	struct weft_identity id;
-	struct list link;      /* by number */
-	struct list idle_link; /* while nobody holds it */
+	struct list link;
 };
 
 struct request; /* ipc/request.h */
@@ -53,14 +52,14 @@ struct thread {
 	struct process *proc;
 	u32 tid;
 	u8 state;
-	u8 prio, base_prio; /* base, and with inheritance */
-	bool killed;	    /* must die at the next chance */
-	bool stop_wanted;
-	u32 cpu; /* where it runs or last ran */
+	u8 prio, base_prio;	    /* base, and with inheritance */
+	bool killed;		    /* must die at the next chance */
+	bool stop_wanted, stop_own; /* own: THREAD_STOP, besides the process's stop */
+	bool queued, light;	    /* in a run queue; as it was queued: hardly uses the CPU */
+	u32 cpu;		    /* where it runs or last ran */
 	u64 affinity;
 	struct list run_link;  /* run queue */
 	struct list wait_link; /* waitq */
-	struct waitq *waiting_on;
 	struct list proc_link; /* process.threads */
 	int wake_result;       /* what thread_block returns */
 	struct ktimer sleep;
@@ -73,20 +72,16 @@ struct thread {
 	struct identity *ident;
 	struct sigq sigq;
 	struct request *req; /* its own, kept for reuse (ipc/request.c) */
-	u64 user_ns, system_ns;
-	u64 switches_voluntary, switches_forced, slice_end;
+	struct weft_usage used;
+	u64 slice_end;
 	struct list futex_link;
 	u64 futex_key[2];
 	u32 futex_bits;
-	u32 ceiling;	       /* highest priority it may give itself */
-	u64 sig_waiting;       /* signals that sig_take or a SIGNALS object waits for */
-	u64 sig_blocked;       /* used where there is no thread page */
-	bool stop_own;	       /* THREAD_STOP, besides the process's stop */
-	bool queued;	       /* in a run queue */
-	struct list hash_link; /* by tid */
+	u32 ceiling;	 /* highest priority it may give itself */
+	u64 sig_waiting; /* signals that sig_take or a SIGNALS object waits for */
+	u64 sig_blocked; /* used where there is no thread page */
 	u64 ready_since;
 	u64 run_since, usage, usage_at; /* TSC: usage of CPU in the last 25 ms or so (runq.c) */
-	bool light;			/* as it was queued: hardly uses the CPU */
 	struct as *dead_as;		/* of a dead thread: to be dropped when nobody runs on it */
 	u8 linger_luck, linger_skip;	/* how well lingering went lately */
 	char name[16];
@@ -109,26 +104,22 @@ struct process {
 	bool image, guarded; /* WEFT_PROC_IMAGE; was made from one */
 	u32 exit_status, stop_signal, exit_signal, pdeathsig;
 	struct waitq wait_children; /* the parent's waiters in proc_wait */
-	struct waitq vfork_done;
-	bool vfork_pending;
+	struct thread *vfork_waiter;
 	struct weft_runtime rt;
 	struct weft_pp *pp;
 	struct frame *pp_frame;
 	u64 pp_addr;
 	struct sigq sigq;
 	u64 *io_bitmap; /* granted ports or NULL */
-	u64 limits[WEFT_LIMIT_COUNT],
-		limits_max[WEFT_LIMIT_COUNT]; /* max: how far it may raise its own */
-	struct ktimer cpu_timer;	      /* of WEFT_LIMIT_CPU_NS */
-	u64 cpu_next;			      /* CPU time at which SIGXCPU is posted */
-	u64 start_ns, user_ns, system_ns, child_user_ns, child_system_ns;
-	u64 faults_minor, faults_major;
+	/* max: how far it may raise its own */
+	u64 limits[WEFT_LIMIT_COUNT], limits_max[WEFT_LIMIT_COUNT];
+	struct ktimer cpu_timer; /* of WEFT_LIMIT_CPU_NS */
+	u64 cpu_next;		 /* CPU time at which SIGXCPU is posted */
+	u64 start_ns;
+	struct weft_usage used, children_used;
 	u64 log_next;		    /* how far its lines in the log are paid for */
-	struct list hash_link;	    /* by pid */
 	struct thread *exec_thread; /* it waits for the others to die */
-	u64 max_resident;
-	u64 switches_voluntary, switches_forced; /* of dead threads */
-	bool shares_as;				 /* its address space is another process's too */
+	bool shares_as;		    /* its address space is another process's too */
 	u32 stop_code; /* what proc_wait has to report: 0, CLD_STOPPED, CLD_CONTINUED */
 	char name[16];
 };
@@ -161,9 +152,9 @@ struct cpu {
 	u64 acct_stamp, hold_stamp; /* TSC */
 	bool online;
 	bool polling; /* looks at need_resched: no interrupt is needed to have it look for work */
-	struct thread
-		*linger; /* the current thread has blocked and waits a while without leaving */
-	u32 hops;	 /* switches between address spaces since hops_since */
+	/* The current thread, if it has blocked and waits a while without leaving. */
+	struct thread *linger;
+	u32 hops; /* switches between address spaces since hops_since */
 	u64 hops_since, poll_until;
 };
 extern struct cpu *cpus[];
@@ -201,8 +192,8 @@ static inline int wait_io(struct waitq *q, u32 flags)
 	return flags & WEFT_IO_NONBLOCK ? -EAGAIN
 					: thread_block(q, WEFT_FOREVER, BLOCK_INTERRUPTIBLE);
 }
-void thread_wake(struct thread *t,
-	int result); /* removes it from its queue; ignores one that is not blocked */
+/* Removes it from its queue; ignores one that is not blocked. */
+void thread_wake(struct thread *t, int result);
 /* Wakes and, at the next exit or block of this CPU, prefers it: the direct switch of IPC. */
 void thread_wake_direct(struct thread *t, int result);
 u32 waitq_wake(struct waitq *q, u32 n, int result); /* -> woken */
@@ -215,17 +206,10 @@ void sched_start_cpu(void) NORETURN; /* idle loop of each CPU */
 
 /* Threads and processes (sched/thread.c, sched/process.c). Created threads hold a ref to themselves
  * until dead. */
-int thread_create(struct process *p, const struct weft_thread_new *n, struct thread **out);
 NORETURN void thread_exit_current(void);
 /* Frees dead threads and their address spaces; not on their own stacks. */
-extern struct list sched_dead;
-void sched_reap_all(void);
-static inline void sched_reap(void)
-{
-	if (unlikely(!list_empty(&sched_dead)))
-		sched_reap_all();
-}
-struct thread *thread_find(struct process *p, u32 tid); /* no ref; p NULL: any */
+void sched_reap(void);
+struct thread *thread_find(struct process *p, u32 tid); /* no ref */
 void process_kill(struct process *p, u32 status);
 struct process *process_find(u32 pid); /* no ref */
 extern struct list process_list;       /* all of them, by process.all_link */
@@ -242,8 +226,8 @@ struct sigentry {
 	struct list link;
 	struct weft_siginfo si;
 };
-int signal_post(struct process *p, struct thread *t,
-	const struct weft_siginfo *si); /* t NULL: process-wide */
+/* t NULL: process-wide. */
+int signal_post(struct process *p, struct thread *t, const struct weft_siginfo *si);
 bool signal_deliverable(struct thread *t);
 
 static inline u64 signal_pending(const struct thread *t)
@@ -273,12 +257,13 @@ void time_init(void); /* boot_info.entry_tsc is time 0; reads the RTC */
 void time_set_realtime(u64 ns);
 struct memobj *time_page_object(void);	   /* no reference taken */
 u64 clock_ns(u32 clock, struct thread *t); /* enum weft_clock; CPU clocks of t or its process */
-u64 thread_cpu_ns(struct thread *t, u64 *user, u64 *system);
+void usage_add(struct weft_usage *to, const struct weft_usage *more);
+struct weft_usage thread_usage(struct thread *t);
+struct weft_usage process_usage(struct process *p);
 u64 process_cpu_ns(struct process *p);
-void process_usage(struct process *p, struct weft_exit *out); /* CPU time, faults, switches */
 
-/* Counters for sys_ctl(INFO): processes and threads are object_count[PROCESS] and thread_count. */
-extern u64 thread_count, fork_count, load_avg[3], first_user_ns;
+/* Counters for sys_ctl(INFO): processes and threads are object_count[PROCESS] and [NONE]. */
+extern u64 fork_count, load_avg[3], first_user_ns;
 extern struct weft_lock_stats lock_stats;
 
 #endif

@@ -78,12 +78,10 @@ enum weft_fd_op {
 	WEFT_FD_SEEK,	    /* a: offset, b: whence (SET, CUR, END=by size of its memory object) ->
 			       offset; the shared offset */
 	WEFT_FD_READY,	    /* -> readiness mask now (POLL* values) */
-	WEFT_FD_LIST, /* fd ignored; a: i32 *, b: n -> number of open numbered fds (fills at most n,
-			 ascending) */
-	WEFT_FD_LIMIT,	   /* fd ignored; a: new limit of numbered fds, or -1 to read -> limit */
-	WEFT_FD_SAME,	   /* a: other fd -> 1 if both name the same object */
-	WEFT_FD_AVAIL,	   /* -> bytes readable now (FIONREAD) for pipes, channels, endpoints */
-	WEFT_FD_PIPE_SIZE, /* a: new capacity or 0 to read -> capacity */
+	WEFT_FD_LIMIT,	    /* fd ignored; a: new limit of numbered fds, or -1 to read -> limit */
+	WEFT_FD_SAME,	    /* a: other fd -> 1 if both name the same object */
+	WEFT_FD_AVAIL,	    /* -> bytes readable now (FIONREAD) for pipes, channels, endpoints */
+	WEFT_FD_PIPE_SIZE,  /* a: new capacity or 0 to read -> capacity */
 };
 
 /* Immutable attributes of a handle, set by its server in the reply that made it. */

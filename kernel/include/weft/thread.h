@@ -192,14 +192,19 @@ enum weft_proc_op {
 			     /proc/pid/fd */
 	WEFT_PROC_EVENTS, /* proc = resource fd WEFT_RES_PROCS: -> fd of kind CHANNEL seqpacket that
 			     yields struct weft_proc_event */
-	WEFT_PROC_THREADS,	 /* a: u32 tids[], b: n -> count */
-	WEFT_PROC_SUBREAPER,	 /* a: 0/1 */
-	WEFT_PROC_FD_LIST,	 /* a: i32 *, b: n -> count (needs CONTROL) */
+	WEFT_PROC_THREADS,   /* a: u32 tids[], b: n -> count */
+	WEFT_PROC_SUBREAPER, /* a: 0/1 */
+	WEFT_PROC_FD_LIST, /* a: i32 *, b: n -> number of numbered fds (fills at most n, ascending)
+			    */
 	WEFT_PROC_RELEASE_VFORK, /* own process: wakes the parent that waits in VFORK */
 	WEFT_PROC_SET_PDEATHSIG, /* a: signal */
 	WEFT_PROC_SET_AUTOREAP,	 /* own process, a: 0/1: children that exit are reaped at once
 				    (SIGCHLD ignored, SA_NOCLDWAIT); the signal is posted all the
 				    same */
+};
+struct weft_usage {
+	u64 user_ns, system_ns, max_resident;
+	u64 faults_minor, faults_major, switches_voluntary, switches_forced;
 };
 struct weft_proc_info {
 	u32 pid, ppid, identity, threads;
@@ -207,11 +212,9 @@ struct weft_proc_info {
 	u32 exit_status;
 	u32 nfds, flags;
 	u64 start_ns;
-	u64 user_ns, system_ns;			  /* CPU time of the process */
-	u64 child_user_ns, child_system_ns;	  /* of the children waited for */
+	struct weft_usage used, children;	  /* children: of those waited for */
 	u64 mem_mapped, mem_resident, mem_shared; /* bytes */
-	u64 faults_minor, faults_major, switches_voluntary, switches_forced;
-	u64 pending, blocked, ignored_hint, caught_hint;
+	u64 pending;				  /* for the process as a whole */
 	char name[16];
 };
 struct weft_proc_event {
@@ -232,10 +235,9 @@ enum weft_limit {
  * WNOHANG 1, WSTOPPED 2, WEXITED 4, WCONTINUED 8, WNOWAIT 0x1000000. */
 struct weft_exit {
 	u32 pid;
-	u32 status;    /* Linux wait status word */
-	u32 uid, code; /* real uid; CLD_* */
-	u64 user_ns, system_ns, max_resident;
-	u64 faults_minor, faults_major, switches_voluntary, switches_forced;
+	u32 status;		/* Linux wait status word */
+	u32 uid, code;		/* real uid; CLD_* */
+	struct weft_usage used; /* with its own children's */
 };
 
 enum weft_thread_op {
@@ -261,7 +263,7 @@ enum weft_thread_op {
 };
 struct weft_thread_info {
 	u32 tid, pid, state, cpu, prio, identity;
-	u64 user_ns, system_ns, switches_voluntary, switches_forced;
+	struct weft_usage used; /* no faults: they are the process's */
 	u64 pending, blocked, affinity, rip, rsp;
 	char name[16];
 };
@@ -297,7 +299,6 @@ struct weft_start {
 	u64 cmdline;	 /* NUL-terminated */
 	i32 time_page;	 /* memory object: struct weft_time_page, read-only */
 	i32 firmware_fb; /* memory object of the firmware's frame buffer, or -1 */
-	u64 boot_addr;	 /* where the kernel has mapped the boot archive read-only for it */
 };
 
 #endif

@@ -215,12 +215,12 @@ static void endpoints(void **state)
 	char b[8], name[8];
 	i32 fd[2], other;
 
-	IS(dgram_create(o), 0);
+	IS(dgram_create(0, 0, o), 0);
 	for (u32 i = 0; i < 2; i++) {
 		fd[i] = fd_install(p, o[i], WEFT_RIGHT_ALL, 0);
 		object_put(o[i]);
 	}
-	IS(dgram_create(o), 0);
+	IS(dgram_create(0, 0, o), 0);
 	other = fd_install(p, o[0], WEFT_RIGHT_ALL, 0);
 	object_put(o[0]);
 	object_put(o[1]);

@@ -246,7 +246,6 @@ int thread_block(struct waitq *q, u64 deadline, enum block_mode mode)
 	t->sleep.deadline = deadline;
 	t->block_mode = (u8)mode;
 	t->state = T_BLOCKED;
-	t->waiting_on = q;
 	if (q)
 		list_add_tail(&q->threads, &t->wait_link);
 	host_switches++;
@@ -260,7 +259,6 @@ void thread_wake(struct thread *t, int result)
 	if (t->state != T_BLOCKED)
 		return;
 	list_del(&t->wait_link);
-	t->waiting_on = NULL;
 	t->wake_result = result;
 	t->state = T_READY;
 	list_add_tail(&ready, &t->run_link);

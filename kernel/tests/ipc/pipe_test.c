@@ -10,7 +10,7 @@ static int setup(void **state)
 {
 	host_begin();
 	p = host_process();
-	assert_int_equal(pipe_create(8192, end), 0);
+	assert_int_equal(pipe_create(8192, 0, end), 0);
 	object_fd_get(end[0]);
 	object_fd_get(end[1]);
 	end[0]->status |= 0x800;

@@ -49,7 +49,7 @@ static i32 set(void)
 	struct object *o;
 	i32 fd;
 
-	IS(pollset_create(&o), 0);
+	IS(pollset_create(0, 0, &o), 0);
 	fd = fd_install(p, o, WEFT_RIGHT_ALL, 0);
 	object_put(o);
 	return fd;
@@ -71,7 +71,7 @@ static int setup(void **state)
 {
 	host_begin();
 	p = host_process();
-	p->fds->limit = 65536;
+	p->fds->pub.limit = 65536;
 	asked = 0;
 	return 0;
 }

@@ -509,7 +509,7 @@ static void readiness(void **state)
 	i32 set;
 
 	host_as(client);
-	IS(pollset_create(&o), 0);
+	IS(pollset_create(0, 0, &o), 0);
 	set = fd_install(client, o, WEFT_RIGHT_ALL, 0);
 	object_put(o);
 	assert_int_equal(sys_poll_ctl((u64)set, WEFT_POLL_ADD, (u64)h, U(&ev)), 0);

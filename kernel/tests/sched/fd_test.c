@@ -69,7 +69,7 @@ static void limits(void **state)
 	struct object *o = shim_object();
 
 	(void)state;
-	shim_process.fds->limit = 4;
+	shim_process.fds->pub.limit = 4;
 	fill(4);
 	assert_int_equal(fd_install(&shim_process, o, 0, 0), -EMFILE);
 	assert_int_equal(fd_install_at(&shim_process, o, 0, 0, 4), -EBADF);

@@ -46,7 +46,6 @@ int copy_from_user(void *to, u64 from, size_t n)
 static int setup(void **state)
 {
 	(void)state;
-	futex_init();
 	for (u32 i = 0; i < ARRAY_SIZE(t); i++)
 		shim_thread(&t[i], i + 1);
 	shim_run(&t[0]);

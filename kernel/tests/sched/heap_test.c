@@ -30,7 +30,7 @@ static void random_use(void **state)
 			t->deadline = (u64)rand() % 5000;
 			heap_insert(t);
 		}
-		struct ktimer *want = smallest(), *top = heap_top();
+		struct ktimer *want = smallest(), *top = heap_top;
 		assert_true(!want == !top);
 		if (top) {
 			assert_int_equal(top->deadline, want->deadline);
@@ -51,8 +51,8 @@ static void drains_in_order(void **state)
 		timers[i].deadline = (u64)rand();
 		heap_insert(&timers[i]);
 	}
-	while (heap_top()) {
-		struct ktimer *t = heap_top();
+	while (heap_top) {
+		struct ktimer *t = heap_top;
 		assert_true(t->deadline >= last);
 		last = t->deadline;
 		heap_remove(t);

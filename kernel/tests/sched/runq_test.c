@@ -7,7 +7,9 @@ static struct thread t[8];
 static int setup(void **state)
 {
 	(void)state;
-	runq_init(&shim_cpu);
+	for (u32 i = 0; i < ARRAY_SIZE(shim_cpu.runq); i++)
+		list_init(&shim_cpu.runq[i]);
+	shim_cpu.run_bits = shim_cpu.nready = 0;
 	for (u32 i = 0; i < ARRAY_SIZE(t); i++)
 		shim_thread(&t[i], i + 1);
 	return 0;
@@ -104,10 +106,10 @@ static void light_before_others(void **state)
 	t[0].light = t[3].light = t[4].light = true;
 	runq_push(&shim_cpu, &t[1], false);
 	runq_push(&shim_cpu, &t[2], false);
-	runq_push_light(&shim_cpu, &t[0]);
-	runq_push_light(&shim_cpu, &t[3]);
+	runq_push(&shim_cpu, &t[0], false);
+	runq_push(&shim_cpu, &t[3], false);
 	t[4].prio = 20;
-	runq_push_light(&shim_cpu, &t[4]);
+	runq_push(&shim_cpu, &t[4], false);
 	assert_int_equal(shim_cpu.nready, 5);
 	assert_ptr_equal(take(), &t[4]);
 	assert_ptr_equal(take(), &t[0]);

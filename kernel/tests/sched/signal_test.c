@@ -171,7 +171,7 @@ static void who_is_told(void **state)
 	t[1].state = T_BLOCKED;
 	tp[1].blocked = SIG_BIT(12);
 	post(NULL, 12, 0);
-	assert_int_equal(t[1].state, T_READY);
+	assert_int_equal(poked[1], 2);
 	assert_int_equal(poked[0], 1);
 }
 

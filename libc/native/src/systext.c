@@ -104,8 +104,8 @@ static i64 show_proc(struct text *t)
 			continue; /* gone by now */
 		if (weft_proc_ctl((u64)fd, WEFT_PROC_INFO, PTR(&p), 0, 0) >= 0)
 			add(t, "%u %u %u %lu %lu %lu %lu %lu %u %s\n", p.pid, p.ppid, p.threads,
-				p.mem_resident, p.faults_minor, p.faults_major, p.user_ns,
-				p.system_ns, p.nfds, p.name);
+				p.mem_resident, p.used.faults_minor, p.used.faults_major, p.used.user_ns,
+				p.used.system_ns, p.nfds, p.name);
 		weft_fd_close((u64)fd);
 	}
 	return 0;

@@ -52,7 +52,7 @@ void rt_lock_closing_range(u32 lo, u32 hi, bool cloexec_only)
 	if (likely(!p->nlocked))
 		return;
 	/* The list is in ascending order and begins at 0: long tables are looked at one by one. */
-	i64 n = NC(FD_CTL, 0, WEFT_FD_LIST, fds, ARRAY_SIZE(fds));
+	i64 n = NC(PROC_CTL, -1, WEFT_PROC_FD_LIST, fds, ARRAY_SIZE(fds), 0);
 	i64 limit = n > (i64)ARRAY_SIZE(fds) ? NC(FD_CTL, 0, WEFT_FD_LIMIT, -1l, 0) : n;
 	for (i64 i = 0; i < limit; i++) {
 		u32 fd = n > (i64)ARRAY_SIZE(fds) ? (u32)i : (u32)fds[i];

@@ -8,16 +8,17 @@ static struct timeval64 tv(u64 ns)
 	return (struct timeval64){ns / NSEC, ns % NSEC / 1000};
 }
 
-static i64 put_usage(u64 out, u64 user, u64 sys, u64 rss, u64 minor, u64 major, u64 vol, u64 forced)
+static i64 put_usage(u64 out, const struct weft_usage *u)
 {
-	struct linux_rusage r = {.utime = tv(user), .stime = tv(sys), .maxrss = rss / 1024, .minflt = minor, .majflt = major, .nvcsw = vol, .nivcsw = forced};
+	struct linux_rusage r = {.utime = tv(u->user_ns),
+		.stime = tv(u->system_ns),
+		.maxrss = u->max_resident / 1024,
+		.minflt = u->faults_minor,
+		.majflt = u->faults_major,
+		.nvcsw = u->switches_voluntary,
+		.nivcsw = u->switches_forced};
 
 	return copy_out(out, &r, sizeof(r));
-}
-
-static i64 put_exit_usage(u64 out, const struct weft_exit *x)
-{
-	return put_usage(out, x->user_ns, x->system_ns, x->max_resident, x->faults_minor, x->faults_major, x->switches_voluntary, x->switches_forced);
 }
 
 i64 rt_sys_wait4(u64 pid, u64 status, u64 options, u64 usage)
@@ -38,12 +39,13 @@ i64 rt_sys_wait4(u64 pid, u64 status, u64 options, u64 usage)
 		which = 2;
 		id = p ? -p : rt_own_pgid();
 	}
-	i64 r = UNLESS_IGNORED(NC(PROC_WAIT, which, id, (options & (WNOHANG | WUNTRACED | WCONTINUED)) | WEXITED, &x));
+	i64 r = UNLESS_IGNORED(NC(PROC_WAIT, which, id,
+		(options & (WNOHANG | WUNTRACED | WCONTINUED)) | WEXITED, &x));
 	if (r <= 0)
 		return rt_intr(r, ERESTARTSYS);
 	if (status && put_u32(status, x.status))
 		return -EFAULT;
-	if (usage && put_exit_usage(usage, &x))
+	if (usage && put_usage(usage, &x.used))
 		return -EFAULT;
 	return r;
 }
@@ -53,7 +55,9 @@ i64 rt_sys_waitid(u64 which, u64 id, u64 info, u64 options, u64 usage)
 	struct linux_siginfo si;
 	struct weft_exit x = {0};
 
-	if ((options & ~(u64)(WNOHANG | WSTOPPED | WEXITED | WCONTINUED | WNOWAIT | W_NOTHREAD | W_ALL | W_CLONE)) ||
+	if ((options &
+		    ~(u64)(WNOHANG | WSTOPPED | WEXITED | WCONTINUED | WNOWAIT | W_NOTHREAD |
+			    W_ALL | W_CLONE)) ||
 		!(options & (WSTOPPED | WEXITED | WCONTINUED)))
 		return -EINVAL;
 	switch (which) {
@@ -78,10 +82,11 @@ i64 rt_sys_waitid(u64 which, u64 id, u64 info, u64 options, u64 usage)
 	default:
 		return -EINVAL;
 	}
-	i64 r = UNLESS_IGNORED(NC(PROC_WAIT, which, (i32)id, options & (WNOHANG | WSTOPPED | WEXITED | WCONTINUED | WNOWAIT), &x));
+	i64 r = UNLESS_IGNORED(NC(PROC_WAIT, which, (i32)id,
+		options & (WNOHANG | WSTOPPED | WEXITED | WCONTINUED | WNOWAIT), &x));
 	if (r < 0)
 		return rt_intr(r, ERESTARTSYS);
-	if (usage && r && put_exit_usage(usage, &x))
+	if (usage && r && put_usage(usage, &x.used))
 		return -EFAULT;
 	if (info) {
 		memset(&si, 0, sizeof(si));
@@ -114,7 +119,6 @@ i64 rt_sys_waitid(u64 which, u64 id, u64 info, u64 options, u64 usage)
 i64 rt_sys_getrusage(u64 who, u64 out)
 {
 	struct weft_proc_info i;
-	struct weft_as_usage use = {0};
 	struct weft_thread_info t;
 	i64 r;
 
@@ -123,14 +127,14 @@ i64 rt_sys_getrusage(u64 who, u64 out)
 		r = NC(PROC_CTL, -1, WEFT_PROC_INFO, &i, 0, 0);
 		if (r < 0)
 			return r;
-		NC(MEM_QUERY, -1, WEFT_QUERY_USAGE, 0, 0, &use, sizeof(use));
-		return put_usage(out, i.user_ns, i.system_ns, i.mem_resident, i.faults_minor, i.faults_major, i.switches_voluntary, i.switches_forced);
+		i.used.max_resident = MAX(i.used.max_resident, i.mem_resident);
+		return put_usage(out, &i.used);
 	case -1:
 		r = NC(PROC_CTL, -1, WEFT_PROC_INFO, &i, 0, 0);
-		return r < 0 ? r : put_usage(out, i.child_user_ns, i.child_system_ns, 0, 0, 0, 0, 0);
+		return r < 0 ? r : put_usage(out, &i.children);
 	case 1:
 		r = NC(THREAD_CTL, -1, 0, WEFT_THREAD_INFO, &t, 0);
-		return r < 0 ? r : put_usage(out, t.user_ns, t.system_ns, 0, 0, 0, t.switches_voluntary, t.switches_forced);
+		return r < 0 ? r : put_usage(out, &t.used);
 	}
 	return -EINVAL;
 }
@@ -142,7 +146,8 @@ i64 rt_sys_times(u64 out)
 
 	if (r < 0)
 		return r;
-	i64 t[4] = {i.user_ns / 10000000, i.system_ns / 10000000, i.child_user_ns / 10000000, i.child_system_ns / 10000000};
+	i64 t[4] = {i.used.user_ns / 10000000, i.used.system_ns / 10000000,
+		i.children.user_ns / 10000000, i.children.system_ns / 10000000};
 	if (out && copy_out(out, t, sizeof(t)))
 		return -EFAULT;
 	return rt_now() / 10000000;

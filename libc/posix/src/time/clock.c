@@ -86,7 +86,7 @@ static i64 cpu_clock(i32 id, u64 *ns)
 	i64 r = NC(THREAD_CTL, -1, who, WEFT_THREAD_INFO, &ti, 0);
 	if (r < 0)
 		return -EINVAL;
-	*ns = ti.user_ns + ti.system_ns;
+	*ns = ti.used.user_ns + ti.used.system_ns;
 	return 1;
 }
 
