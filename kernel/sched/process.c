@@ -207,7 +207,7 @@ static void tell_of_death(struct process *p)
 	u32 signo = p->exit_status & 0x7f;
 
 	notify_parent(p, exit_code(p->exit_status), signo ? signo : p->exit_status >> 8 & 0xff);
-	if (!p->parent || p->parent->autoreap || p->adopted)
+	if (!p->parent || p->parent->autoreap)
 		process_reap(p);
 }
 
@@ -218,7 +218,6 @@ static void orphan_children(struct process *p)
 	list_for_each(c, &p->children, sibling) {
 		list_del(&c->sibling);
 		c->parent = to;
-		c->adopted = to && to == init_process;
 		/* The new parent did not choose what the old one wanted to be told. */
 		if (c->exit_signal)
 			c->exit_signal = SIGNO_CHLD;

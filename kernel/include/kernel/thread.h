@@ -100,7 +100,6 @@ struct process {
 	u32 nthreads;
 	struct list all_link;
 	bool exiting, exited, stopped, stop_reported, subreaper, autoreap;
-	bool adopted; /* by init, which waits for nobody but its own children */
 	bool image, guarded; /* WEFT_PROC_IMAGE; was made from one */
 	u32 exit_status, stop_signal, exit_signal, pdeathsig;
 	struct waitq wait_children; /* the parent's waiters in proc_wait */
