@@ -60,7 +60,7 @@ def frames(user, log):
 
 
 def shm(user):
-    user.start("weston-simple-shm", "shm")
+    user.launch("weston-simple-shm", "shm")
     window = user.window("simple-shm")
     yield "weston-simple-shm opens", bool(window), f"{user.windows()}"
     if window:
@@ -70,7 +70,7 @@ def shm(user):
 
 
 def egl(user):
-    user.start("weston-simple-egl", "egl")
+    user.launch("weston-simple-egl", "egl")
     window = user.window("simple-egl")
     yield "weston-simple-egl opens", bool(window), user.tell("cat /tmp/egl")
     if window:
@@ -85,7 +85,7 @@ def gears(user):
     """Wayland's, and X11's through Xwayland; both drawn by llvmpipe."""
     for title, line in (("es2gears", "stdbuf -oL es2gears_wayland"),
                         ("glxgears", "DISPLAY=$(weft-msg get display) stdbuf -oL glxgears")):
-        user.start(line, title)
+        user.launch(line, title)
         window = user.window(title)
         yield f"{title} opens", bool(window), user.tell(f"cat /tmp/{title}")
         if not window:
@@ -106,7 +106,7 @@ def gears(user):
 
 
 def qt(user):
-    user.start("qterminal", "qt")
+    user.launch("qterminal", "qt")
     window = user.window("qterminal|Shell No")
     yield "qterminal opens", bool(window), user.tell("cat /tmp/qt")
     if not window:
@@ -125,7 +125,7 @@ def devices(user):
     text = user.tell("libinput list-devices")
     yield "libinput lists a keyboard and a pointer", all(
         re.search(rf"^Capabilities:.*{what}", text, re.M) for what in ("keyboard", "pointer")), text
-    user.start("for e in /dev/input/event*; do timeout 15 evtest $e & done; wait", "evtest")
+    user.launch("for e in /dev/input/event*; do timeout 15 evtest $e & done; wait", "evtest")
     user.wait(6)
     user.keys("f7")
     user.qmp.pointer(400, 400)
@@ -194,7 +194,7 @@ def labwc(user):
     begun = change_session(user, "WEFT_COMPOSITOR=labwc", "swaymsg exit")
     yield "labwc is the compositor", begun and "labwc" in user.tell("ps axo comm"), user.end()
     before = user.picture()
-    user.start("foot", "foot")
+    user.launch("foot", "foot")
     opened = user.wait_picture(SLOW, lambda p: p.changed(before) > 0.2)
     yield "foot opens in labwc", opened is not None, user.tell("cat /tmp/foot")
     user.wait(5)

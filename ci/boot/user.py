@@ -95,7 +95,7 @@ class User(desktop.Desktop):
     def gone(self, title, seconds=60):
         return self.until(seconds, lambda: not self.window(title, 0))
 
-    def start(self, line, log):
+    def launch(self, line, log):
         """Start a program in the background."""
         self.tell(f"({line}) >/tmp/{log} 2>&1 </dev/null &")
 
