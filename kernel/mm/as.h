@@ -97,13 +97,13 @@ void as_flush(struct as *a, u64 start, u64 end);
 /* map.c */
 int as_map_flags(struct as *a, u64 *addr, u64 len, u32 flags, u32 max_prot, struct memobj *m,
 	u64 off);
-int as_protect(struct as *a, u64 addr, u64 len, u32 prot);
-int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to);
-int as_advise(struct as *a, u64 addr, u64 len, u32 advice);
+int as_protect(struct as *a, u64 addr, u64 len, u64 prot);
+int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u64 flags, u64 *to);
+int as_advise(struct as *a, u64 addr, u64 len, u64 advice);
 int as_populate(struct as *a, u64 start, u64 end); /* may block; best effort but for -EINTR */
 int as_grow_stack(struct as *a, u64 addr, struct vma **out);
 
 /* query.c */
-i64 as_query(struct as *a, u32 op, u64 addr, u64 len, u64 buf, u64 n);
+i64 as_query(struct as *a, u64 op, u64 addr, u64 len, u64 buf, u64 n);
 
 #endif

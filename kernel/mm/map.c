@@ -251,10 +251,10 @@ static int change_flags(struct as *a, u64 start, u64 end, u32 set, u32 clear)
 	return 0;
 }
 
-int as_protect(struct as *a, u64 addr, u64 len, u32 prot)
+int as_protect(struct as *a, u64 addr, u64 len, u64 prot)
 {
 	u64 end;
-	int r = prot & ~VMA_PROT ? -EINVAL : mapped_range(a, addr, len, &end);
+	int r = prot > VMA_PROT ? -EINVAL : mapped_range(a, addr, len, &end);
 
 	if (r || end == addr)
 		return r;
@@ -302,9 +302,9 @@ static bool grow(struct vma *v, u64 end)
 	return true;
 }
 
-int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to)
+int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u64 flags, u64 *to)
 {
-	const u32 known = WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED | WEFT_REMAP_DONTUNMAP;
+	const u64 known = WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED | WEFT_REMAP_DONTUNMAP;
 	bool fixed = flags & WEFT_REMAP_FIXED, keep = flags & WEFT_REMAP_DONTUNMAP;
 	struct vma *v;
 	u64 at = addr;
@@ -388,7 +388,7 @@ static int each_object(struct as *a, u64 start, u64 end, bool remove)
 	return 0;
 }
 
-int as_advise(struct as *a, u64 addr, u64 len, u32 advice)
+int as_advise(struct as *a, u64 addr, u64 len, u64 advice)
 {
 	static const struct {
 		u32 set, clear;

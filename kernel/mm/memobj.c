@@ -175,6 +175,7 @@ int memobj_insert(struct memobj *m, u64 idx, struct frame *f)
 	}
 	f->owner = m;
 	f->index = idx;
+	list_init(&f->link);
 	if (m->pager) {
 		mm_stats.cache++;
 		lru_add(f);
@@ -337,6 +338,5 @@ void memobj_detach(struct memobj *m)
 {
 	kassert(m->users > 0);
 	m->users--;
-	if (m->pager)
-		pager_idle_check(m);
+	pager_idle_check(m);
 }

@@ -78,7 +78,7 @@ int memobj_insert(struct memobj *m, u64 idx, struct frame *f);
 void memobj_drop_range(struct memobj *m, u64 first, u64 end, bool private_too);
 void memobj_drop_page(struct memobj *m, u64 idx); /* unmaps it everywhere and forgets it */
 void memobj_touch(struct memobj *m, bool data);	  /* mtime and ctime, or ctime alone */
-i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b);
+i64 memobj_ctl(struct memobj *m, u32 rights, u64 op, u64 a, u64 b);
 
 /* In all mappings of [first, first + n) (mm/rmap.c): */
 void memobj_unmap_range(struct memobj *m, u64 first, u64 n, bool private_too);
@@ -86,8 +86,8 @@ void memobj_unmap_range(struct memobj *m, u64 first, u64 n, bool private_too);
 void memobj_reprotect_range(struct memobj *m, u64 first, u64 n);
 
 /* pin.c: what a device may still write to. */
-int dma_create(struct resource *res, u64 size, u32 flags,
-	struct memobj **out); /* takes its own reference of res */
+/* Takes its own reference of res. */
+int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out);
 void dma_object_gone(struct memobj *m);
 int pin_create(struct memobj *m, u64 first, u64 n, struct resource *res, u64 *bus,
 	struct object **out);

@@ -27,7 +27,7 @@ void pager_init(void)
 {
 	for (u32 i = 0; i < HASH; i++)
 		list_init(&pagers[i]);
-	lru_init();
+	list_init(&lru);
 	writeback_init();
 }
 
@@ -268,7 +268,7 @@ static i64 supply(struct memobj *m, u64 off, u64 buf, u64 len)
 	return r;
 }
 
-i64 pager_copy(struct memobj *m, u32 op, u64 off, u64 buf, u64 len, u64 flags)
+i64 pager_copy(struct memobj *m, u64 op, u64 off, u64 buf, u64 len, u64 flags)
 {
 	u64 first = off >> PAGE_SHIFT, end = (off + len) >> PAGE_SHIFT;
 
@@ -301,7 +301,7 @@ void pager_idle_check(struct memobj *m)
 {
 	struct pager *p = m->pager;
 
-	if (!m->nmappings && !m->users && m->obj.fds <= 1 && !p->gone)
+	if (p && !m->nmappings && !m->users && m->obj.fds <= 1 && !p->gone)
 		scheme_one_way(p->scheme, &p->idle, WEFT_OP_PAGE_IDLE, p->node);
 }
 

@@ -66,7 +66,7 @@ int pager_sync(struct memobj *m, u64 off, u64 len);
 bool pager_throttle(void);
 void pager_flush(void); /* the background flusher's step; from its timer */
 void pager_idle_check(struct memobj *m);
-i64 pager_copy(struct memobj *m, u32 op, u64 off, u64 buf, u64 len, u64 flags);
+i64 pager_copy(struct memobj *m, u64 op, u64 off, u64 buf, u64 len, u64 flags);
 u64 pager_dirty_runs(struct memobj *m, u64 *pairs, u64 n);
 void pager_init(void);
 

@@ -153,7 +153,7 @@ void vma_insert(struct vma *v)
 	*at = v;
 	v->parent = p;
 	v->child[0] = v->child[1] = NULL;
-	v->max_gap = 0;
+	v->gap = v->max_gap = 0;
 	list_add_tail(above ? &above->link : &a->vmas, &v->link);
 	while (v->parent && vma_prio(v->parent) < vma_prio(v))
 		rotate_up(v);
@@ -185,8 +185,7 @@ void vma_remove(struct vma *v)
 	count_mapping(v, -1);
 	if (v->m) {
 		list_del(&v->obj_link);
-		if (v->m->pager)
-			pager_idle_check(v->m);
+		pager_idle_check(v->m);
 	}
 	vma_free(v);
 }

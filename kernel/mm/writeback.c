@@ -45,7 +45,7 @@ void pager_set_dirty(struct memobj *m, struct frame *f, u64 idx)
 	struct pager *p = m->pager;
 
 	kassert(f->owner == m && f->index == idx);
-	lru_del(f);
+	list_del(&f->link); /* of lru, or none */
 	f->flags |= FRAME_DIRTY;
 	list_add_tail(&p->dirty, &f->link);
 	mm_stats.dirty++;
@@ -76,7 +76,7 @@ static void set_clean(struct pager *p, struct frame *f)
 void pager_forget(struct memobj *m, struct frame *f)
 {
 	set_clean(m->pager, f);
-	lru_del(f);
+	list_del(&f->link);
 	if (f->flags & FRAME_WRITEBACK) {
 		f->flags &= ~FRAME_WRITEBACK;
 		m->pager->nwriteback--;

@@ -12,7 +12,7 @@ struct frame {
 	u32 refs;	      /* mappings' and objects' hold; 0 = free */
 	u16 order;	      /* of a free block's first frame */
 	u16 flags;	      /* FRAME_* */
-	struct list link;     /* buddy free list, or the owner's */
+	struct list link;     /* buddy free list, the owner's, or (clean pager pages) lru */
 	struct memobj *owner; /* and the page's place in it */
 	u64 index;
 };
@@ -26,7 +26,6 @@ struct frame {
 #define FRAME_SLAB	 64u
 #define FRAME_ANON	 128u /* private to the mappings that hold it: belongs to no object */
 #define FRAME_REFERENCED 512u
-#define FRAME_LRU	 1024u /* on the list of clean pager pages */
 /* Of a free block that was never taken: flags of the others mean nothing. */
 #define FRAME_LAZY 2048u
 

@@ -118,8 +118,13 @@ static void placing_random(void **state)
 			assert_int_equal(as_unmap(a, at[k], PAGE_SIZE * (1 + (seed >> 16) % 9)), 0);
 			at[k] = at[--n];
 		}
-		if (i % 100 == 0)
+		if (i % 100 == 0) {
+			struct as *b = as_copy(a);
+
 			check(a);
+			check(b);
+			as_put(b);
+		}
 	}
 	as_put(a);
 }
