@@ -64,12 +64,11 @@ struct vma *vma_new(struct as *a, const struct vma *like);
 void vma_free(struct vma *v); /* not inserted */
 void vma_insert(struct vma *v);
 void vma_remove(struct vma *v); /* and frees it */
-void vma_set_start(struct vma *v, u64 start, u64 off);
+void vma_set_start(struct vma *v, u64 start);
 void vma_set_end(struct vma *v, u64 end);
 int vma_split(struct vma *v, u64 at); /* v keeps [start, at) */
 struct vma *vma_merge(struct vma *v); /* with equal neighbours -> the VMA that holds it now */
 u64 vma_find_free(struct as *a, u64 len, u64 lo, u64 hi); /* the highest free range, or 0 */
-void vma_set_flags(struct vma *v, u32 flags);
 /* In the treap's heap order: as good as random. */
 static inline u64 vma_prio(const struct vma *v)
 {

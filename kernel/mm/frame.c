@@ -18,15 +18,11 @@
 #define HOT_MAX	   256u
 #define ZEROED_MAX 512u
 
-struct zone {
-	struct list free[FRAME_MAX_ORDER + 1];
-};
-
 u64 frames_total, frames_free, frames_min, frames_low_mark;
 struct weft_mem_stats mm_stats;
 struct frame *zero_frame;
 
-static struct zone zones[2];
+static struct list zones[2][FRAME_MAX_ORDER + 1]; /* free blocks by order */
 static struct frame *frames;
 static u64 frames_end; /* page numbers below it have a struct frame */
 static struct frame *hot[HOT_MAX], *zeroed[ZEROED_MAX];
@@ -49,19 +45,12 @@ void *frame_virt(const struct frame *f)
 	return phys_to_virt(frame_phys(f));
 }
 
-static struct zone *zone_of(const struct frame *f)
-{
-	return &zones[(u64)(f - frames) >= ZONE_SPLIT];
-}
-
 static void block_add(struct frame *f, u32 order)
 {
-	struct list *head = &zone_of(f)->free[order];
-
 	f->flags = FRAME_FREE;
 	f->order = order;
 	f->refs = 0;
-	list_add_after(head, &f->link);
+	list_add_after(&zones[(u64)(f - frames) >= ZONE_SPLIT][order], &f->link);
 }
 
 static void buddy_give(struct frame *f, u32 order)
@@ -81,14 +70,14 @@ static void buddy_give(struct frame *f, u32 order)
 	block_add(&frames[pfn], order);
 }
 
-static struct frame *buddy_take(struct zone *z, u32 order)
+static struct frame *buddy_take(const struct list *zone, u32 order)
 {
 	for (u32 o = order; o <= FRAME_MAX_ORDER; o++) {
 		struct frame *f;
 
-		if (list_empty(&z->free[o]))
+		if (list_empty(&zone[o]))
 			continue;
-		f = list_first(&z->free[o], struct frame, link);
+		f = list_first(&zone[o], struct frame, link);
 		list_del(&f->link);
 		for (u64 i = 1; f->flags & FRAME_LAZY && i < CHUNK; i++)
 			f[i].flags = 0;
@@ -111,9 +100,9 @@ static void drain_stacks(void)
 
 static struct frame *take(u32 order, bool low)
 {
-	struct frame *f = low ? NULL : buddy_take(&zones[1], order);
+	struct frame *f = low ? NULL : buddy_take(zones[1], order);
 
-	return f ? f : buddy_take(&zones[0], order);
+	return f ? f : buddy_take(zones[0], order);
 }
 
 static struct frame *started(struct frame *f, u32 order)
@@ -309,7 +298,7 @@ void frames_init(void)
 	frames = phys_to_virt(boot_alloc(frames_end * sizeof(struct frame), PAGE_SIZE));
 	for (u32 z = 0; z < 2; z++)
 		for (u32 o = 0; o <= FRAME_MAX_ORDER; o++)
-			list_init(&zones[z].free[o]);
+			list_init(&zones[z][o]);
 	nhot = nzeroed = 0;
 	frames_free = 0;
 	for (u64 pfn = 0; pfn < frames_end; pfn += CHUNK)

@@ -172,7 +172,7 @@ int as_grow_stack(struct as *a, u64 addr, struct vma **out)
 	p = vma_prev(v);
 	if (p && start < p->end + STACK_GUARD)
 		return -ENOMEM;
-	vma_set_start(v, start, 0);
+	vma_set_start(v, start);
 	*out = v;
 	return 0;
 }
@@ -203,31 +203,24 @@ int as_populate(struct as *a, u64 start, u64 end)
 	return 0;
 }
 
-/* The whole range is mapped, by VMAs that user mode may change: 0. A hole: -ENOMEM; else -EPERM. */
-static int check_mapped(struct as *a, u64 start, u64 end)
+/* The arguments of protect and advise; *end is addr for an empty range. -ENOMEM: a hole, -EPERM:
+ * what user mode may not change. */
+static int mapped_range(struct as *a, u64 addr, u64 len, u64 *end)
 {
-	struct vma *v = vma_find(a, start);
+	struct vma *v = vma_find(a, addr);
 
-	for (;; v = vma_next(v)) {
-		if (!v || v->start > start)
+	*end = addr + ALIGN_UP(len, PAGE_SIZE);
+	if ((addr & (PAGE_SIZE - 1)) || len > WEFT_USER_MAX)
+		return -EINVAL;
+	if (*end != addr && !range_ok(addr, *end - addr))
+		return -ENOMEM;
+	for (u64 at = addr; at < *end; at = v->end, v = vma_next(v)) {
+		if (!v || v->start > at)
 			return -ENOMEM;
 		if (v->flags & VMA_FRAME)
 			return -EPERM;
-		start = v->end;
-		if (start >= end)
-			return 0;
 	}
-}
-
-/* The arguments of protect and advise; *end is addr for an empty range. */
-static int mapped_range(struct as *a, u64 addr, u64 len, u64 *end)
-{
-	if ((addr & (PAGE_SIZE - 1)) || len > WEFT_USER_MAX)
-		return -EINVAL;
-	*end = addr + ALIGN_UP(len, PAGE_SIZE);
-	if (*end == addr)
-		return 0;
-	return range_ok(addr, *end - addr) ? check_mapped(a, addr, *end) : -ENOMEM;
+	return 0;
 }
 
 static int change_flags(struct as *a, u64 start, u64 end, u32 set, u32 clear)
@@ -239,7 +232,8 @@ static int change_flags(struct as *a, u64 start, u64 end, u32 set, u32 clear)
 		u32 flags = (v->flags & ~clear) | set;
 
 		if (flags != v->flags) {
-			vma_set_flags(v, flags);
+			v->flags = flags;
+			a->gen++;
 			if (clear & VMA_PROT)
 				as_reprotect(v, v->start, v->end);
 		}
@@ -349,19 +343,6 @@ int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u64 flags, u64 *to)
 	return 0;
 }
 
-static int dontneed(struct as *a, u64 start, u64 end)
-{
-	struct vma *v;
-
-	for (v = vma_find(a, start); v && v->start < end; v = vma_next(v)) {
-		if (v->flags & WEFT_MAP_LOCKED)
-			return -EINVAL;
-		v->run = 0;
-	}
-	as_zap(a, start, end, NULL);
-	return 0;
-}
-
 /* REMOVE and SYNC go through the objects, and may block: VMAs are found again after each. */
 static int each_object(struct as *a, u64 start, u64 end, bool remove)
 {
@@ -403,15 +384,15 @@ int as_advise(struct as *a, u64 addr, u64 len, u64 advice)
 
 	if (r || end == addr)
 		return r;
-	if (advice == WEFT_ADV_DONTNEED)
-		return dontneed(a, addr, end);
 	if (advice == WEFT_ADV_REMOVE || advice == WEFT_ADV_SYNC)
 		return each_object(a, addr, end, advice == WEFT_ADV_REMOVE);
-	if (advice == WEFT_ADV_WIPEONFORK)
-		for (struct vma *v = vma_find(a, addr); v && v->start < end; v = vma_next(v))
-			if (v->m)
-				return -EINVAL; /* private anonymous memory only */
-	if (advice != WEFT_ADV_WILLNEED)
+	for (struct vma *v = vma_find(a, addr); v && v->start < end; v = vma_next(v))
+		if (advice == WEFT_ADV_DONTNEED ? v->flags & WEFT_MAP_LOCKED
+						: advice == WEFT_ADV_WIPEONFORK && v->m)
+			return -EINVAL; /* wiping is for private anonymous memory only */
+	if (advice == WEFT_ADV_DONTNEED)
+		as_zap(a, addr, end, NULL);
+	else if (advice != WEFT_ADV_WILLNEED)
 		TRY(change_flags(a, addr, end, change[advice].set, change[advice].clear));
 	if (advice == WEFT_ADV_WILLNEED || advice == WEFT_ADV_LOCK)
 		return as_populate(a, addr, end);

@@ -152,7 +152,7 @@ i64 memobj_write(struct memobj *m, struct uio *u, u64 off, u32 flags)
 		off = m->size;
 	n = off >= INT64_MAX - PAGE_SIZE ? -EFBIG : transfer(m, u, off, true);
 	if (n > 0)
-		memobj_touch(m, true);
+		memobj_touch(m);
 	m->io_held = false;
 	waitq_wake(&m->io_wait, 1, 0);
 	return n;

@@ -34,7 +34,7 @@ static void destroy(struct object *o)
 	if (m->pager)
 		pager_destroy(m);
 	if (m->hold)
-		dma_object_gone(m);
+		dma_gone(m->hold);
 	kfree(m->name);
 	kfree(m);
 }
@@ -210,7 +210,7 @@ int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u
 		} else if (!dirtying || !pager_throttle()) {
 			if (dirtying) {
 				pager_set_dirty(m, f, idx);
-				memobj_touch(m, true);
+				memobj_touch(m);
 			}
 			f->flags |= FRAME_REFERENCED;
 			frame_get(f);
@@ -272,7 +272,7 @@ int memobj_resize(struct memobj *m, u64 size)
 		memobj_drop_range(m, memobj_pages(m), ~0ul, true);
 	}
 	m->size = size;
-	memobj_touch(m, true);
+	memobj_touch(m);
 	return 0;
 }
 
@@ -301,7 +301,7 @@ int memobj_punch(struct memobj *m, u64 off, u64 len)
 		if ((at + n) % (16 * PAGE_SIZE) == 0)
 			TRY(mm_pause());
 	}
-	memobj_touch(m, true);
+	memobj_touch(m);
 	return 0;
 }
 
@@ -322,11 +322,9 @@ int memobj_commit(struct memobj *m, u64 off, u64 len)
 	return 0;
 }
 
-void memobj_touch(struct memobj *m, bool data)
+void memobj_touch(struct memobj *m)
 {
-	m->ctime = now_ns() + realtime_off;
-	if (data)
-		m->mtime = m->ctime;
+	m->ctime = m->mtime = now_ns() + realtime_off;
 }
 
 void memobj_attach(struct memobj *m)

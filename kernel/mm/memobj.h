@@ -77,18 +77,17 @@ int memobj_commit(struct memobj *m, u64 off, u64 len);
 int memobj_insert(struct memobj *m, u64 idx, struct frame *f);
 void memobj_drop_range(struct memobj *m, u64 first, u64 end, bool private_too);
 void memobj_drop_page(struct memobj *m, u64 idx); /* unmaps it everywhere and forgets it */
-void memobj_touch(struct memobj *m, bool data);	  /* mtime and ctime, or ctime alone */
+void memobj_touch(struct memobj *m);		  /* mtime and ctime */
 i64 memobj_ctl(struct memobj *m, u32 rights, u64 op, u64 a, u64 b);
 
-/* In all mappings of [first, first + n) (mm/rmap.c): */
+/* rmap.c: in all mappings of [first, first + n). */
 void memobj_unmap_range(struct memobj *m, u64 first, u64 n, bool private_too);
-/* What may be done with them has changed. */
-void memobj_reprotect_range(struct memobj *m, u64 first, u64 n);
+void memobj_reprotect_page(struct memobj *m, u64 idx); /* what may be done with it has changed */
 
 /* pin.c: what a device may still write to. */
 /* Takes its own reference of res. */
 int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out);
-void dma_object_gone(struct memobj *m);
+void dma_gone(struct dma_hold *h); /* of an object: it is no more */
 int pin_create(struct memobj *m, u64 first, u64 n, struct resource *res, u64 *bus,
 	struct object **out);
 int dma_release(struct object *o); /* WEFT_MEM_RELEASE */

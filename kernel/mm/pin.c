@@ -41,7 +41,7 @@ static void hold_free(struct dma_hold *h)
 	kfree(h);
 }
 
-static void hold_gone(struct dma_hold *h)
+void dma_gone(struct dma_hold *h)
 {
 	if (h->quiet || !h->n)
 		hold_free(h);
@@ -108,17 +108,12 @@ int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out)
 	return 0;
 }
 
-void dma_object_gone(struct memobj *m)
-{
-	hold_gone(m->hold);
-}
-
 static void pin_destroy(struct object *o)
 {
 	struct pin *p = container_of(o, struct pin, obj);
 
 	if (p->hold)
-		hold_gone(p->hold);
+		dma_gone(p->hold);
 	kfree(p);
 }
 

@@ -190,12 +190,11 @@ void vma_remove(struct vma *v)
 	vma_free(v);
 }
 
-void vma_set_start(struct vma *v, u64 start, u64 off)
+void vma_set_start(struct vma *v, u64 start)
 {
 	v->as->mapped += v->start - start;
 	v->as->gen++;
 	v->start = start;
-	v->off = off;
 	set_gap(v);
 }
 
@@ -208,12 +207,6 @@ void vma_set_end(struct vma *v, u64 end)
 	v->end = end;
 	if (n)
 		set_gap(n);
-}
-
-void vma_set_flags(struct vma *v, u32 flags)
-{
-	v->flags = flags;
-	v->as->gen++;
 }
 
 int vma_split(struct vma *v, u64 at)

@@ -237,7 +237,7 @@ i64 writeback_fetch(struct memobj *m, u64 off, u64 buf, u64 len)
 		frame_get(f);
 		if (f->flags & FRAME_DIRTY) {
 			set_clean(m->pager, f);
-			memobj_reprotect_range(m, idx, 1);
+			memobj_reprotect_page(m, idx);
 			/* Taken without a PAGE_OUT: the server answers for it from now on. */
 			if (!(f->flags & FRAME_WRITEBACK))
 				lru_add(f);
