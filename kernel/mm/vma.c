@@ -124,7 +124,7 @@ struct vma *vma_last(const struct as *a)
 static void count_mapping(struct vma *v, int n)
 {
 	v->as->nvmas += n;
-	v->as->mapped += n * (v->end - v->start);
+	v->as->mapped += (u64)(n * (i64)(v->end - v->start));
 	v->as->gen++;
 	if (!v->m)
 		return;
