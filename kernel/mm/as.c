@@ -86,68 +86,51 @@ void as_switch(struct as *a)
 		space_free(old);
 }
 
-static int copy_vma(struct as *to, struct vma *v, bool *protected)
+static int copy_vma(struct as *to, struct vma *v)
 {
-	struct vma *n = vma_like(to, v, v->start, v->end, v->off);
+	struct vma *n = vma_new(to, v);
 	bool wipe = v->flags & VMA_WIPEONFORK;
 
 	if (!n)
 		return -ENOMEM;
 	n->flags &= ~(WEFT_MAP_LOCKED | (wipe ? VMA_ANON : 0));
-	vma_insert(to, n);
-	return wipe ? 0 : as_copy_pages(to, v, protected);
+	vma_insert(n);
+	return wipe ? 0 : as_copy_pages(to, v);
 }
 
 struct as *as_copy(struct as *from)
 {
 	struct as *to = as_create_empty();
-	bool protected = false;
 	struct vma *v;
 	int r = 0;
 
 	if (IS_ERR(to))
 		return to;
-	list_for_each(v, &from->vmas, link) {
-		if (v->flags & (WEFT_MAP_NOFORK | VMA_FRAME))
-			continue;
-		r = copy_vma(to, v, &protected);
-		if (r)
-			break;
-	}
-	if (protected)
-		as_flush(from, WEFT_USER_MIN, WEFT_USER_MAX);
-	if (r) {
-		as_put(to);
-		return ERR_PTR(r);
-	}
-	return to;
+	list_for_each(v, &from->vmas, link)
+		if (!r && !(v->flags & (WEFT_MAP_NOFORK | VMA_FRAME)))
+			r = copy_vma(to, v);
+	as_flush(from, WEFT_USER_MIN, WEFT_USER_MAX);
+	if (!r)
+		return to;
+	as_put(to);
+	return ERR_PTR(r);
 }
 
 int as_map_frame(struct as *a, u64 addr, struct frame *f)
 {
-	struct vma *v;
+	const u32 rw = WEFT_PROT_READ | WEFT_PROT_WRITE;
 	pte_t *pte;
 
-	if ((addr & (PAGE_SIZE - 1)) || addr < WEFT_USER_MIN || addr >= WEFT_USER_MAX)
-		return -EINVAL;
-	v = vma_find_from(a, addr);
-	if (v && v->start < addr + PAGE_SIZE)
-		return -EEXIST;
-	v = vma_new(a);
-	pte = v ? arch_pte(&a->arch, addr, true) : NULL;
+	TRY(as_map_flags(a, &addr, PAGE_SIZE,
+		rw | WEFT_MAP_NOFORK | WEFT_MAP_FIXED | WEFT_MAP_NOREPLACE | VMA_FRAME, rw, NULL,
+		0));
+	pte = arch_pte(&a->arch, addr, true);
 	if (!pte) {
-		kfree(v);
+		as_unmap_frame(a, addr);
 		return -ENOMEM;
 	}
-	v->start = addr;
-	v->end = addr + PAGE_SIZE;
-	v->flags = WEFT_PROT_READ | WEFT_PROT_WRITE | WEFT_MAP_NOFORK | VMA_FRAME;
-	v->max_prot = WEFT_PROT_READ | WEFT_PROT_WRITE;
-	vma_insert(a, v);
 	frame_get(f);
-	*pte = arch_pte_make(frame_phys(f), vma_pte_flags(v, true));
-	a->resident++;
-	a->shared++;
+	as_enter(a, pte, frame_phys(f), vma_pte_flags(vma_find(a, addr), true));
 	return 0;
 }
 
@@ -159,11 +142,6 @@ void as_unmap_frame(struct as *a, u64 addr)
 		return;
 	as_zap(a, v->start, v->end, NULL);
 	vma_remove(v);
-}
-
-u64 as_resident(struct as *a)
-{
-	return a->resident << PAGE_SHIFT;
 }
 
 void as_usage(struct as *a, struct weft_as_usage *out)

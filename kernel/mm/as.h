@@ -19,7 +19,6 @@ struct vma {
 	u64 gap, max_gap; /* free bytes below start (below grow_min for a stack), and the largest of
 			     the subtree */
 	struct as *as;
-	u32 prio;
 	u32 flags;    /* WEFT_PROT_* and WEFT_MAP_{SHARED,STACK,NORESERVE,RUNTIME,NOFORK,LOCKED} and
 			 VMA_* */
 	u32 max_prot; /* what mprotect may grant */
@@ -59,21 +58,21 @@ struct vma *vma_find(struct as *a, u64 addr);	   /* the VMA that contains addr, 
 struct vma *vma_find_from(struct as *a, u64 addr); /* the first with end > addr, or NULL */
 struct vma *vma_next(struct vma *v);
 struct vma *vma_prev(struct vma *v);
-struct vma *vma_new(struct as *a);
-struct vma *vma_like(struct as *a, const struct vma *v, u64 start, u64 end, u64 off);
-void vma_insert(struct as *a,
-	struct vma
-		*v); /* start, end, m, off, flags are set; takes no reference of m but links it */
-void vma_remove(struct vma *v); /* unlinks, drops its reference of m, frees */
-void vma_set_start(struct vma *v, u64 start, u64 off);
+struct vma *vma_last(const struct as *a); /* or NULL */
+/* One with the range, flags, object and offset of `like`; takes its own reference of the object. */
+struct vma *vma_new(struct as *a, const struct vma *like);
+void vma_free(struct vma *v); /* not inserted */
+void vma_insert(struct vma *v);
+void vma_remove(struct vma *v); /* and frees it */
+void vma_set_start(struct vma *v, u64 start);
 void vma_set_end(struct vma *v, u64 end);
 int vma_split(struct vma *v, u64 at); /* v keeps [start, at) */
 struct vma *vma_merge(struct vma *v); /* with equal neighbours -> the VMA that holds it now */
 u64 vma_find_free(struct as *a, u64 len, u64 lo, u64 hi); /* the highest free range, or 0 */
-void vma_set_flags(struct vma *v, u32 flags);
-static inline bool vma_shared_write(const struct vma *v)
+/* In the treap's heap order: as good as random. */
+static inline u64 vma_prio(const struct vma *v)
 {
-	return v->m && (v->flags & WEFT_MAP_SHARED) && (v->max_prot & WEFT_PROT_WRITE);
+	return (u64)v * 0x9e3779b97f4a7c15ul;
 }
 static inline u64 vma_index(const struct vma *v, u64 addr)
 {
@@ -83,9 +82,12 @@ static inline u64 vma_index(const struct vma *v, u64 addr)
 /* table.c: runs of page-table entries. */
 /* Drops the pages there (of m only, if it is not NULL: no private copies) and flushes. */
 void as_zap(struct as *a, u64 start, u64 end, struct memobj *m);
-void as_write_protect(struct as *a, u64 start, u64 end);
+/* v's protection, or what its pages allow, has changed. */
 void as_reprotect(struct vma *v, u64 start, u64 end);
-int as_copy_pages(struct as *to, struct vma *v, bool *protected); /* v of the parent */
+int as_copy_pages(struct as *to, struct vma *v); /* v of the parent; the caller flushes that */
+/* Sets the entry, which takes over the caller's reference of the frame there; that of the frame
+ * that was there is the caller's now. */
+void as_enter(struct as *a, pte_t *pte, u64 phys, u32 flags);
 int as_move_pages(struct as *a, u64 from, u64 to, u64 len);
 u32 vma_pte_flags(const struct vma *v, bool write);
 u64 as_count(struct as *a, u64 start, u64 end, u64 *anon);
@@ -94,13 +96,13 @@ void as_flush(struct as *a, u64 start, u64 end);
 /* map.c */
 int as_map_flags(struct as *a, u64 *addr, u64 len, u32 flags, u32 max_prot, struct memobj *m,
 	u64 off);
-int as_protect(struct as *a, u64 addr, u64 len, u32 prot);
-int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to);
-int as_advise(struct as *a, u64 addr, u64 len, u32 advice);
+int as_protect(struct as *a, u64 addr, u64 len, u64 prot);
+int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u64 flags, u64 *to);
+int as_advise(struct as *a, u64 addr, u64 len, u64 advice);
 int as_populate(struct as *a, u64 start, u64 end); /* may block; best effort but for -EINTR */
 int as_grow_stack(struct as *a, u64 addr, struct vma **out);
 
 /* query.c */
-i64 as_query(struct as *a, u32 op, u64 addr, u64 len, u64 buf, u64 n);
+i64 as_query(struct as *a, u64 op, u64 addr, u64 len, u64 buf, u64 n);
 
 #endif

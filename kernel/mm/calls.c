@@ -17,30 +17,25 @@
 int as_get_fd(i32 fd, u32 right, struct as **out)
 {
 	struct object *o;
-	int r = 0;
 
 	if (fd == -1) {
 		*out = current_process()->as;
 		as_get(*out);
 		return 0;
 	}
-	r = fd_get(fd, WEFT_OBJ_AS, right, &o);
-	if (!r)
-		*out = container_of(o, struct as, obj);
-	return r;
+	TRY(fd_get(fd, WEFT_OBJ_AS, right, &o));
+	*out = container_of(o, struct as, obj);
+	return 0;
 }
 
 /*
- * The memory object of a memory fd or behind a handle. *rights: of the fd; a handle never gives
- * CONTROL over its memory. *ref is to be put. -EBADF, -EPERM, -ENODEV (nothing to map).
+ * The memory object of a memory fd or behind a handle. *rights (or NULL): of the fd; a handle never
+ * gives CONTROL over its memory. *ref is to be put. -EBADF, -EPERM, -ENODEV (nothing to map).
  */
 static int get_mem(u64 fd, u32 right, struct object **ref, struct memobj **out, u32 *rights)
 {
-	int r = fd_get_in(current_process(), (i32)fd, 0, right, ref, rights);
-
-	if (r)
-		return r;
-	if ((*ref)->type != WEFT_OBJ_MEM)
+	TRY(fd_get_in(current_process(), (i32)fd, 0, right, ref, rights));
+	if (rights && (*ref)->type != WEFT_OBJ_MEM)
 		*rights &= ~WEFT_RIGHT_CONTROL;
 	*out = memobj_of(*ref);
 	return *out ? 0 : -ENODEV;
@@ -65,10 +60,8 @@ i64 sys_as_create(u64 flags)
 static int create_device(u32 kind, i32 fd, u64 size, u64 arg, u32 flags, struct memobj **out)
 {
 	HELD struct resource *res = NULL;
-	int r = resource_require(fd, kind == WEFT_MEM_PHYS ? WEFT_RES_MEM : WEFT_RES_DMA, &res);
 
-	if (r)
-		return r;
+	TRY(resource_require(fd, kind == WEFT_MEM_PHYS ? WEFT_RES_MEM : WEFT_RES_DMA, &res));
 	if (kind == WEFT_MEM_DMA)
 		return dma_create(res, size, flags, out);
 	if (!size || ((size | arg) & (PAGE_SIZE - 1)) || arg > res->r.len ||
@@ -93,10 +86,9 @@ static int create_clone(i32 fd, struct memobj **out)
 {
 	HELD struct object *ref = NULL;
 	struct memobj *m;
-	u32 rights;
-	int r = get_mem((u64)fd, WEFT_RIGHT_READ | WEFT_RIGHT_MAP, &ref, &m, &rights);
 
-	return r ? r : memobj_clone(m, out);
+	TRY(get_mem(fd, WEFT_RIGHT_READ | WEFT_RIGHT_MAP, &ref, &m, NULL));
+	return memobj_clone(m, out);
 }
 
 static int create(u64 kind, u64 size, i32 fd, u64 arg, u32 flags, struct memobj **out)
@@ -122,22 +114,17 @@ i64 sys_mem_create(u64 kind, u64 size, u64 fd, u64 arg, u64 flags)
 {
 	u32 known = WEFT_MEM_CACHE_MASK | WEFT_MEM_LOW | WEFT_MEM_SEALABLE | WEFT_MEM_CLOEXEC |
 		WEFT_MEM_PRIVATE_FD;
-	u32 cache = flags & WEFT_MEM_CACHE_MASK, where = 0;
+	u32 cache = flags & WEFT_MEM_CACHE_MASK;
 	HELD struct memobj *m = NULL;
-	i64 r;
 
 	if ((flags & ~(u64)known) || cache > WEFT_MEM_CACHE_UC)
 		return -EINVAL;
 	if (cache && kind != WEFT_MEM_PHYS && kind != WEFT_MEM_DMA)
 		return -EINVAL;
-	r = create(kind, size, (i32)fd, arg, flags, &m);
-	if (r)
-		return r;
-	if (flags & WEFT_MEM_CLOEXEC)
-		where = WEFT_DUP_CLOEXEC;
-	if (flags & WEFT_MEM_PRIVATE_FD)
-		where |= WEFT_DUP_PRIVATE;
-	return fd_install(current_process(), &m->obj, WEFT_RIGHT_ALL, where);
+	TRY(create(kind, size, (i32)fd, arg, flags, &m));
+	return fd_install(current_process(), &m->obj, WEFT_RIGHT_ALL,
+		(flags & WEFT_MEM_CLOEXEC ? WEFT_DUP_CLOEXEC : 0) |
+			(flags & WEFT_MEM_PRIVATE_FD ? WEFT_DUP_PRIVATE : 0));
 }
 
 /* What a mapping by an fd with these rights may ever allow. */
@@ -167,25 +154,19 @@ i64 sys_mem_map(u64 as, u64 addr, u64 len, u64 flags, u64 fd, u64 off)
 	HELD struct as *a = NULL;
 	struct memobj *m = NULL;
 	u32 rights, max_prot = VMA_PROT;
-	int r;
 
-	if (flags & ~(u64)known)
-		return -EINVAL;
-	if (((flags & WEFT_MAP_NOREPLACE) && !(flags & WEFT_MAP_FIXED)) ||
+	if ((flags & ~(u64)known) || ((flags & WEFT_MAP_NOREPLACE) && !(flags & WEFT_MAP_FIXED)) ||
 		((flags & WEFT_MAP_STACK) && (!anon || shared)))
 		return -EINVAL;
-	r = as_get_fd((i32)as, WEFT_RIGHT_MAP, &a);
-	if (!r && !anon) {
-		r = get_mem(fd, WEFT_RIGHT_MAP, &ref, &m, &rights);
-		if (r)
-			return r;
+	TRY(as_get_fd((i32)as, WEFT_RIGHT_MAP, &a));
+	if (!anon) {
+		TRY(get_mem(fd, WEFT_RIGHT_MAP, &ref, &m, &rights));
 		max_prot = prot_of(rights, shared);
 		if (!(rights & WEFT_RIGHT_READ) || (flags & VMA_PROT & ~max_prot))
 			return -EACCES;
 	}
-	if (!r)
-		r = as_map_flags(a, &addr, len, flags, max_prot, m, off);
-	return r ? r : (i64)addr;
+	TRY(as_map_flags(a, &addr, len, flags, max_prot, m, off));
+	return (i64)addr;
 }
 
 /* -EINVAL: alignment, length 0, range; -EPERM: a kernel-owned page; -ENOMEM: no memory to split a
@@ -193,9 +174,9 @@ i64 sys_mem_map(u64 as, u64 addr, u64 len, u64 flags, u64 fd, u64 off)
 i64 sys_mem_unmap(u64 as, u64 addr, u64 len)
 {
 	HELD struct as *a = NULL;
-	int r = as_get_fd((i32)as, WEFT_RIGHT_MAP, &a);
 
-	return r ? r : as_unmap(a, addr, len);
+	TRY(as_get_fd((i32)as, WEFT_RIGHT_MAP, &a));
+	return as_unmap(a, addr, len);
 }
 
 /* -EINVAL: alignment, prot; -ENOMEM: a hole in the range; -EACCES: more than the object's fd
@@ -203,29 +184,24 @@ i64 sys_mem_unmap(u64 as, u64 addr, u64 len)
 i64 sys_mem_protect(u64 as, u64 addr, u64 len, u64 prot)
 {
 	HELD struct as *a = NULL;
-	int r = as_get_fd((i32)as, WEFT_RIGHT_MAP, &a);
 
-	if (!r && prot > VMA_PROT)
-		r = -EINVAL;
-	return r ? r : as_protect(a, addr, len, prot);
+	TRY(as_get_fd((i32)as, WEFT_RIGHT_MAP, &a));
+	return as_protect(a, addr, len, prot);
 }
 
 /* -EINVAL: alignment, flags, overlap; -EFAULT: not within one mapping; -ENOMEM: no room; -EPERM: a
  * kernel-owned page. */
 i64 sys_mem_remap(u64 addr, u64 old_len, u64 len, u64 flags, u64 to)
 {
-	int r = flags > ~0u ? -EINVAL
-			    : as_remap(current_process()->as, addr, old_len, len, flags, &to);
-
-	return r ? r : (i64)to;
+	TRY(as_remap(current_process()->as, addr, old_len, len, flags, &to));
+	return (i64)to;
 }
 
 /* -EINVAL: alignment, advice, DONTNEED of locked pages, WIPEONFORK or REMOVE where they do not
  * apply; -ENOMEM: a hole; -EIO and the like from SYNC. */
 i64 sys_mem_advise(u64 addr, u64 len, u64 advice)
 {
-	return advice > WEFT_ADV_SYNC ? -EINVAL
-				      : as_advise(current_process()->as, addr, len, advice);
+	return as_advise(current_process()->as, addr, len, advice);
 }
 
 /* -EINVAL: operation, alignment; -ENOMEM (RESIDENT): a hole; -EIO (READ, WRITE): nothing accessible
@@ -233,12 +209,9 @@ i64 sys_mem_advise(u64 addr, u64 len, u64 advice)
 i64 sys_mem_query(u64 as, u64 op, u64 addr, u64 len, u64 buf, u64 n)
 {
 	HELD struct as *a = NULL;
-	u32 right = op == WEFT_QUERY_WRITE ? WEFT_RIGHT_WRITE : WEFT_RIGHT_READ;
-	i64 r = as_get_fd((i32)as, right, &a);
 
-	if (!r && op > WEFT_QUERY_USAGE)
-		r = -EINVAL;
-	return r ? r : as_query(a, op, addr, len, buf, n);
+	TRY(as_get_fd((i32)as, op == WEFT_QUERY_WRITE ? WEFT_RIGHT_WRITE : WEFT_RIGHT_READ, &a));
+	return as_query(a, op, addr, len, buf, n);
 }
 
 static i64 ctl_info(struct memobj *m, u64 to)
@@ -257,16 +230,14 @@ static i64 ctl_info(struct memobj *m, u64 to)
 		.writable_mappings = m->nwritable,
 	};
 
-	return copy_to_user(to, &i, sizeof(i)) ? -EFAULT : 0;
+	return copy_to_user(to, &i, sizeof(i));
 }
 
 static i64 ctl_resize(struct memobj *m, u32 rights, u64 size)
 {
 	if (!(rights & (m->pager ? WEFT_RIGHT_CONTROL : WEFT_RIGHT_WRITE)))
 		return -EPERM;
-	if (size < m->size && (m->seals & F_SEAL_SHRINK))
-		return -EPERM;
-	if (size > m->size && (m->seals & F_SEAL_GROW))
+	if (m->seals & (size < m->size ? F_SEAL_SHRINK : size > m->size ? F_SEAL_GROW : 0))
 		return -EPERM;
 	return memobj_resize(m, size);
 }
@@ -285,62 +256,50 @@ static i64 ctl_seal(struct memobj *m, u32 rights, u64 seals)
 
 static i64 ctl_name(struct memobj *m, u64 from, u64 len)
 {
-	char *name;
+	HELD_MEM char *name = len > NAME_MAX ? NULL : kzalloc(len + 1);
 
-	if (len > NAME_MAX)
-		return -EINVAL;
-	name = kzalloc(len + 1);
 	if (!name)
-		return -ENOMEM;
-	if (copy_from_user(name, from, len)) {
-		kfree(name);
-		return -EFAULT;
-	}
+		return len > NAME_MAX ? -EINVAL : -ENOMEM;
+	TRY(copy_from_user(name, from, len));
 	kfree(m->name);
 	m->name = name;
+	name = NULL;
 	return 0;
 }
 
 static i64 ctl_evict(struct memobj *m, u64 off, u64 len)
 {
-	u64 idx = off >> PAGE_SHIFT, end = len > ~0ul - off ? ~0ul : off + len;
+	u64 end = len > ~0ul - off ? ~0ul : off + len;
 	struct frame *f;
 
 	if (!m->pager)
 		return -EINVAL;
-	for (; (f = radix_next(&m->pages, &idx)) && idx << PAGE_SHIFT < end; idx++)
+	for (u64 i = off >> PAGE_SHIFT; (f = radix_next(&m->pages, &i)) && i << PAGE_SHIFT < end;
+		i++)
 		if (!(f->flags & (FRAME_DIRTY | FRAME_WRITEBACK | FRAME_PINNED)))
-			memobj_drop_page(m, idx);
+			memobj_drop_page(m, i);
 	return 0;
 }
 
 static i64 ctl_dirty(struct memobj *m, u64 to, u64 n)
 {
-	u64 *pairs, runs;
-	i64 r;
+	HELD_MEM u64 *pairs = n > 65536 ? NULL : kmalloc(n * 16 + 16);
+	u64 runs;
 
 	if (!m->pager || n > 65536)
 		return -EINVAL;
-	pairs = kmalloc(n * 16 + 16);
 	if (!pairs)
 		return -ENOMEM;
 	runs = pager_dirty_runs(m, pairs, n);
-	r = copy_to_user(to, pairs, runs * 16) ? -EFAULT : (i64)runs;
-	kfree(pairs);
-	return r;
+	TRY(copy_to_user(to, pairs, runs * 16));
+	return (i64)runs;
 }
 
-i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b)
+i64 memobj_ctl(struct memobj *m, u32 rights, u64 op, u64 a, u64 b)
 {
-	static const u32 needs[] = {[WEFT_MEM_PUNCH] = WEFT_RIGHT_WRITE,
-		[WEFT_MEM_COMMIT] = WEFT_RIGHT_WRITE,
-		[WEFT_MEM_SET_NAME] = WEFT_RIGHT_CONTROL,
-		[WEFT_MEM_SET_ID] = WEFT_RIGHT_CONTROL,
-		[WEFT_MEM_EVICT] = WEFT_RIGHT_CONTROL,
-		[WEFT_MEM_SET_TIMES] = WEFT_RIGHT_CONTROL,
-		[WEFT_MEM_DIRTY] = WEFT_RIGHT_CONTROL,
-		[WEFT_MEM_PHYS_ADDR] = WEFT_RIGHT_CONTROL,
-		[WEFT_MEM_RELEASE] = WEFT_RIGHT_CONTROL};
+	static const u32 needs[] = {[WEFT_MEM_PUNCH... WEFT_MEM_COMMIT] = WEFT_RIGHT_WRITE,
+		[WEFT_MEM_SET_NAME... WEFT_MEM_SET_ID] = WEFT_RIGHT_CONTROL,
+		[WEFT_MEM_EVICT... WEFT_MEM_RELEASE] = WEFT_RIGHT_CONTROL};
 
 	if (op < ARRAY_SIZE(needs) && (needs[op] & ~rights))
 		return -EPERM;
@@ -389,14 +348,11 @@ i64 sys_mem_ctl(u64 fd, u64 op, u64 a, u64 b, u64)
 	HELD struct object *ref = NULL;
 	struct memobj *m;
 	u32 rights;
-	i64 r;
 
 	if (op == WEFT_MEM_RELEASE && !fd_get((i32)fd, WEFT_OBJ_PIN, WEFT_RIGHT_CONTROL, &ref))
 		return dma_release(ref);
-	r = get_mem(fd, 0, &ref, &m, &rights);
-	if (r)
-		return r;
-	return op > ~0u ? -EINVAL : memobj_ctl(m, rights, op, a, b);
+	TRY(get_mem(fd, 0, &ref, &m, &rights));
+	return memobj_ctl(m, rights, op, a, b);
 }
 
 /*
@@ -406,33 +362,27 @@ i64 sys_mem_ctl(u64 fd, u64 op, u64 a, u64 b, u64)
  */
 i64 sys_mem_pin(u64 fd, u64 off, u64 len, u64 resfd, u64 bus, u64 n)
 {
-	u64 pages = (len + PAGE_SIZE - 1) >> PAGE_SHIFT, *list;
+	u64 pages = (len + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	HELD struct object *ref = NULL, *pin = NULL;
 	HELD struct resource *res = NULL;
+	HELD_MEM u64 *list = NULL;
 	struct memobj *m;
-	u32 rights;
 	i64 r;
 
 	if ((off & (PAGE_SIZE - 1)) || !len || off + len < off || n < pages)
 		return -EINVAL;
 	if (pages > PIN_PAGES_MAX)
 		return -E2BIG;
-	r = get_mem(fd, WEFT_RIGHT_READ | WEFT_RIGHT_WRITE, &ref, &m, &rights);
-	if (!r)
-		r = resource_require((i32)resfd, WEFT_RES_DMA, &res);
-	if (!r && off + len > ALIGN_UP(m->size, PAGE_SIZE))
-		r = -EINVAL;
-	if (r)
-		return r;
+	TRY(get_mem(fd, WEFT_RIGHT_READ | WEFT_RIGHT_WRITE, &ref, &m, NULL));
+	TRY(resource_require((i32)resfd, WEFT_RES_DMA, &res));
+	if (off + len > ALIGN_UP(m->size, PAGE_SIZE))
+		return -EINVAL;
 	list = kmalloc(pages * 8);
-	r = list ? pin_create(m, off >> PAGE_SHIFT, pages, res, list, &pin) : -ENOMEM;
+	TRY(list ? pin_create(m, off >> PAGE_SHIFT, pages, res, list, &pin) : -ENOMEM);
+	r = copy_to_user(bus, list, pages * 8);
 	if (!r)
-		r = copy_to_user(bus, list, pages * 8);
-	kfree(list);
-	if (!r)
-		r = fd_install(current_process(), pin, WEFT_RIGHT_ALL,
-			WEFT_DUP_CLOEXEC | WEFT_DUP_PRIVATE);
-	if (r < 0 && pin)
+		r = fd_install(current_process(), pin, WEFT_RIGHT_ALL, FD_NEW);
+	if (r < 0)
 		dma_release(pin); /* nobody has the addresses */
 	return r;
 }
@@ -443,11 +393,8 @@ i64 sys_pager_copy(u64 fd, u64 op, u64 off, u64 buf, u64 len, u64 flags)
 {
 	HELD struct object *o = NULL;
 	struct memobj *m;
-	i64 r = fd_get((i32)fd, WEFT_OBJ_MEM, WEFT_RIGHT_CONTROL, &o);
 
-	if (r)
-		return r;
+	TRY(fd_get((i32)fd, WEFT_OBJ_MEM, WEFT_RIGHT_CONTROL, &o));
 	m = memobj_of(o);
-	return m->pager && op <= WEFT_PAGER_RELEASE ? pager_copy(m, op, off, buf, len, flags)
-						    : -EINVAL;
+	return m->pager ? pager_copy(m, op, off, buf, len, flags) : -EINVAL;
 }

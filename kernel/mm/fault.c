@@ -14,38 +14,15 @@
 #define AROUND_PHYS 128ul
 #define CLUSTER	    8u
 
-static void install(struct as *a, pte_t *pte, u64 phys, u32 flags, bool anon)
-{
-	*pte = arch_pte_make(phys, flags);
-	a->resident++;
-	if (anon)
-		mm_stats.anon++;
-	else
-		a->shared++;
-}
-
-/* How many entries from pte on are free and in v, at most n. */
-static u32 free_run(const struct vma *v, const pte_t *pte, u64 page, u32 n)
-{
-	u64 end = MIN(v->end, ALIGN_UP(page + 1, ARCH_PTE_SPAN));
-	u32 i;
-
-	n = MIN(n, (end - page) >> PAGE_SHIFT);
-	for (i = 0; i < n && !pte[i]; i++)
-		;
-	return i;
-}
-
 static u32 cluster_size(struct vma *v, const pte_t *pte, u64 page)
 {
-	u32 n = 1;
+	u64 end = MIN(v->end, ALIGN_UP(page + 1, ARCH_PTE_SPAN));
+	u32 n = 1, max;
 
-	if (page == v->next_fault && !frames_low()) {
-		v->run++;
-		n = free_run(v, pte, page, v->run < 3 ? 1u << v->run : CLUSTER);
-	} else {
-		v->run = 0;
-	}
+	v->run = page == v->next_fault && !frames_low() ? v->run + 1 : 0;
+	max = MIN(v->run < 3 ? 1u << v->run : CLUSTER, (end - page) >> PAGE_SHIFT);
+	while (n < max && !pte[n])
+		n++;
 	v->next_fault = page + n * PAGE_SIZE;
 	return n;
 }
@@ -58,52 +35,18 @@ static bool over_limit(const struct as *a)
 	return limit && a->resident >= limit >> PAGE_SHIFT;
 }
 
-static int fault_anon(struct as *a, struct vma *v, u64 page, pte_t *pte, bool write)
+/* Makes a private copy of src (NULL: of zeros) for the entry, in place of what it holds. */
+static int copy_private(struct as *a, struct vma *v, u64 page, pte_t *pte, struct frame *src)
 {
-	struct frame *f[CLUSTER];
-	u32 n, got = 0, flags;
-	u64 gen = a->gen;
-
-	if (!write) {
-		install(a, pte, frame_phys(zero_frame), vma_pte_flags(v, false), false);
-		return 0;
-	}
-	if (over_limit(a))
-		return -ENOMEM;
-	n = cluster_size(v, pte, page);
-	while (got < n && (f[got] = frame_alloc_copy(NULL)))
-		got++;
-	if (!got)
-		return -ENOMEM;
-	if (a->gen != gen || *pte) {
-		while (got)
-			frame_put(f[--got]);
-		return AGAIN;
-	}
-	v->flags |= VMA_ANON;
-	flags = vma_pte_flags(v, true);
-	for (u32 i = 0; i < got; i++) {
-		if (pte[i]) { /* taken while we cleared */
-			frame_put(f[i]);
-			continue;
-		}
-		f[i]->flags |= FRAME_ANON;
-		install(a, pte + i, frame_phys(f[i]), flags, true);
-	}
-	return 0;
-}
-
-/* Makes a private copy of the page that src shows (held by its caller) for the entry, which still
- * holds `old`. */
-static int copy_private(struct as *a, struct vma *v, u64 page, pte_t *pte, const void *src)
-{
-	struct frame *f, *of;
+	struct frame *f, *was;
 	pte_t old = *pte;
 	u64 gen = a->gen;
 
 	if (over_limit(a))
 		return -ENOMEM;
-	f = frame_alloc_copy(src == frame_virt(zero_frame) ? NULL : src);
+	frame_get(src);
+	f = frame_alloc_copy(src && src != zero_frame ? frame_virt(src) : NULL);
+	frame_put(src);
 	if (!f)
 		return -ENOMEM;
 	if (a->gen != gen || *pte != old) {
@@ -111,26 +54,38 @@ static int copy_private(struct as *a, struct vma *v, u64 page, pte_t *pte, const
 		return AGAIN;
 	}
 	f->flags |= FRAME_ANON;
-	v->flags |= VMA_ANON;
-	if (!old) {
-		install(a, pte, frame_phys(f), vma_pte_flags(v, true), true);
-		return 0;
-	}
-	of = frame_of(arch_pte_phys(old));
-	*pte = arch_pte_make(frame_phys(f), vma_pte_flags(v, true));
 	mm_stats.anon++;
-	if (!of || !(of->flags & FRAME_ANON))
-		a->shared--;
-	as_flush(a, page, page + PAGE_SIZE);
-	frame_put(of);
+	v->flags |= VMA_ANON;
+	was = old ? frame_of(arch_pte_phys(old)) : NULL;
+	as_enter(a, pte, frame_phys(f), vma_pte_flags(v, true));
+	if (old)
+		as_flush(a, page, page + PAGE_SIZE);
+	frame_put(was);
 	return 0;
 }
 
-static int set_writable(struct as *a, struct vma *v, u64 page, pte_t *pte)
+static int fault_anon(struct as *a, struct vma *v, u64 page, pte_t *pte, bool write)
 {
-	*pte = arch_pte_make(arch_pte_phys(*pte), vma_pte_flags(v, true));
+	u32 n;
+	int r;
+
+	if (!write) {
+		as_enter(a, pte, frame_phys(zero_frame), vma_pte_flags(v, false));
+		return 0;
+	}
+	n = cluster_size(v, pte, page);
+	r = copy_private(a, v, page, pte, NULL);
+	for (u32 i = 1; !r && i < n && !pte[i]; i++)
+		if (copy_private(a, v, page + i * PAGE_SIZE, pte + i, NULL))
+			break; /* nobody has asked for this one */
+	return r;
+}
+
+/* Elsewhere a stale entry only faults once more. */
+static int flush_here(struct as *a, u64 page)
+{
 	if (this_cpu()->as == a)
-		tlb_flush_page(page); /* elsewhere a stale entry only faults once more */
+		tlb_flush_page(page);
 	return 0;
 }
 
@@ -143,137 +98,72 @@ static int set_writable_around(struct as *a, struct vma *v, u64 page, pte_t *pte
 	pte_t *p = pte - ((page - lo) >> PAGE_SHIFT);
 
 	for (; lo < hi; lo += PAGE_SIZE, p++) {
-		struct frame *f = *p && p != pte ? frame_of(arch_pte_phys(*p)) : NULL;
+		struct frame *f = *p ? frame_of(arch_pte_phys(*p)) : NULL;
 
 		if (f && (f->flags & FRAME_ANON) && f->refs == 1)
 			*p = arch_pte_make(arch_pte_phys(*p), vma_pte_flags(v, true));
 	}
-	return set_writable(a, v, page, pte);
+	return flush_here(a, page);
 }
 
 static int write_present(struct as *a, struct vma *v, u64 page, pte_t *pte)
 {
 	u64 phys = arch_pte_phys(*pte), gen = a->gen;
-	struct frame *f = frame_of(phys), *now;
+	HELD_FRAME struct frame *now = NULL;
+	struct frame *f = frame_of(phys);
 	pte_t old = *pte;
-	int r;
 
-	if (!v->m || !(v->flags & WEFT_MAP_SHARED)) {
+	if (!(v->flags & WEFT_MAP_SHARED)) {
 		if (f && (f->flags & FRAME_ANON) && f->refs == 1)
 			return set_writable_around(a, v, page, pte);
-		if (!f)
-			return -EFAULT; /* a private copy of a device's register makes no sense */
-		frame_get(f);
-		r = copy_private(a, v, page, pte, frame_virt(f));
-		frame_put(f);
-		return r;
+		/* A private copy of a device's register makes no sense. */
+		return f ? copy_private(a, v, page, pte, f) : -EFAULT;
 	}
-	if (memobj_is_phys(v->m))
-		return set_writable(a, v, page, pte);
-	r = memobj_get_page(v->m, vma_index(v, page), true, &now);
-	if (r)
-		return r;
-	if (a->gen == gen && *pte == old && now == f)
-		set_writable(a, v, page, pte);
-	else
-		r = AGAIN;
-	frame_put(now);
-	return r;
+	TRY(memobj_get_page(v->m, vma_index(v, page), true, &now));
+	if (a->gen != gen || *pte != old || now != f)
+		return AGAIN;
+	*pte = arch_pte_make(phys, vma_pte_flags(v, true));
+	return flush_here(a, page);
 }
 
-static int fault_present(struct as *a, struct vma *v, u64 page, pte_t *pte, bool write)
-{
-	u32 flags = arch_pte_flags(*pte);
-
-	if (write && !(flags & ARCH_PTE_W))
-		return write_present(a, v, page, pte);
-	/* Another CPU was faster, or this one's TLB is stale. */
-	if (this_cpu()->as == a)
-		tlb_flush_page(page);
-	return 0;
-}
-
-static int fault_phys(struct as *a, struct vma *v, u64 page, pte_t *pte, bool write)
-{
-	u64 off = v->off + (page - v->start);
-	bool shared = v->flags & WEFT_MAP_SHARED;
-	u32 flags = vma_pte_flags(v, shared), n;
-
-	if (off >= v->m->size)
-		return -EFAULT;
-	if (write && !shared) {
-		struct frame *f = frame_of(v->m->phys + off);
-
-		return f ? copy_private(a, v, page, pte, frame_virt(f)) : -EFAULT;
-	}
-	n = free_run(v, pte, page,
-		MIN(AROUND_PHYS, (v->m->size - off + PAGE_SIZE - 1) >> PAGE_SHIFT));
-	for (u32 i = 0; i < n; i++) {
-		u64 phys = v->m->phys + off + i * PAGE_SIZE;
-		struct frame *f = frame_of(phys);
-
-		frame_get(f);
-		install(a, pte + i, phys, flags, false);
-	}
-	return 0;
-}
-
-/* Maps the neighbours of page idx that are resident, in its aligned group. */
+/* Maps page idx, which is present, and those neighbours in its aligned group that are too. */
 static void map_around(struct as *a, struct vma *v, u64 page, pte_t *pte, u64 idx)
 {
-	struct frame **slots = (struct frame **)radix_leaf(&v->m->pages, idx);
-	u64 lo = idx & ~(AROUND - 1), hi = MIN(lo + AROUND, memobj_pages(v->m)), at;
-	u64 base = MAX(v->start, page & ~(ARCH_PTE_SPAN - 1)),
-	    end = MIN(v->end, (page & ~(ARCH_PTE_SPAN - 1)) + ARCH_PTE_SPAN);
-	bool shared = v->flags & WEFT_MAP_SHARED;
+	const struct memobj *m = v->m;
+	bool phys = memobj_is_phys(m), shared = v->flags & WEFT_MAP_SHARED;
+	u64 group = phys ? AROUND_PHYS : AROUND, table = ALIGN_DOWN(page, ARCH_PTE_SPAN);
+	u64 below = (page - MAX(v->start, table)) >> PAGE_SHIFT,
+	    above = (MIN(v->end, table + ARCH_PTE_SPAN) - page) >> PAGE_SHIFT;
+	u64 at = MAX(ALIGN_DOWN(idx, group), idx - MIN(idx, below)),
+	    end = MIN(MIN(ALIGN_DOWN(idx, group) + group, memobj_pages(m)), idx + above);
+	struct frame **slots = (struct frame **)radix_leaf(&m->pages, idx);
 
-	if (!slots)
-		return;
-	lo = MAX(lo, idx - MIN(idx, (page - base) >> PAGE_SHIFT));
-	hi = MIN(hi, idx + ((end - page) >> PAGE_SHIFT));
-	for (at = lo; at < hi; at++) {
-		struct frame *f = slots[at % RADIX_FAN];
+	for (; at < end; at++) {
+		u64 to = m->phys + (at << PAGE_SHIFT);
+		struct frame *f = phys ? frame_of(to) : slots[at % RADIX_FAN];
 		pte_t *p = pte + (i64)(at - idx);
 
-		if (!f || *p)
+		if (*p || !(f || phys))
 			continue;
 		frame_get(f);
-		install(a, p, frame_phys(f),
-			vma_pte_flags(v, shared && memobj_page_writable(v->m, f)), false);
+		as_enter(a, p, phys ? to : frame_phys(f),
+			vma_pte_flags(v, shared && memobj_page_writable(m, f)));
 	}
 }
 
 static int fault_object(struct as *a, struct vma *v, u64 page, pte_t *pte, bool write)
 {
-	struct memobj *m = v->m;
 	u64 idx = vma_index(v, page), gen = a->gen;
 	bool shared = v->flags & WEFT_MAP_SHARED;
-	struct frame *f;
-	int r;
+	HELD_FRAME struct frame *f = NULL;
 
-	if (memobj_is_phys(m))
-		return fault_phys(a, v, page, pte, write);
-	r = memobj_get_page(m, idx, shared && write, &f);
-	if (r)
-		return r;
-	if (a->gen != gen || *pte) {
-		frame_put(f);
+	TRY(memobj_get_page(v->m, idx, shared && write, &f));
+	if (a->gen != gen || *pte)
 		return AGAIN;
-	}
-	if (write && !shared) {
-		r = copy_private(a, v, page, pte, frame_virt(f));
-		frame_put(f);
-		return r;
-	}
-	install(a, pte, frame_phys(f), vma_pte_flags(v, shared && memobj_page_writable(m, f)),
-		false);
+	if (write && !shared)
+		return f ? copy_private(a, v, page, pte, f) : -EFAULT;
 	map_around(a, v, page, pte, idx);
 	return 0;
-}
-
-static u32 cause_of(int r)
-{
-	return r == -ENOMEM ? WEFT_CAUSE_OOM : WEFT_CAUSE_BEYOND;
 }
 
 u32 as_fault(struct as *a, u64 addr, bool write, bool exec)
@@ -295,15 +185,15 @@ u32 as_fault(struct as *a, u64 addr, bool write, bool exec)
 
 		if (!v && as_grow_stack(a, addr, &v))
 			return WEFT_CAUSE_PAGE;
-		if (!(v->flags & need))
-			return WEFT_CAUSE_ACCESS;
-		if (unlikely(v->flags & VMA_FRAME))
+		if (!(v->flags & need) || unlikely(v->flags & VMA_FRAME))
 			return WEFT_CAUSE_ACCESS;
 		pte = arch_pte(&a->arch, page, true);
 		if (!pte)
 			r = -ENOMEM;
-		else if (*pte)
-			r = fault_present(a, v, page, pte, write);
+		else if (*pte && write && !(arch_pte_flags(*pte) & ARCH_PTE_W))
+			r = write_present(a, v, page, pte);
+		else if (*pte) /* another CPU was faster, or this one's TLB is stale */
+			r = flush_here(a, page);
 		else if (v->m)
 			r = fault_object(a, v, page, pte, write);
 		else
@@ -314,7 +204,7 @@ u32 as_fault(struct as *a, u64 addr, bool write, bool exec)
 			continue;
 		if (r == -ENOMEM && !over_limit(a) && tries < 100 && !oom_wait(tries))
 			continue;
-		return cause_of(r);
+		return r == -ENOMEM ? WEFT_CAUSE_OOM : WEFT_CAUSE_BEYOND;
 	}
 }
 

@@ -18,15 +18,11 @@
 #define HOT_MAX	   256u
 #define ZEROED_MAX 512u
 
-struct zone {
-	struct list free[FRAME_MAX_ORDER + 1];
-};
-
 u64 frames_total, frames_free, frames_min, frames_low_mark;
 struct weft_mem_stats mm_stats;
 struct frame *zero_frame;
 
-static struct zone zones[2];
+static struct list zones[2][FRAME_MAX_ORDER + 1]; /* free blocks by order */
 static struct frame *frames;
 static u64 frames_end; /* page numbers below it have a struct frame */
 static struct frame *hot[HOT_MAX], *zeroed[ZEROED_MAX];
@@ -49,19 +45,12 @@ void *frame_virt(const struct frame *f)
 	return phys_to_virt(frame_phys(f));
 }
 
-static struct zone *zone_of(const struct frame *f)
-{
-	return &zones[(u64)(f - frames) >= ZONE_SPLIT];
-}
-
 static void block_add(struct frame *f, u32 order)
 {
-	struct list *head = &zone_of(f)->free[order];
-
 	f->flags = FRAME_FREE;
 	f->order = order;
 	f->refs = 0;
-	list_add_after(head, &f->link);
+	list_add_after(&zones[(u64)(f - frames) >= ZONE_SPLIT][order], &f->link);
 }
 
 static void buddy_give(struct frame *f, u32 order)
@@ -81,14 +70,14 @@ static void buddy_give(struct frame *f, u32 order)
 	block_add(&frames[pfn], order);
 }
 
-static struct frame *buddy_take(struct zone *z, u32 order)
+static struct frame *buddy_take(const struct list *zone, u32 order)
 {
 	for (u32 o = order; o <= FRAME_MAX_ORDER; o++) {
 		struct frame *f;
 
-		if (list_empty(&z->free[o]))
+		if (list_empty(&zone[o]))
 			continue;
-		f = list_first(&z->free[o], struct frame, link);
+		f = list_first(&zone[o], struct frame, link);
 		list_del(&f->link);
 		for (u64 i = 1; f->flags & FRAME_LAZY && i < CHUNK; i++)
 			f[i].flags = 0;
@@ -111,9 +100,9 @@ static void drain_stacks(void)
 
 static struct frame *take(u32 order, bool low)
 {
-	struct frame *f = low ? NULL : buddy_take(&zones[1], order);
+	struct frame *f = low ? NULL : buddy_take(zones[1], order);
 
-	return f ? f : buddy_take(&zones[0], order);
+	return f ? f : buddy_take(zones[0], order);
 }
 
 static struct frame *started(struct frame *f, u32 order)
@@ -132,24 +121,11 @@ struct frame *frame_alloc(u32 order, bool low)
 	if (likely(order == 0 && !low && nhot))
 		return started(hot[--nhot], 0);
 	f = take(order, low);
-	if (!f && !low && order == 0 && nzeroed)
-		f = zeroed[--nzeroed];
 	if (!f && nhot + nzeroed) {
 		drain_stacks();
 		f = take(order, low);
 	}
 	return f ? started(f, order) : NULL;
-}
-
-struct frame *frame_take_zeroed(void)
-{
-	if (unlikely(frames_free <= frames_min))
-		return NULL;
-	if (!nzeroed) {
-		zeroed_want = ZEROED_MAX;
-		return NULL;
-	}
-	return started(zeroed[--nzeroed], 0);
 }
 
 struct frame *frame_alloc_zero(void)
@@ -183,10 +159,15 @@ struct frame *frame_alloc_user(void)
 
 struct frame *frame_alloc_copy(const void *src)
 {
-	struct frame *f = src ? NULL : frame_take_zeroed();
+	struct frame *f;
 
-	if (f || !(f = frame_alloc_user()))
-		return f;
+	if (!src && nzeroed && likely(frames_free > frames_min))
+		return started(zeroed[--nzeroed], 0);
+	if (!src)
+		zeroed_want = ZEROED_MAX;
+	f = frame_alloc_user();
+	if (!f)
+		return NULL;
 	bkl_drop();
 	if (src)
 		page_copy(frame_virt(f), src);
@@ -271,67 +252,57 @@ bool mm_idle(void)
 
 /* Boot. */
 
-static void give_range(u64 start, u64 end)
+/* How many of the n pages from pfn on are usable. */
+static u64 usable(u64 pfn, u64 n)
 {
-	while (start < end) {
-		u64 pfn = start >> PAGE_SHIFT;
-		u32 order = 0;
+	u64 sum = 0;
 
-		while (order < FRAME_MAX_ORDER && !(pfn & ((2ul << order) - 1)) &&
-			start + (PAGE_SIZE << (order + 1)) <= end)
-			order++;
-		for (u64 i = 0; order < FRAME_MAX_ORDER && i < 1ul << order; i++)
-			frames[pfn + i].flags = 0;
-		block_add(&frames[pfn], order);
-		if (order == FRAME_MAX_ORDER)
-			frames[pfn].flags |= FRAME_LAZY;
-		frames_free += 1ul << order;
-		start += PAGE_SIZE << order;
+	for (const struct boot_range *r = boot_info.ranges;
+		r < boot_info.ranges + boot_info.nranges; r++) {
+		u64 start = MAX(pfn, ALIGN_UP(r->base, PAGE_SIZE) >> PAGE_SHIFT),
+		    end = MIN(pfn + n, (r->base + r->len) >> PAGE_SHIFT);
+
+		if (r->type == 1 && start < end)
+			sum += end - start;
 	}
+	return sum;
 }
 
-static bool usable(const struct boot_range *r, u64 *start, u64 *end)
+/* Gives what is usable of a block. Frames of a whole chunk are first looked at when it is taken: to
+ * touch them here would be most of the time that start-up takes. */
+static void give(u64 pfn, u32 order)
 {
-	*start = ALIGN_UP(r->base, PAGE_SIZE);
-	*end = ALIGN_DOWN(r->base + r->len, PAGE_SIZE);
-	return r->type == 1 && *start < *end;
+	u64 n = 1ul << order, have = usable(pfn, n);
+
+	if (have && have < n) {
+		give(pfn, order - 1);
+		give(pfn + n / 2, order - 1);
+		return;
+	}
+	for (u64 i = pfn; !(have && n == CHUNK) && i < MIN(pfn + n, frames_end); i++)
+		frames[i].flags = have ? 0 : FRAME_RESERVED;
+	if (!have)
+		return;
+	block_add(&frames[pfn], order);
+	frames[pfn].flags |= n == CHUNK ? FRAME_LAZY : 0;
+	frames_free += n;
 }
 
-/* A chunk that is all one usable range will be given as one block. */
-static bool whole_chunk(u64 pfn)
-{
-	u64 start, end;
-
-	for (u32 i = 0; i < boot_info.nranges; i++)
-		if (usable(&boot_info.ranges[i], &start, &end) && pfn << PAGE_SHIFT >= start &&
-			(pfn + CHUNK) << PAGE_SHIFT <= end)
-			return true;
-	return false;
-}
-
-/* Where frames of whole chunks are first looked at when the chunk is taken, start-up does not have
- * to touch them: that is most of the time that it would take here. */
 void frames_init(void)
 {
-	u64 start, end;
-
 	frames_end = 0;
-	for (u32 i = 0; i < boot_info.nranges; i++)
-		if (usable(&boot_info.ranges[i], &start, &end))
-			frames_end = MAX(frames_end, end >> PAGE_SHIFT);
+	for (const struct boot_range *r = boot_info.ranges;
+		r < boot_info.ranges + boot_info.nranges; r++)
+		if (r->type == 1)
+			frames_end = MAX(frames_end, (r->base + r->len) >> PAGE_SHIFT);
 	frames = phys_to_virt(boot_alloc(frames_end * sizeof(struct frame), PAGE_SIZE));
-	for (u64 pfn = 0; pfn < frames_end; pfn += CHUNK)
-		for (u64 i = pfn; !whole_chunk(pfn) && i < MIN(pfn + CHUNK, frames_end); i++)
-			frames[i].flags = FRAME_RESERVED;
 	for (u32 z = 0; z < 2; z++)
 		for (u32 o = 0; o <= FRAME_MAX_ORDER; o++)
-			list_init(&zones[z].free[o]);
+			list_init(&zones[z][o]);
 	nhot = nzeroed = 0;
 	frames_free = 0;
-	for (u32 i = 0; i < boot_info.nranges; i++) {
-		if (usable(&boot_info.ranges[i], &start, &end))
-			give_range(start, end);
-	}
+	for (u64 pfn = 0; pfn < frames_end; pfn += CHUNK)
+		give(pfn, FRAME_MAX_ORDER);
 	frames_total = frames_free;
 	frames_min = MIN(MAX(frames_total / 128, 64ul), 2048ul);
 	frames_low_mark = 2 * frames_min;
@@ -343,28 +314,23 @@ void frames_init(void)
 	pager_init();
 }
 
-/* Loops of single stores would be turned into calls of memset and memcpy. */
-#define AS_WRITTEN __attribute__((optimize("no-tree-loop-distribute-patterns")))
+/* The kernel is compiled so that no such loop becomes a call of memset or memcpy. */
 
-AS_WRITTEN void page_clear(void *page)
+void page_clear(void *page)
 {
-	u64 *p = page, *end = p + PAGE_SIZE / 8;
+	u64 *p = page;
 
-	for (; p < end; p += 16) {
-		p[0] = 0, p[1] = 0, p[2] = 0, p[3] = 0, p[4] = 0, p[5] = 0, p[6] = 0, p[7] = 0;
-		p[8] = 0, p[9] = 0, p[10] = 0, p[11] = 0, p[12] = 0, p[13] = 0, p[14] = 0,
-		p[15] = 0;
-	}
+#pragma GCC unroll 16
+	for (u32 i = 0; i < PAGE_SIZE / 8; i++)
+		p[i] = 0;
 }
 
-AS_WRITTEN void page_copy(void *restrict to, const void *restrict from)
+void page_copy(void *restrict to, const void *restrict from)
 {
-	u64 *d = to, *end = d + PAGE_SIZE / 8;
+	u64 *d = to;
 	const u64 *s = from;
 
-	for (; d < end; d += 8, s += 8) {
-		u64 a = s[0], b = s[1], c = s[2], e = s[3], f = s[4], g = s[5], h = s[6], i = s[7];
-
-		d[0] = a, d[1] = b, d[2] = c, d[3] = e, d[4] = f, d[5] = g, d[6] = h, d[7] = i;
-	}
+#pragma GCC unroll 16
+	for (u32 i = 0; i < PAGE_SIZE / 8; i++)
+		d[i] = s[i];
 }

@@ -15,8 +15,6 @@
 struct frame *frame_alloc_user(void);
 /* One with a copy of the page at src, which its caller holds, or (NULL) zeros. Drops the BKL. */
 struct frame *frame_alloc_copy(const void *src);
-/* One already zeroed, or NULL at once: from the pool that mm_idle fills. */
-struct frame *frame_take_zeroed(void);
 /* Between the steps of long work, with nothing looked up: lets interrupts and other threads in.
  * -EINTR: the thread must die. May block. */
 int mm_pause(void);
@@ -35,9 +33,9 @@ u64 uio_move(struct uio *u, void *kernel, u64 n,
 	bool out); /* out: kernel -> uio. -> bytes moved, short at a fault or the end */
 
 /* reclaim.c: clean pager pages in the order of their last use; then, by policy, a process. */
-void lru_init(void);
-void lru_add(struct frame *f); /* a clean pager page: may be evicted from now on */
-void lru_del(struct frame *f); /* accepts one that is not on the list */
+extern struct list lru;
+void lru_add(
+	struct frame *f); /* a clean pager page, unless it is there: may be evicted from now on */
 /*
  * -> frames freed. Never blocks, allocates nothing. A mapped page is unmapped first and freed when
  * it comes round again without having been used; hard: at once.

@@ -24,13 +24,15 @@ static u64 slot_base(u32 slot)
 	return KSTACK_AREA + (u64)slot * SLOT_SIZE + PAGE_SIZE;
 }
 
-/* Unmaps n pages of a slot and notes their frames in f; they stay allocated until the caller has
- * flushed. */
-static void slot_unmap(u32 slot, struct frame **f, u32 n)
+/* Unmaps a slot and notes its frames in f; they stay allocated until the caller has flushed. */
+static void slot_unmap(u32 slot, struct frame **f)
 {
-	for (u32 i = 0; i < n; i++)
-		f[i] = frame_of(arch_kernel_unmap(slot_base(slot) + i * PAGE_SIZE));
-	mm_stats.kstacks -= n;
+	for (u32 i = 0; i < SLOT_PAGES; i++) {
+		u64 phys = arch_kernel_unmap(slot_base(slot) + i * PAGE_SIZE);
+
+		f[i] = phys ? frame_of(phys) : NULL;
+		mm_stats.kstacks -= phys != 0;
+	}
 }
 
 static void flush_and_free(struct frame **f, u32 n)
@@ -42,28 +44,28 @@ static void flush_and_free(struct frame **f, u32 n)
 
 static int slot_map(u32 slot)
 {
-	for (u32 i = 0; i < SLOT_PAGES; i++) {
-		struct frame *f = frame_alloc(0, false), *done[SLOT_PAGES];
+	struct frame *f, *done[SLOT_PAGES];
 
-		if (f &&
-			!arch_kernel_map(slot_base(slot) + i * PAGE_SIZE, frame_phys(f),
+	for (u32 i = 0; i < SLOT_PAGES; i++) {
+		f = frame_alloc(0, false);
+		if (!f ||
+			arch_kernel_map(slot_base(slot) + i * PAGE_SIZE, frame_phys(f),
 				ARCH_PTE_R | ARCH_PTE_W)) {
-			f->flags |= FRAME_KERNEL;
-			mm_stats.kstacks++;
-			continue;
-		}
-		if (f)
 			frame_put(f);
-		slot_unmap(slot, done, i);
-		flush_and_free(done, i);
-		return -ENOMEM;
+			slot_unmap(slot, done);
+			flush_and_free(done, SLOT_PAGES);
+			return -ENOMEM;
+		}
+		f->flags |= FRAME_KERNEL;
+		mm_stats.kstacks++;
 	}
+	nmapped++;
 	return 0;
 }
 
 /* Room for every slot in `spare` is made when the slot is first used, so that freeing never
  * allocates. */
-static int slot_new(u32 *slot)
+static int slot_new(void)
 {
 	u32 more = cap ? cap * 2 : 256, *p;
 
@@ -76,25 +78,18 @@ static int slot_new(u32 *slot)
 		spare = p;
 		cap = more;
 	}
-	*slot = slots_used++;
+	spare[nspare++] = slots_used++;
 	return 0;
 }
 
 u64 kstack_alloc(void)
 {
-	u32 slot;
-
-	if (nspare)
-		slot = spare[--nspare];
-	else if (slot_new(&slot))
+	if (!nspare && slot_new())
 		return 0;
-	if (nmapped) {
-		nmapped--;
-	} else if (slot_map(slot)) {
-		spare[nspare++] = slot;
+	if (!nmapped && slot_map(spare[nspare - 1]))
 		return 0;
-	}
-	return slot_base(slot) + KSTACK_SIZE;
+	nmapped--;
+	return slot_base(spare[--nspare]) + KSTACK_SIZE;
 }
 
 void kstack_free(u64 top)
@@ -107,7 +102,7 @@ void kstack_free(u64 top)
 	if (++nmapped <= CACHE_MAX)
 		return;
 	for (u32 i = nspare - nmapped; n < ARRAY_SIZE(f); i++, n += SLOT_PAGES)
-		slot_unmap(spare[i], f + n, SLOT_PAGES);
+		slot_unmap(spare[i], f + n);
 	nmapped -= CACHE_MAX / 2;
 	flush_and_free(f, n);
 }

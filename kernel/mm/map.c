@@ -57,9 +57,7 @@ static void maybe_prune(struct as *a, u64 start, u64 end)
 
 	if (a->arch.tables < PRUNE_BELOW + a->resident / 64)
 		return;
-	p = v			       ? vma_prev(v)
-		: list_empty(&a->vmas) ? NULL
-				       : list_entry(a->vmas.prev, struct vma, link);
+	p = v ? vma_prev(v) : vma_last(a);
 	start = MIN(start, p ? p->end : 0);
 	end = MAX(end, v ? v->start : WEFT_USER_MAX);
 	as_flush(a, start, end);
@@ -70,39 +68,29 @@ static void maybe_prune(struct as *a, u64 start, u64 end)
 static int cut(struct as *a, u64 start, u64 end)
 {
 	struct vma *v = vma_find(a, start);
-	int r = v && v->start < start ? vma_split(v, start) : 0;
 
-	if (r)
-		return r;
+	if (v && v->start < start)
+		TRY(vma_split(v, start));
 	v = vma_find(a, end);
 	return v && v->start < end ? vma_split(v, end) : 0;
 }
 
 int as_unmap(struct as *a, u64 addr, u64 len)
 {
-	struct vma *v, *next;
-	u64 end;
-	int r;
+	u64 end = addr + ALIGN_UP(len, PAGE_SIZE);
+	struct vma *v;
 
-	if (len > WEFT_USER_MAX)
+	if (len > WEFT_USER_MAX || !range_ok(addr, end - addr))
 		return -EINVAL;
-	len = ALIGN_UP(len, PAGE_SIZE);
-	if (!range_ok(addr, len))
-		return -EINVAL;
-	end = addr + len;
 	for (v = vma_find_from(a, addr); v && v->start < end; v = vma_next(v))
 		if (v->flags & VMA_FRAME)
 			return -EPERM;
-	if (is_free(a, addr, len))
+	if (is_free(a, addr, end - addr))
 		return 0;
-	r = cut(a, addr, end);
-	if (r)
-		return r;
+	TRY(cut(a, addr, end));
 	as_zap(a, addr, end, NULL);
-	for (v = vma_find_from(a, addr); v && v->start < end; v = next) {
-		next = vma_next(v);
+	while ((v = vma_find_from(a, addr)) && v->start < end)
 		vma_remove(v);
-	}
 	maybe_prune(a, addr, end);
 	return 0;
 }
@@ -111,69 +99,56 @@ int as_map_flags(struct as *a, u64 *addr, u64 len, u32 flags, u32 max_prot, stru
 	u64 off)
 {
 	bool shared = flags & WEFT_MAP_SHARED, fixed = flags & WEFT_MAP_FIXED;
-	struct memobj *own = NULL;
+	bool sealed = m && shared && (m->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+	HELD struct memobj *own = NULL;
 	struct vma *v;
-	u64 at;
+	u64 at = *addr;
 	int r;
 
 	if (!len || len > WEFT_USER_MAX || (off & (PAGE_SIZE - 1)) || off > INT64_MAX)
 		return -EINVAL;
 	len = ALIGN_UP(len, PAGE_SIZE);
-	if (fixed && !range_ok(*addr, len))
+	if (fixed && !range_ok(at, len))
 		return -EINVAL;
 	if (m &&
 		(off + len < off ||
 			(memobj_is_phys(m) && off + len > ALIGN_UP(m->size, PAGE_SIZE))))
 		return -EINVAL;
-	if (m && shared && (m->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))) {
-		if (flags & WEFT_PROT_WRITE)
-			return -EPERM;
+	if (sealed && (flags & WEFT_PROT_WRITE))
+		return -EPERM;
+	if (sealed)
 		max_prot &= ~WEFT_PROT_WRITE;
-	}
 	if (!shared && (flags & WEFT_PROT_WRITE) && !(flags & WEFT_MAP_NORESERVE) &&
 		len >> PAGE_SHIFT > frames_total)
 		return -ENOMEM;
-	r = check_limit(a, len);
-	if (r)
-		return r;
-	if (fixed) {
-		at = *addr;
-		if ((flags & WEFT_MAP_NOREPLACE) && !is_free(a, at, len))
-			return -EEXIST;
-	} else {
-		at = place(a, *addr, len, flags);
-		if (!at)
-			return -ENOMEM;
-	}
+	TRY(check_limit(a, len));
+	if ((flags & WEFT_MAP_NOREPLACE) && !is_free(a, at, len))
+		return -EEXIST;
+	if (!fixed && !(at = place(a, at, len, flags)))
+		return -ENOMEM;
 	if (shared && !m) {
-		r = memobj_create_anon(len, &own);
-		if (r)
-			return r;
+		TRY(memobj_create_anon(len, &own));
 		m = own;
 		off = 0;
 	}
-	v = vma_new(a);
-	r = v ? 0 : -ENOMEM;
-	if (!r && fixed)
-		r = as_unmap(a, at, len);
+	v = vma_new(a,
+		&(struct vma){
+			.start = at,
+			.end = at + len,
+			.flags = flags & (VMA_PROT | VMA_GIVEN | VMA_FRAME),
+			.max_prot = max_prot,
+			.m = m,
+			.off = m ? off : 0,
+			.grow_min = MAX(at, WEFT_USER_MIN + STACK_GROW_MAX) - STACK_GROW_MAX,
+		});
+	if (!v)
+		return -ENOMEM;
+	r = fixed ? as_unmap(a, at, len) : 0;
 	if (r) {
-		kfree(v);
-		if (own)
-			object_put(&own->obj);
+		vma_free(v);
 		return r;
 	}
-	v->start = at;
-	v->end = at + len;
-	v->flags = flags & (VMA_PROT | VMA_GIVEN);
-	v->max_prot = max_prot;
-	v->m = m;
-	v->off = m ? off : 0;
-	if (m && !own)
-		object_get(&m->obj);
-	if (flags & WEFT_MAP_STACK)
-		v->grow_min =
-			at > STACK_GROW_MAX + WEFT_USER_MIN ? at - STACK_GROW_MAX : WEFT_USER_MIN;
-	vma_insert(a, v);
+	vma_insert(v);
 	vma_merge(v);
 	*addr = at;
 	if (flags & (WEFT_MAP_POPULATE | WEFT_MAP_LOCKED))
@@ -197,87 +172,68 @@ int as_grow_stack(struct as *a, u64 addr, struct vma **out)
 	p = vma_prev(v);
 	if (p && start < p->end + STACK_GUARD)
 		return -ENOMEM;
-	vma_set_start(v, start, 0);
+	vma_set_start(v, start);
 	*out = v;
 	return 0;
 }
 
 int as_populate(struct as *a, u64 start, u64 end)
 {
-	while (start < end) {
-		struct vma *v = vma_find_from(a, start);
-		u64 stop;
+	struct vma *v;
 
-		if (!v || v->start >= end)
-			return 0;
-		start = MAX(start, v->start);
-		stop = MIN(end, v->end);
+	for (; (v = vma_find_from(a, start)) && MAX(start, v->start) < end; start += PAGE_SIZE) {
+		bool write = (v->flags & WEFT_PROT_WRITE) && !(v->flags & WEFT_MAP_SHARED);
+		pte_t *pte;
+
 		if (!(v->flags & VMA_PROT) || (v->flags & VMA_FRAME)) {
-			start = stop;
+			start = v->end - PAGE_SIZE;
 			continue;
 		}
-		for (; start < stop; start += PAGE_SIZE) {
-			bool write = (v->flags & WEFT_PROT_WRITE) && !(v->flags & WEFT_MAP_SHARED);
-			pte_t *pte = arch_pte(&a->arch, start, false);
-			u64 gen = a->gen;
-
-			if (pte && *pte)
-				continue;
-			if (frames_low() && write)
-				return -ENOMEM; /* nobody is killed for what was only wished for */
-			if (as_fault(a, start, write, false))
-				return current_thread() && current_thread()->killed ? -EINTR
-										    : -ENOMEM;
-			if ((start >> PAGE_SHIFT) % 64 == 63 && mm_pause())
-				return -EINTR;
-			if (a->gen != gen) {
-				start += PAGE_SIZE;
-				break;
-			}
-		}
+		start = MAX(start, v->start);
+		pte = arch_pte(&a->arch, start, false);
+		if (pte && *pte)
+			continue;
+		if (frames_low() && write)
+			return -ENOMEM; /* nobody is killed for what was only wished for */
+		if (as_fault(a, start, write, false))
+			return current_thread()->killed ? -EINTR : -ENOMEM;
+		if ((start >> PAGE_SHIFT) % 64 == 63)
+			TRY(mm_pause());
 	}
 	return 0;
 }
 
-/* The whole range is mapped, by VMAs that user mode may change: 0. A hole: -ENOMEM; else -EPERM. */
-static int check_mapped(struct as *a, u64 start, u64 end)
+/* The arguments of protect and advise; *end is addr for an empty range. -ENOMEM: a hole, -EPERM:
+ * what user mode may not change. */
+static int mapped_range(struct as *a, u64 addr, u64 len, u64 *end)
 {
-	struct vma *v = vma_find(a, start);
+	struct vma *v = vma_find(a, addr);
 
-	for (;; v = vma_next(v)) {
-		if (!v || v->start > start)
+	*end = addr + ALIGN_UP(len, PAGE_SIZE);
+	if ((addr & (PAGE_SIZE - 1)) || len > WEFT_USER_MAX)
+		return -EINVAL;
+	if (*end != addr && !range_ok(addr, *end - addr))
+		return -ENOMEM;
+	for (u64 at = addr; at < *end; at = v->end, v = vma_next(v)) {
+		if (!v || v->start > at)
 			return -ENOMEM;
 		if (v->flags & VMA_FRAME)
 			return -EPERM;
-		start = v->end;
-		if (start >= end)
-			return 0;
 	}
-}
-
-/* The arguments of protect and advise; *end is addr for an empty range. */
-static int mapped_range(struct as *a, u64 addr, u64 len, u64 *end)
-{
-	if ((addr & (PAGE_SIZE - 1)) || len > WEFT_USER_MAX)
-		return -EINVAL;
-	*end = addr + ALIGN_UP(len, PAGE_SIZE);
-	if (*end == addr)
-		return 0;
-	return range_ok(addr, *end - addr) ? check_mapped(a, addr, *end) : -ENOMEM;
+	return 0;
 }
 
 static int change_flags(struct as *a, u64 start, u64 end, u32 set, u32 clear)
 {
 	struct vma *v;
-	int r = cut(a, start, end);
 
-	if (r)
-		return r;
+	TRY(cut(a, start, end));
 	for (v = vma_find(a, start); v && v->start < end; v = vma_next(v)) {
 		u32 flags = (v->flags & ~clear) | set;
 
 		if (flags != v->flags) {
-			vma_set_flags(v, flags);
+			v->flags = flags;
+			a->gen++;
 			if (clear & VMA_PROT)
 				as_reprotect(v, v->start, v->end);
 		}
@@ -289,10 +245,10 @@ static int change_flags(struct as *a, u64 start, u64 end, u32 set, u32 clear)
 	return 0;
 }
 
-int as_protect(struct as *a, u64 addr, u64 len, u32 prot)
+int as_protect(struct as *a, u64 addr, u64 len, u64 prot)
 {
 	u64 end;
-	int r = prot & ~VMA_PROT ? -EINVAL : mapped_range(a, addr, len, &end);
+	int r = prot > VMA_PROT ? -EINVAL : mapped_range(a, addr, len, &end);
 
 	if (r || end == addr)
 		return r;
@@ -305,17 +261,17 @@ int as_protect(struct as *a, u64 addr, u64 len, u32 prot)
 /* Moves [addr, addr + old) to a VMA of len bytes at `to`, where nothing is. */
 static int move(struct as *a, u64 addr, u64 old, u64 len, u64 to, bool keep)
 {
-	struct vma *v, *n;
-	int r = cut(a, addr, addr + old);
+	struct vma *n;
+	int r;
 
-	if (r)
-		return r;
-	v = vma_find(a, addr);
-	n = vma_like(a, v, to, to + len, v->off);
+	TRY(cut(a, addr, addr + old));
+	n = vma_new(a, vma_find(a, addr));
 	if (!n)
 		return -ENOMEM;
+	n->start = to;
+	n->end = to + len;
 	n->flags &= ~WEFT_MAP_STACK;
-	vma_insert(a, n);
+	vma_insert(n);
 	r = as_move_pages(a, addr, to, MIN(old, len));
 	if (r) {
 		vma_remove(n);
@@ -340,13 +296,12 @@ static bool grow(struct vma *v, u64 end)
 	return true;
 }
 
-int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to)
+int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u64 flags, u64 *to)
 {
-	const u32 known = WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED | WEFT_REMAP_DONTUNMAP;
+	const u64 known = WEFT_REMAP_MAYMOVE | WEFT_REMAP_FIXED | WEFT_REMAP_DONTUNMAP;
 	bool fixed = flags & WEFT_REMAP_FIXED, keep = flags & WEFT_REMAP_DONTUNMAP;
 	struct vma *v;
 	u64 at = addr;
-	int r;
 
 	if ((flags & ~known) || (addr & (PAGE_SIZE - 1)) || !len || len > WEFT_USER_MAX ||
 		old_len > WEFT_USER_MAX)
@@ -366,16 +321,12 @@ int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to)
 		at = *to;
 		if (!range_ok(at, len) || (at < addr + old_len && addr < at + len))
 			return -EINVAL;
-		r = as_unmap(a, at, len);
-		if (r)
-			return r;
+		TRY(as_unmap(a, at, len));
 	} else if (!keep && old_len && len <= old_len) {
 		*to = addr;
 		return len < old_len ? as_unmap(a, addr + len, old_len - len) : 0;
 	} else {
-		r = check_limit(a, len - (keep ? 0 : old_len));
-		if (r)
-			return r;
+		TRY(check_limit(a, len - (keep ? 0 : old_len)));
 		if (keep || !old_len || addr + old_len != v->end || !grow(v, addr + len))
 			at = flags & WEFT_REMAP_MAYMOVE
 				? place(a, 0, len, v->flags & WEFT_MAP_RUNTIME)
@@ -383,11 +334,8 @@ int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to)
 		if (!at)
 			return -ENOMEM;
 	}
-	if (at != addr) {
-		r = move(a, addr, old_len, len, at, keep || !old_len);
-		if (r)
-			return r;
-	}
+	if (at != addr)
+		TRY(move(a, addr, old_len, len, at, keep || !old_len));
 	*to = at;
 	v = vma_find(a, at);
 	if (v && (v->flags & WEFT_MAP_LOCKED))
@@ -395,52 +343,33 @@ int as_remap(struct as *a, u64 addr, u64 old_len, u64 len, u32 flags, u64 *to)
 	return 0;
 }
 
-static int dontneed(struct as *a, u64 start, u64 end)
-{
-	struct vma *v;
-
-	for (v = vma_find(a, start); v && v->start < end; v = vma_next(v)) {
-		if (v->flags & WEFT_MAP_LOCKED)
-			return -EINVAL;
-		v->run = 0;
-	}
-	as_zap(a, start, end, NULL);
-	return 0;
-}
-
 /* REMOVE and SYNC go through the objects, and may block: VMAs are found again after each. */
 static int each_object(struct as *a, u64 start, u64 end, bool remove)
 {
-	while (start < end) {
-		struct vma *v = vma_find_from(a, start);
-		struct memobj *m;
-		u64 off, stop;
-		int r = 0;
+	struct vma *v;
 
-		if (!v || v->start >= end)
-			return 0;
+	for (u64 stop; (v = vma_find_from(a, start)) && MAX(start, v->start) < end; start = stop) {
+		HELD struct memobj *m = v->flags & WEFT_MAP_SHARED ? v->m : NULL;
+		u64 off;
+
 		start = MAX(start, v->start);
 		stop = MIN(v->end, end);
-		m = v->flags & WEFT_MAP_SHARED ? v->m : NULL;
 		off = v->off + (start - v->start);
+		if (m)
+			object_get(&m->obj);
 		if (remove && (!m || memobj_is_phys(m)))
 			return -EINVAL;
 		if (remove && (!(v->max_prot & WEFT_PROT_WRITE) || (m->seals & F_SEAL_WRITE)))
 			return -EACCES;
-		if (m && (remove || m->pager)) {
-			object_get(&m->obj);
-			r = remove ? memobj_punch(m, off, stop - start)
-				   : pager_sync(m, off, stop - start);
-			object_put(&m->obj);
-		}
-		if (r)
-			return r;
-		start = stop;
+		if (remove)
+			TRY(memobj_punch(m, off, stop - start));
+		else if (m && m->pager)
+			TRY(pager_sync(m, off, stop - start));
 	}
 	return 0;
 }
 
-int as_advise(struct as *a, u64 addr, u64 len, u32 advice)
+int as_advise(struct as *a, u64 addr, u64 len, u64 advice)
 {
 	static const struct {
 		u32 set, clear;
@@ -455,17 +384,17 @@ int as_advise(struct as *a, u64 addr, u64 len, u32 advice)
 
 	if (r || end == addr)
 		return r;
-	if (advice == WEFT_ADV_DONTNEED)
-		return dontneed(a, addr, end);
 	if (advice == WEFT_ADV_REMOVE || advice == WEFT_ADV_SYNC)
 		return each_object(a, addr, end, advice == WEFT_ADV_REMOVE);
-	if (advice == WEFT_ADV_WIPEONFORK)
-		for (struct vma *v = vma_find(a, addr); v && v->start < end; v = vma_next(v))
-			if (v->m)
-				return -EINVAL; /* private anonymous memory only */
-	if (advice != WEFT_ADV_WILLNEED)
-		r = change_flags(a, addr, end, change[advice].set, change[advice].clear);
-	if (!r && (advice == WEFT_ADV_WILLNEED || advice == WEFT_ADV_LOCK))
-		r = as_populate(a, addr, end);
-	return r;
+	for (struct vma *v = vma_find(a, addr); v && v->start < end; v = vma_next(v))
+		if (advice == WEFT_ADV_DONTNEED ? v->flags & WEFT_MAP_LOCKED
+						: advice == WEFT_ADV_WIPEONFORK && v->m)
+			return -EINVAL; /* wiping is for private anonymous memory only */
+	if (advice == WEFT_ADV_DONTNEED)
+		as_zap(a, addr, end, NULL);
+	else if (advice != WEFT_ADV_WILLNEED)
+		TRY(change_flags(a, addr, end, change[advice].set, change[advice].clear));
+	if (advice == WEFT_ADV_WILLNEED || advice == WEFT_ADV_LOCK)
+		return as_populate(a, addr, end);
+	return 0;
 }

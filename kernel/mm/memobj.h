@@ -4,9 +4,8 @@
  * object.
  *
  * ANON: absent pages read as zeros. PHYS, DMA: no tree, `phys` is the first address. PAGER: absent
- * pages come from the server. CLONE is an ANON object: pages present in an ANON source are shared
- * (FRAME_COW), those of a PAGER are copied. A frame of an object has owner = the object and index =
- * its place, but a FRAME_COW one, which several objects may hold: owner is then NULL.
+ * pages come from the server. CLONE makes an ANON object with copies of the pages. A frame of an
+ * object has owner = the object and index = its place.
  */
 #ifndef MM_MEMOBJ_H
 #define MM_MEMOBJ_H
@@ -50,6 +49,11 @@ static inline bool memobj_is_phys(const struct memobj *m)
 {
 	return m->kind == WEFT_MEM_PHYS || m->kind == WEFT_MEM_DMA;
 }
+/* Whether a page may be mapped writable as it is, without asking anyone. */
+static inline bool memobj_page_writable(const struct memobj *m, const struct frame *f)
+{
+	return !m->pager || (f->flags & FRAME_DIRTY);
+}
 static inline struct frame *memobj_page(const struct memobj *m, u64 idx)
 {
 	return radix_get(&m->pages, idx);
@@ -60,14 +64,12 @@ int memobj_clone(struct memobj *src, struct memobj **out);
 /*
  * The page at idx, made present, with a reference for the caller. write: private to this object,
  * reserved and marked dirty. May block and may drop the BKL. -EFAULT beyond the end, -EIO (or the
- * pager's error) , -ENOSPC, -ENOMEM, -EINTR (must die). Not for PHYS and DMA.
+ * pager's error) , -ENOSPC, -ENOMEM, -EINTR (must die). PHYS and DMA: NULL for a device's.
  */
 int memobj_get_page(struct memobj *m, u64 idx, bool write, struct frame **out);
 /* overwrite: the caller replaces all bytes, so an absent page needs no contents. */
 int memobj_get_page_for(struct memobj *m, u64 idx, bool write, bool overwrite, u64 grow_to,
 	struct frame **out);
-/* Whether a page may be mapped writable as it is, without asking anyone. */
-bool memobj_page_writable(const struct memobj *m, const struct frame *f);
 int memobj_resize(struct memobj *m, u64 size);
 int memobj_punch(struct memobj *m, u64 off, u64 len);
 int memobj_commit(struct memobj *m, u64 off, u64 len);
@@ -75,21 +77,17 @@ int memobj_commit(struct memobj *m, u64 off, u64 len);
 int memobj_insert(struct memobj *m, u64 idx, struct frame *f);
 void memobj_drop_range(struct memobj *m, u64 first, u64 end, bool private_too);
 void memobj_drop_page(struct memobj *m, u64 idx); /* unmaps it everywhere and forgets it */
-void memobj_touch(struct memobj *m, bool data);	  /* mtime and ctime, or ctime alone */
-i64 memobj_ctl(struct memobj *m, u32 rights, u32 op, u64 a, u64 b);
-void memobj_map_added(struct memobj *m, bool shared_write);
-void memobj_map_removed(struct memobj *m, bool shared_write);
-int memobj_io_lock(struct memobj *m); /* -EINTR when interrupted */
-void memobj_io_unlock(struct memobj *m);
+void memobj_touch(struct memobj *m);		  /* mtime and ctime */
+i64 memobj_ctl(struct memobj *m, u32 rights, u64 op, u64 a, u64 b);
 
-/* In all mappings of [first, first + n) (mm/rmap.c): */
+/* rmap.c: in all mappings of [first, first + n). */
 void memobj_unmap_range(struct memobj *m, u64 first, u64 n, bool private_too);
-void memobj_protect_range(struct memobj *m, u64 first, u64 n); /* take write access away */
+void memobj_reprotect_page(struct memobj *m, u64 idx); /* what may be done with it has changed */
 
 /* pin.c: what a device may still write to. */
-int dma_create(struct resource *res, u64 size, u32 flags,
-	struct memobj **out); /* takes its own reference of res */
-void dma_object_gone(struct memobj *m);
+/* Takes its own reference of res. */
+int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out);
+void dma_gone(struct dma_hold *h); /* of an object: it is no more */
 int pin_create(struct memobj *m, u64 first, u64 n, struct resource *res, u64 *bus,
 	struct object **out);
 int dma_release(struct object *o); /* WEFT_MEM_RELEASE */

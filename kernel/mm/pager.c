@@ -13,12 +13,8 @@
 #define READ_AHEAD_FIRST 16ul
 #define READ_AHEAD_MAX	 64ul
 #define HASH		 256u
-#define POOL		 32u
 
 static struct list pagers[HASH];
-static struct page_req pool[POOL]; /* of PAGE_OUT, so that write-back needs no memory */
-static u32 pool_used;
-static struct waitq pool_wait;
 
 static struct list *bucket(const struct scheme *s, u64 node)
 {
@@ -31,17 +27,15 @@ void pager_init(void)
 {
 	for (u32 i = 0; i < HASH; i++)
 		list_init(&pagers[i]);
-	waitq_init(&pool_wait);
-	lru_init();
+	list_init(&lru);
 	writeback_init();
 }
 
 int pager_create(struct scheme *s, u64 node, u64 size, u32 flags, struct memobj **out)
 {
 	struct list *b = bucket(s, node);
-	struct memobj *m;
+	HELD struct memobj *m = NULL;
 	struct pager *p;
-	int r;
 
 	list_for_each(p, b, hash_link)
 		if (p->scheme == s && p->node == node) {
@@ -50,14 +44,10 @@ int pager_create(struct scheme *s, u64 node, u64 size, u32 flags, struct memobj 
 			*out = p->m;
 			return 0;
 		}
-	r = memobj_create(WEFT_MEM_PAGER, size, flags, &m);
-	if (r)
-		return r;
+	TRY(memobj_create(WEFT_MEM_PAGER, size, flags, &m));
 	p = kzalloc(sizeof(*p));
-	if (!p) {
-		object_put(&m->obj);
+	if (!p)
 		return -ENOMEM;
-	}
 	p->m = m;
 	p->scheme = s;
 	scheme_get(s);
@@ -69,6 +59,7 @@ int pager_create(struct scheme *s, u64 node, u64 size, u32 flags, struct memobj 
 	list_add_tail(b, &p->hash_link);
 	m->pager = p;
 	*out = m;
+	m = NULL;
 	return 0;
 }
 
@@ -88,37 +79,6 @@ void pager_destroy(struct memobj *m)
 }
 
 /* Requests. */
-
-static struct page_req *req_new(u16 op)
-{
-	if (op != WEFT_OP_PAGE_OUT)
-		return kzalloc(sizeof(struct page_req));
-	for (u32 i = 0; i < POOL; i++)
-		if (!pool[i].m)
-			return &pool[i];
-	return NULL;
-}
-
-static void req_free(struct page_req *r)
-{
-	r->m = NULL;
-	if (r->op != WEFT_OP_PAGE_OUT) {
-		kfree(r);
-		return;
-	}
-	pool_used--;
-	waitq_wake(&pool_wait, 1, 0);
-}
-
-int pager_wait_pool(void)
-{
-	return thread_block(&pool_wait, WEFT_FOREVER, BLOCK_KILLABLE);
-}
-
-bool pager_pool_used(void)
-{
-	return pool_used;
-}
 
 static int reserve_done(struct pager *p, struct page_req *r)
 {
@@ -156,34 +116,35 @@ static void request_done(struct request *req, i64 result)
 	if (result < -4095 || result == -EINTR)
 		result = -EIO;
 	result = r->error ? r->error : MIN(result, 0);
+	list_del(&r->link);
+	if (r->op == WEFT_OP_PAGE_RESERVE && !result)
+		result = reserve_done(m->pager, r);
+	waitq_wake(&r->wait, ~0u, result);
 	if (r->op == WEFT_OP_PAGE_OUT)
 		writeback_done(r, result);
-	else if (r->op == WEFT_OP_PAGE_RESERVE && !result)
-		result = reserve_done(m->pager, r);
-	list_del(&r->link);
-	waitq_wake(&r->wait, ~0u, result);
-	req_free(r);
+	else
+		kfree(r);
 	object_put(&m->obj);
 }
 
-int pager_request(struct memobj *m, u16 op, u64 first, u64 n, u64 new_size, struct page_req **out)
+int pager_request(struct page_req *r, struct memobj *m, u16 op, u64 first, u64 n, u64 new_size)
 {
-	struct page_req *r = req_new(op);
-	int e;
-
-	if (!r)
-		return op == WEFT_OP_PAGE_OUT ? -EAGAIN : -ENOMEM;
 	*r = (struct page_req){.m = m, .op = op, .first = first, .n = n, .new_size = new_size};
 	waitq_init(&r->wait);
-	pool_used += op == WEFT_OP_PAGE_OUT;
-	e = send(r);
-	if (e) {
-		req_free(r);
-		return e;
-	}
+	TRY(send(r));
 	object_get(&m->obj);
 	list_add_tail(&m->pager->requests, &r->link);
+	return 0;
+}
+
+/* One that is not for write-back. */
+static int request(struct memobj *m, u16 op, u64 first, u64 n, u64 new_size, struct page_req **out)
+{
+	HELD_MEM struct page_req *r = kmalloc(sizeof(*r));
+
+	TRY(r ? pager_request(r, m, op, first, n, new_size) : -ENOMEM);
 	*out = r;
+	r = NULL;
 	return 0;
 }
 
@@ -221,12 +182,10 @@ int pager_page_in(struct memobj *m, u64 idx)
 
 	for (u32 tries = 0; tries < 4;) {
 		struct page_req *r = pager_find(m->pager, WEFT_OP_PAGE_IN, idx);
-		int e = 0;
+		int e;
 
 		if (!r) {
-			e = pager_request(m, WEFT_OP_PAGE_IN, idx, read_ahead(m, idx), 0, &r);
-			if (e)
-				return e;
+			TRY(request(m, WEFT_OP_PAGE_IN, idx, read_ahead(m, idx), 0, &r));
 			if (proc)
 				proc->used.faults_major++;
 			tries++;
@@ -256,72 +215,63 @@ int pager_reserve(struct memobj *m, u64 first, u64 n, u64 new_size)
 	if (first == end)
 		return 0;
 	r = pager_find(m->pager, WEFT_OP_PAGE_RESERVE, first);
-	if (!r) {
-		int e = pager_request(m, WEFT_OP_PAGE_RESERVE, first, end - first, new_size, &r);
-
-		if (e)
-			return e;
-	}
+	if (!r)
+		TRY(request(m, WEFT_OP_PAGE_RESERVE, first, end - first, new_size, &r));
 	return thread_block(&r->wait, WEFT_FOREVER, BLOCK_KILLABLE);
 }
 
 /* The server's side. */
 
-static void wake_waiters(struct memobj *m, u64 first, u64 n)
+/* Wakes those who wait for pages there, or (error) notes what they are told when the server
+ * replies. */
+static void tell_waiters(struct memobj *m, u64 first, u64 end, int error)
 {
 	struct page_req *r;
 
-	list_for_each(r, &m->pager->requests, link)
-		if (r->op == WEFT_OP_PAGE_IN && r->first < first + n && first < r->first + r->n)
+	list_for_each(r, &m->pager->requests, link) {
+		if (r->op != WEFT_OP_PAGE_IN || r->first >= end || first >= r->first + r->n)
+			continue;
+		if (!error)
 			waitq_wake(&r->wait, ~0u, 0);
+		else if (!r->error)
+			r->error = error;
+	}
 }
 
-/* Fills absent pages. buf 0: with zeros. */
+/* Makes page idx present: `part` bytes from buf, then zeros; buf 0: zeros only. */
+static int supply_page(struct memobj *m, u64 idx, u64 buf, u64 part)
+{
+	HELD_FRAME struct frame *f = frame_alloc_user();
+
+	if (!f)
+		return -ENOMEM;
+	if (part < PAGE_SIZE || !buf)
+		page_clear(frame_virt(f));
+	if (buf)
+		TRY(copy_from_user(frame_virt(f), buf, part));
+	if (idx >= memobj_pages(m))
+		return 0;
+	mm_stats.paged_in++;
+	frame_get(f);
+	return memobj_insert(m, idx, f);
+}
+
 static i64 supply(struct memobj *m, u64 off, u64 buf, u64 len)
 {
-	u64 first = off >> PAGE_SHIFT, done;
+	u64 first = off >> PAGE_SHIFT, idx = first;
 	int r = 0;
 
-	for (done = 0; done < len && !r; done += PAGE_SIZE) {
-		u64 idx = (off + done) >> PAGE_SHIFT, part = MIN(len - done, PAGE_SIZE);
-		struct frame *f;
-
-		if (memobj_page(m, idx))
-			continue;
-		f = frame_alloc_user();
-		if (!f) {
-			r = -ENOMEM;
-			break;
-		}
-		if (part < PAGE_SIZE || !buf)
-			page_clear(frame_virt(f));
-		if (buf)
-			r = copy_from_user(frame_virt(f), buf + done, part);
-		if (r || idx >= memobj_pages(m)) {
-			frame_put(f);
-		} else {
-			mm_stats.paged_in++;
-			r = memobj_insert(m, idx, f);
-		}
-	}
-	wake_waiters(m, first, (done + PAGE_SIZE - 1) >> PAGE_SHIFT);
+	for (u64 done = 0; done < len && !r; done += PAGE_SIZE, idx++)
+		if (!memobj_page(m, idx))
+			r = supply_page(m, idx, buf ? buf + done : 0, MIN(len - done, PAGE_SIZE));
+	tell_waiters(m, first, idx, 0);
 	return r;
 }
 
-static i64 fail(struct memobj *m, u64 off, u64 len, u64 error)
+i64 pager_copy(struct memobj *m, u64 op, u64 off, u64 buf, u64 len, u64 flags)
 {
-	u64 first = off >> PAGE_SHIFT, n = (len + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	struct page_req *r;
+	u64 first = off >> PAGE_SHIFT, end = (off + len) >> PAGE_SHIFT;
 
-	list_for_each(r, &m->pager->requests, link)
-		if (r->op == WEFT_OP_PAGE_IN && r->first < first + n && first < r->first + r->n &&
-			!r->error)
-			r->error = -(int)error; /* told when the server replies */
-	return 0;
-}
-
-i64 pager_copy(struct memobj *m, u32 op, u64 off, u64 buf, u64 len, u64 flags)
-{
 	if ((off & (PAGE_SIZE - 1)) || !len || off + len < off || off + len > INT64_MAX)
 		return -EINVAL;
 	switch (op) {
@@ -330,14 +280,17 @@ i64 pager_copy(struct memobj *m, u32 op, u64 off, u64 buf, u64 len, u64 flags)
 	case WEFT_PAGER_ZERO:
 		return supply(m, off, 0, len);
 	case WEFT_PAGER_FAIL:
-		return flags && flags < 4096 ? fail(m, off, len, flags) : -EINVAL;
+		if (!flags || flags > 4095)
+			return -EINVAL;
+		tell_waiters(m, first, ALIGN_UP(off + len, PAGE_SIZE) >> PAGE_SHIFT, -(int)flags);
+		return 0;
 	case WEFT_PAGER_FETCH:
 		return writeback_fetch(m, off, buf, len);
 	case WEFT_PAGER_DROP:
-		memobj_drop_range(m, off >> PAGE_SHIFT, (off + len) >> PAGE_SHIFT, false);
+		memobj_drop_range(m, first, end, false);
 		return 0;
 	case WEFT_PAGER_RELEASE:
-		writeback_release(m->pager, off >> PAGE_SHIFT, off + len);
+		writeback_release(m->pager, first, off + len);
 		return 0;
 	default:
 		return -EINVAL;
@@ -348,7 +301,7 @@ void pager_idle_check(struct memobj *m)
 {
 	struct pager *p = m->pager;
 
-	if (!m->nmappings && !m->users && m->obj.fds <= 1 && !p->gone)
+	if (p && !m->nmappings && !m->users && m->obj.fds <= 1 && !p->gone)
 		scheme_one_way(p->scheme, &p->idle, WEFT_OP_PAGE_IDLE, p->node);
 }
 
@@ -357,12 +310,8 @@ void pager_scheme_died(struct scheme *s, bool gone)
 	for (u32 i = 0; i < HASH; i++) {
 		struct pager *p;
 
-		list_for_each(p, &pagers[i], hash_link) {
-			if (p->scheme != s)
-				continue;
-			p->gone = gone;
-			if (gone)
+		list_for_each(p, &pagers[i], hash_link)
+			if (p->scheme == s && (p->gone = gone))
 				writeback_discard(p);
-		}
 	}
 }

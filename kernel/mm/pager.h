@@ -38,7 +38,7 @@ struct pager {
 struct page_req {
 	struct list link;
 	struct request req;
-	struct memobj *m; /* referenced; of the pool and NULL: free */
+	struct memobj *m; /* referenced; NULL: free, one of the pool for write-back */
 	u16 op;
 	int error;    /* what the server has said by PAGER_FAIL */
 	u64 first, n; /* pages */
@@ -46,28 +46,27 @@ struct page_req {
 	struct waitq wait;
 };
 
-int pager_create(struct scheme *s, u64 node, u64 size, u32 flags,
-	struct memobj **out); /* or the one that exists */
+/* Or the one that exists. */
+int pager_create(struct scheme *s, u64 node, u64 size, u32 flags, struct memobj **out);
 void pager_destroy(struct memobj *m);
-/* Sends PAGE_IN, PAGE_RESERVE or, from a reserved pool, PAGE_OUT. -EAGAIN: the pool is empty. */
-int pager_request(struct memobj *m, u16 op, u64 first, u64 n, u64 new_size, struct page_req **out);
+/* Fills r and sends it: PAGE_IN, PAGE_RESERVE, PAGE_OUT. When it ends, writeback_done has it or it
+ * is freed. */
+int pager_request(struct page_req *r, struct memobj *m, u16 op, u64 first, u64 n, u64 new_size);
 struct page_req *pager_find(struct pager *p, u16 op, u64 idx);
-int pager_wait_pool(void); /* until it may have one again; -EINTR: must die */
-bool pager_pool_used(void);
 /* Waits until idx may be present: 0: look again. */
 int pager_page_in(struct memobj *m, u64 idx);
-int pager_reserve(struct memobj *m, u64 first, u64 n,
-	u64 new_size); /* 0 at once when reserved already */
+/* 0 at once when reserved already. */
+int pager_reserve(struct memobj *m, u64 first, u64 n, u64 new_size);
 bool pager_reserved(struct memobj *m, u64 idx);
 void pager_set_dirty(struct memobj *m, struct frame *f, u64 idx);
 /* The page leaves the object: off every list. */
 void pager_forget(struct memobj *m, struct frame *f);
 int pager_sync(struct memobj *m, u64 off, u64 len);
-bool pager_throttle(
-	void); /* a writer waits here while too much is dirty; whether it did. May block. */
+/* A writer waits here while too much is dirty; whether it did. May block. */
+bool pager_throttle(void);
 void pager_flush(void); /* the background flusher's step; from its timer */
 void pager_idle_check(struct memobj *m);
-i64 pager_copy(struct memobj *m, u32 op, u64 off, u64 buf, u64 len, u64 flags);
+i64 pager_copy(struct memobj *m, u64 op, u64 off, u64 buf, u64 len, u64 flags);
 u64 pager_dirty_runs(struct memobj *m, u64 *pairs, u64 n);
 void pager_init(void);
 

@@ -15,14 +15,13 @@ struct dma_hold {
 	struct resource *res;
 	bool orphan, quiet;
 	u64 n;
-	struct frame **f; /* pins: each frame, referenced; NULL: n frames from first */
+	struct frame **f; /* pins: each frame, referenced, or NULL; f NULL: n frames from first */
 	struct frame *first;
 };
 
 struct pin {
 	struct object obj;
 	struct dma_hold *hold;
-	struct memobj *m; /* PHYS and DMA: keeps the memory; else NULL */
 };
 
 static void hold_free(struct dma_hold *h)
@@ -30,7 +29,7 @@ static void hold_free(struct dma_hold *h)
 	for (u64 i = 0; i < h->n; i++) {
 		struct frame *f = h->f ? h->f[i] : h->first + i;
 
-		if (h->f && --f->order == 0)
+		if (h->f && f && --f->order == 0)
 			f->flags &= ~FRAME_PINNED;
 		frame_put(f);
 	}
@@ -42,7 +41,7 @@ static void hold_free(struct dma_hold *h)
 	kfree(h);
 }
 
-static void hold_gone(struct dma_hold *h)
+void dma_gone(struct dma_hold *h)
 {
 	if (h->quiet || !h->n)
 		hold_free(h);
@@ -79,7 +78,6 @@ int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out)
 	HELD struct memobj *m = NULL;
 	struct dma_hold *h;
 	u32 order = 0;
-	int r;
 
 	if (!size || (flags & WEFT_MEM_CACHE_MASK) == WEFT_MEM_CACHE_MASK)
 		return -EINVAL;
@@ -87,9 +85,7 @@ int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out)
 		return -ENOMEM;
 	while (1ul << order < n)
 		order++;
-	r = memobj_create(WEFT_MEM_DMA, n << PAGE_SHIFT, flags, &m);
-	if (r)
-		return r;
+	TRY(memobj_create(WEFT_MEM_DMA, n << PAGE_SHIFT, flags, &m));
 	h = m->hold = hold_new(res);
 	if (h && frames_free > frames_min + (1ul << order))
 		h->first = frame_alloc(order, flags & WEFT_MEM_LOW);
@@ -112,19 +108,12 @@ int dma_create(struct resource *res, u64 size, u32 flags, struct memobj **out)
 	return 0;
 }
 
-void dma_object_gone(struct memobj *m)
-{
-	hold_gone(m->hold);
-}
-
 static void pin_destroy(struct object *o)
 {
 	struct pin *p = container_of(o, struct pin, obj);
 
 	if (p->hold)
-		hold_gone(p->hold);
-	if (p->m)
-		object_put(&p->m->obj);
+		dma_gone(p->hold);
 	kfree(p);
 }
 
@@ -132,9 +121,8 @@ static const struct obj_ops pin_ops = {.destroy = pin_destroy};
 
 int dma_release(struct object *o)
 {
-	struct dma_hold *h = o->ops == &pin_ops ? container_of(o, struct pin, obj)->hold
-		: o->ops == &memobj_ops		? container_of(o, struct memobj, obj)->hold
-						: NULL;
+	struct dma_hold *h = o->type == WEFT_OBJ_PIN ? container_of(o, struct pin, obj)->hold
+						     : container_of(o, struct memobj, obj)->hold;
 
 	if (!h)
 		return -EINVAL;
@@ -144,19 +132,20 @@ int dma_release(struct object *o)
 
 static int pin_page(struct dma_hold *h, struct memobj *m, u64 idx, u64 *bus)
 {
-	struct frame *f;
+	HELD_FRAME struct frame *f = NULL;
 	int r = memobj_get_page(m, idx, true, &f);
 
 	if (r)
 		return r == -EFAULT ? -EINVAL : r;
-	if (f->order == 0xffff) {
-		frame_put(f);
+	*bus = memobj_is_phys(m) ? m->phys + (idx << PAGE_SHIFT) : frame_phys(f);
+	if (f && f->order == 0xffff)
 		return -EBUSY;
+	if (f) {
+		f->flags |= FRAME_PINNED;
+		f->order++; /* pins of this frame */
 	}
-	f->flags |= FRAME_PINNED;
-	f->order++; /* pins of this frame */
 	h->f[h->n++] = f;
-	*bus = frame_phys(f);
+	f = NULL;
 	return 0;
 }
 
@@ -164,29 +153,18 @@ int pin_create(struct memobj *m, u64 first, u64 n, struct resource *res, u64 *bu
 	struct object **out)
 {
 	HELD struct pin *p = object_new(sizeof(*p), WEFT_OBJ_PIN, &pin_ops);
-	bool phys = memobj_is_phys(m);
-	int r = 0;
+	struct dma_hold *h = p ? hold_new(res) : NULL;
 
-	if (!p || (!phys && !(p->hold = hold_new(res))))
+	if (!h)
 		return -ENOMEM;
-	if (phys) {
-		p->m = m;
-		object_get(&m->obj);
-	} else {
-		p->hold->quiet = true; /* no device has heard of it yet */
-		p->hold->f = kmalloc(n * sizeof(struct frame *));
-		r = p->hold->f ? 0 : -ENOMEM;
-	}
-	for (u64 i = 0; i < n && !r; i++) {
-		if (phys)
-			bus[i] = m->phys + ((first + i) << PAGE_SHIFT);
-		else
-			r = pin_page(p->hold, m, first + i, &bus[i]);
-	}
-	if (r)
-		return r;
-	if (!phys)
-		p->hold->quiet = false;
+	p->hold = h;
+	h->quiet = true; /* no device has heard of it yet */
+	h->f = kmalloc(n * sizeof(struct frame *));
+	if (!h->f)
+		return -ENOMEM;
+	for (u64 i = 0; i < n; i++)
+		TRY(pin_page(h, m, first + i, &bus[i]));
+	h->quiet = false;
 	*out = &p->obj;
 	p = NULL;
 	return 0;

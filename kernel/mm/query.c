@@ -38,8 +38,7 @@ static i64 query_vmas(struct as *a, u64 addr, u64 len, u64 buf, u64 n)
 		if (!v || v->start >= end)
 			break;
 		describe(v, &out);
-		if (copy_to_user(buf + done * sizeof(out), &out, sizeof(out)))
-			return -EFAULT;
+		TRY(copy_to_user(buf + done * sizeof(out), &out, sizeof(out)));
 		addr = out.end;
 	}
 	return done;
@@ -70,11 +69,9 @@ static i64 query_resident(struct as *a, u64 addr, u64 buf, u64 n)
 				return -ENOMEM;
 			some[i] = resident(a, v, addr);
 		}
-		if (copy_to_user(buf + done, some, part))
-			return -EFAULT;
+		TRY(copy_to_user(buf + done, some, part));
 		done += part;
-		if (mm_pause())
-			return -EINTR;
+		TRY(mm_pause());
 	}
 	return n;
 }
@@ -85,7 +82,7 @@ static i64 query_copy(struct as *a, u64 addr, u64 buf, u64 n, bool write)
 
 	while (done < n) {
 		u64 part = MIN(n - done, PAGE_SIZE - ((addr + done) & (PAGE_SIZE - 1)));
-		struct frame *f;
+		HELD_FRAME struct frame *f = NULL;
 		void *p = NULL;
 		int r;
 
@@ -97,7 +94,6 @@ static i64 query_copy(struct as *a, u64 addr, u64 buf, u64 n, bool write)
 		f = frame_of((u64)p - DIRECT_MAP);
 		frame_get(f);
 		r = write ? copy_from_user(p, buf + done, part) : copy_to_user(buf + done, p, part);
-		frame_put(f);
 		if (r)
 			return done ? (i64)done : r;
 		done += part;
@@ -107,10 +103,12 @@ static i64 query_copy(struct as *a, u64 addr, u64 buf, u64 n, bool write)
 	return done;
 }
 
-i64 as_query(struct as *a, u32 op, u64 addr, u64 len, u64 buf, u64 n)
+i64 as_query(struct as *a, u64 op, u64 addr, u64 len, u64 buf, u64 n)
 {
 	struct weft_as_usage usage;
 
+	if (n > INT64_MAX)
+		return -EINVAL;
 	switch (op) {
 	case WEFT_QUERY_VMAS:
 		return query_vmas(a, addr, len, buf, n);
@@ -118,11 +116,10 @@ i64 as_query(struct as *a, u32 op, u64 addr, u64 len, u64 buf, u64 n)
 		return query_resident(a, addr, buf, n);
 	case WEFT_QUERY_READ:
 	case WEFT_QUERY_WRITE:
-		return n > INT64_MAX ? -EINVAL
-				     : query_copy(a, addr, buf, n, op == WEFT_QUERY_WRITE);
+		return query_copy(a, addr, buf, n, op == WEFT_QUERY_WRITE);
 	case WEFT_QUERY_USAGE:
 		as_usage(a, &usage);
-		return copy_to_user(buf, &usage, sizeof(usage)) ? -EFAULT : 0;
+		return copy_to_user(buf, &usage, sizeof(usage));
 	default:
 		return -EINVAL;
 	}

@@ -4,108 +4,80 @@
 #include "radix.h"
 #include <kernel/mm.h>
 
-#define LEVELS_MAX 11u /* 66 bits */
-
-static bool covers(const struct radix *r, u64 idx)
+/* Empties the slot of idx in the subtree at *at, and frees the nodes on the way that hold nothing
+ * then. */
+static void *take(struct radix_node **at, u32 shift, u64 idx)
 {
-	return r->height && (r->height * RADIX_BITS >= 64 || !(idx >> (r->height * RADIX_BITS)));
-}
+	struct radix_node *n = *at;
+	void **slot = &n->slot[(idx >> shift) % RADIX_FAN], *p = *slot;
 
-/* Frees the nodes of path that hold nothing, from the leaf up. */
-static void trim(struct radix *r, struct radix_node **path, u32 n, u64 idx)
-{
-	while (n && !path[n - 1]->count) {
-		kfree(path[--n]);
-		if (!n) {
-			r->root = NULL;
-			r->height = 0;
-			return;
-		}
-		path[n - 1]->slot[(idx >> ((r->height - n) * RADIX_BITS)) % RADIX_FAN] = NULL;
-		path[n - 1]->count--;
+	if (p) {
+		if (shift)
+			p = take((struct radix_node **)slot, shift - RADIX_BITS, idx);
+		else
+			*slot = NULL;
+		n->count -= !*slot;
 	}
-}
-
-int radix_set(struct radix *r, u64 idx, void *p)
-{
-	struct radix_node *path[LEVELS_MAX], *n;
-	void **slot;
-
-	while (!covers(r, idx)) {
-		n = kzalloc(sizeof(*n));
-		if (!n) {
-			trim(r, &r->root, r->root && !r->root->count, 0);
-			return -ENOMEM;
-		}
-		if (r->root && r->root->count) {
-			n->slot[0] = r->root;
-			n->count = 1;
-		} else {
-			kfree(r->root); /* an empty one from the last round */
-		}
-		r->root = n;
-		r->height++;
+	if (!n->count) {
+		kfree(n);
+		*at = NULL;
 	}
-	n = r->root;
-	for (u32 level = 0;; level++) {
-		u32 shift = (r->height - 1 - level) * RADIX_BITS;
-
-		path[level] = n;
-		slot = &n->slot[(idx >> shift) % RADIX_FAN];
-		if (!shift)
-			break;
-		if (!*slot) {
-			*slot = kzalloc(sizeof(*n));
-			if (!*slot) {
-				trim(r, path, level + 1, idx);
-				return -ENOMEM;
-			}
-			n->count++;
-		}
-		n = *slot;
-	}
-	if (!*slot) {
-		n->count++;
-		r->count++;
-	}
-	*slot = p;
-	return 0;
+	return p;
 }
 
 void *radix_del(struct radix *r, u64 idx)
 {
-	struct radix_node *path[LEVELS_MAX], *n = r->root;
-	u32 level = 0;
-	void *p;
+	void *p = NULL;
 
-	if (!covers(r, idx))
-		return NULL;
-	for (; n; level++) {
-		u32 shift = (r->height - 1 - level) * RADIX_BITS;
-		void **slot = &n->slot[(idx >> shift) % RADIX_FAN];
+	if (r->root && radix_covers(r, idx))
+		p = take(&r->root, (r->height - 1) * RADIX_BITS, idx);
+	if (!r->root)
+		r->height = 0;
+	r->count -= p != NULL;
+	return p;
+}
 
-		path[level] = n;
-		if (shift) {
-			n = *slot;
-			continue;
+int radix_set(struct radix *r, u64 idx, void *p)
+{
+	void **slot = (void **)&r->root;
+	u64 none = 0, *count = &none; /* of the node that slot is in */
+
+	while (!radix_covers(r, idx)) {
+		struct radix_node *n = r->root ? kzalloc(sizeof(*n)) : NULL;
+
+		if (r->root && !n)
+			return -ENOMEM;
+		if (n) {
+			n->slot[0] = r->root;
+			n->count = 1;
+			r->root = n;
 		}
-		p = *slot;
-		if (!p)
-			return NULL;
-		*slot = NULL;
-		n->count--;
-		r->count--;
-		trim(r, path, level + 1, idx);
-		return p;
+		r->height++;
 	}
-	return NULL;
+	for (u32 shift = r->height * RADIX_BITS; shift;) {
+		struct radix_node *n = *slot ? *slot : kzalloc(sizeof(*n));
+
+		if (!n) {
+			radix_del(r, idx); /* the nodes that were made for it */
+			return -ENOMEM;
+		}
+		*count += !*slot;
+		*slot = n;
+		shift -= RADIX_BITS;
+		slot = &n->slot[(idx >> shift) % RADIX_FAN];
+		count = &n->count;
+	}
+	*count += !*slot;
+	r->count += !*slot;
+	*slot = p;
+	return 0;
 }
 
 void *radix_next(const struct radix *r, u64 *idx)
 {
 	u64 i = *idx;
 
-	while (covers(r, i)) {
+	while (radix_covers(r, i)) {
 		struct radix_node *n = r->root;
 		u32 shift = (r->height - 1) * RADIX_BITS;
 

@@ -18,13 +18,17 @@ struct radix {
 	u64 count;
 };
 
+static inline bool radix_covers(const struct radix *r, u64 idx)
+{
+	return r->height && (r->height * RADIX_BITS >= 64 || !(idx >> (r->height * RADIX_BITS)));
+}
 /* The leaf's slots for the aligned group of RADIX_FAN indices that idx is in, or NULL. Valid until
  * the tree changes. */
 static inline void **radix_leaf(const struct radix *r, u64 idx)
 {
 	struct radix_node *n = r->root;
 
-	if (!n || (r->height * RADIX_BITS < 64 && idx >> (r->height * RADIX_BITS)))
+	if (!radix_covers(r, idx))
 		return NULL;
 	for (u32 shift = (r->height - 1) * RADIX_BITS; shift && n; shift -= RADIX_BITS)
 		n = n->slot[(idx >> shift) % RADIX_FAN];
@@ -36,10 +40,10 @@ static inline void *radix_get(const struct radix *r, u64 idx)
 
 	return leaf ? leaf[idx % RADIX_FAN] : NULL;
 }
-int radix_set(struct radix *r, u64 idx,
-	void *p);			   /* p not NULL; replaces; -ENOMEM changes nothing */
+/* p not NULL; replaces. -ENOMEM changes nothing. */
+int radix_set(struct radix *r, u64 idx, void *p);
 void *radix_del(struct radix *r, u64 idx); /* -> what was there or NULL */
-void *radix_next(const struct radix *r,
-	u64 *idx); /* the first at or after *idx, which becomes its index; NULL: none */
+/* The first at or after *idx, which becomes its index; NULL: none. */
+void *radix_next(const struct radix *r, u64 *idx);
 
 #endif

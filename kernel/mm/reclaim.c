@@ -17,27 +17,12 @@
 #define WAIT_NS 20000000ul
 #define WAITS	50u
 
-static struct list lru;
-
-void lru_init(void)
-{
-	list_init(&lru);
-}
+struct list lru;
 
 void lru_add(struct frame *f)
 {
-	if (f->flags & FRAME_LRU)
-		return;
-	f->flags |= FRAME_LRU;
-	list_add_tail(&lru, &f->link);
-}
-
-void lru_del(struct frame *f)
-{
-	if (!(f->flags & FRAME_LRU))
-		return;
-	f->flags &= ~FRAME_LRU;
-	list_del(&f->link);
+	if (list_empty(&f->link))
+		list_add_tail(&lru, &f->link);
 }
 
 static bool locked(const struct memobj *m, u64 idx)

@@ -20,19 +20,17 @@ void memobj_unmap_range(struct memobj *m, u64 first, u64 n, bool private_too)
 	u64 start, end;
 	struct vma *v;
 
-	list_for_each(v, &m->mappings, obj_link) {
-		if (!vma_range(v, first, n, &start, &end))
-			continue;
-		as_zap(v->as, start, end, private_too ? NULL : m);
-	}
+	list_for_each(v, &m->mappings, obj_link)
+		if (vma_range(v, first, n, &start, &end))
+			as_zap(v->as, start, end, private_too ? NULL : m);
 }
 
-void memobj_protect_range(struct memobj *m, u64 first, u64 n)
+void memobj_reprotect_page(struct memobj *m, u64 idx)
 {
 	u64 start, end;
 	struct vma *v;
 
 	list_for_each(v, &m->mappings, obj_link)
-		if ((v->flags & WEFT_MAP_SHARED) && vma_range(v, first, n, &start, &end))
-			as_write_protect(v->as, start, end);
+		if (vma_range(v, idx, 1, &start, &end))
+			as_reprotect(v, start, end);
 }

@@ -3,8 +3,9 @@
  * kmalloc: slabs of one page for each size class, frames for more than 2 KiB.
  *
  * A slab's frame has FRAME_SLAB: owner = its class, index = the first free object (each holds the
- * next), order = objects in use. Slabs with a free object are on the class's list; empty ones go
- * back to the frames, but for one per class. Larger blocks keep their order in the frame.
+ * next), order = objects in use. Slabs with a free object are on the class's list; one that becomes
+ * empty goes back to the frames unless it is alone there. Larger blocks keep their order in the
+ * frame.
  */
 #include "frame.h"
 #include <kernel/arch.h>
@@ -14,7 +15,6 @@
 struct slab_class {
 	u32 size, count;
 	struct list partial;
-	u32 empty; /* how many on the list have nothing in use */
 };
 
 static const u16 sizes[] = {16, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 400, 512, 576, 672,
@@ -52,7 +52,6 @@ static struct frame *slab_new(struct slab_class *c)
 		*(char **)p = p + c->size;
 	*(char **)last = NULL;
 	list_add_after(&c->partial, &f->link);
-	c->empty++;
 	return f;
 }
 
@@ -90,8 +89,7 @@ void *kmalloc(size_t n)
 	}
 	p = (void *)f->index;
 	f->index = (u64) * (void **)p;
-	if (f->order++ == 0)
-		c->empty--;
+	f->order++;
 	if (!f->index)
 		list_del(&f->link);
 	slab_bytes += c->size;
@@ -129,11 +127,8 @@ void kfree(void *p)
 		list_add_after(&c->partial, &f->link);
 	*(u64 *)p = f->index;
 	f->index = (u64)p;
-	if (--f->order)
-		return;
-	if (c->empty++) {
+	if (--f->order == 0 && c->partial.next != c->partial.prev) {
 		list_del(&f->link);
-		c->empty--;
 		frame_free(f, 0);
 	}
 }

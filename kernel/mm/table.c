@@ -14,14 +14,8 @@ struct gather {
 	struct as *as;
 	u64 start, end; /* still to be flushed */
 	u32 n;
-	bool remote;
 	struct frame *f[GATHER];
 };
-
-static bool loaded_elsewhere(const struct as *a)
-{
-	return (a->arch.cpus & ~(1ul << this_cpu()->id)) != 0;
-}
 
 void as_flush(struct as *a, u64 start, u64 end)
 {
@@ -29,27 +23,21 @@ void as_flush(struct as *a, u64 start, u64 end)
 		tlb_shootdown(&a->arch, start, end);
 }
 
-static void gather_reset(struct gather *g)
-{
-	g->start = WEFT_USER_MAX;
-	g->end = 0;
-}
-
 static void gather_init(struct gather *g, struct as *a)
 {
 	g->as = a;
+	g->start = WEFT_USER_MAX;
+	g->end = 0;
 	g->n = 0;
-	g->remote = loaded_elsewhere(a);
-	gather_reset(g);
 }
 
 static void gather_flush(struct gather *g)
 {
 	if (g->start < g->end)
 		as_flush(g->as, g->start, g->end);
-	gather_reset(g);
 	while (g->n)
 		frame_put(g->f[--g->n]);
+	gather_init(g, g->as);
 }
 
 static void gather_note(struct gather *g, u64 addr)
@@ -58,21 +46,31 @@ static void gather_note(struct gather *g, u64 addr)
 	g->end = MAX(g->end, addr + PAGE_SIZE);
 }
 
-static void account_drop(struct as *a, struct frame *f)
+/* An entry for the frame has come (1) or gone (-1). */
+static void account(struct as *a, const struct frame *f, i64 n)
 {
-	a->resident--;
+	a->resident += n;
 	if (!f || !(f->flags & FRAME_ANON))
-		a->shared--;
+		a->shared += n;
+}
+
+void as_enter(struct as *a, pte_t *pte, u64 phys, u32 flags)
+{
+	if (*pte)
+		account(a, frame_of(arch_pte_phys(*pte)), -1);
+	account(a, frame_of(phys), 1);
+	*pte = arch_pte_make(phys, flags);
 }
 
 static void gather_drop(struct gather *g, pte_t *pte, u64 addr)
 {
 	struct frame *f = frame_of(arch_pte_phys(*pte));
+	bool remote = g->as->arch.cpus & ~(1ul << this_cpu()->id);
 
 	*pte = 0;
-	account_drop(g->as, f);
+	account(g->as, f, -1);
 	gather_note(g, addr);
-	if (!g->remote || !f || f->refs > 1) {
+	if (!remote || !f || f->refs > 1) {
 		frame_put(f);
 		return;
 	}
@@ -81,26 +79,16 @@ static void gather_drop(struct gather *g, pte_t *pte, u64 addr)
 		gather_flush(g);
 }
 
-/* The next entry in use after p (NULL: from *addr on); *addr becomes its address. */
+/* The next entry in use from p on, that of *addr (NULL: to be found); *addr becomes its address. */
 static pte_t *entry_next(struct as *a, u64 *addr, u64 end, pte_t *p)
 {
-	if (p) {
-		p++;
-		*addr += PAGE_SIZE;
-	}
-	for (;;) {
-		if (*addr >= end)
-			return NULL;
-		if (!p || !(*addr % ARCH_PTE_SPAN)) {
+	for (; *addr < end; p++, *addr += PAGE_SIZE) {
+		if (!p || !(*addr % ARCH_PTE_SPAN))
 			p = arch_pte_next(&a->arch, addr, end);
-			if (!p)
-				return NULL;
-		}
-		if (*p)
+		if (!p || *p)
 			return p;
-		p++;
-		*addr += PAGE_SIZE;
 	}
+	return NULL;
 }
 
 /* The body sees each entry in use in [start, end) as *pte, and its address as addr. It may clear
@@ -108,7 +96,7 @@ static pte_t *entry_next(struct as *a, u64 *addr, u64 end, pte_t *p)
 #define for_each_entry(a, addr, start, end, pte)                                                   \
 	for (u64 addr = (start), once_ = 1; once_; once_ = 0)                                      \
 		for (pte_t *pte = entry_next(a, &addr, end, NULL); pte;                            \
-			pte = entry_next(a, &addr, end, pte))
+			addr += PAGE_SIZE, pte = entry_next(a, &addr, end, pte + 1))
 
 void as_zap(struct as *a, u64 start, u64 end, struct memobj *m)
 {
@@ -142,32 +130,14 @@ u32 vma_pte_flags(const struct vma *v, bool write)
 	return flags;
 }
 
-void as_write_protect(struct as *a, u64 start, u64 end)
-{
-	struct gather g;
-
-	gather_init(&g, a);
-	for_each_entry(a, addr, start, end, pte)
-		if (arch_pte_writable(*pte)) {
-			*pte = arch_pte_read_only(*pte);
-			gather_note(&g, addr);
-		}
-	gather_flush(&g);
-}
-
 /* Whether a page of v may be written at once, without a fault that copies or reserves. */
-static bool writable_now(const struct vma *v, u64 addr, const struct frame *f)
+static bool writable_now(const struct vma *v, const struct frame *f)
 {
 	if (f && (f->flags & FRAME_ANON))
 		return f->refs == 1;
-	if (!v->m || !(v->flags & WEFT_MAP_SHARED))
-		return false;
-	if (memobj_is_phys(v->m))
-		return true;
-	return f && f == memobj_page(v->m, vma_index(v, addr)) && memobj_page_writable(v->m, f);
+	return v->m && (v->flags & WEFT_MAP_SHARED) && memobj_page_writable(v->m, f);
 }
 
-/* After v's protection has changed. */
 void as_reprotect(struct vma *v, u64 start, u64 end)
 {
 	struct gather g;
@@ -175,7 +145,7 @@ void as_reprotect(struct vma *v, u64 start, u64 end)
 	gather_init(&g, v->as);
 	for_each_entry(v->as, addr, start, end, pte) {
 		u64 phys = arch_pte_phys(*pte);
-		bool write = writable_now(v, addr, frame_of(phys));
+		bool write = writable_now(v, frame_of(phys));
 		pte_t new = arch_pte_make(phys, vma_pte_flags(v, write));
 
 		if (*pte != new) {
@@ -190,23 +160,19 @@ void as_reprotect(struct vma *v, u64 start, u64 end)
  * copying. */
 #define COPY_CLEAN_MAX (32 * PAGE_SIZE)
 
-int as_copy_pages(struct as *to, struct vma *v, bool *protected)
+int as_copy_pages(struct as *to, struct vma *v)
 {
-	bool cow = !(v->flags & WEFT_MAP_SHARED),
-	     skip = v->m && !(v->flags & VMA_ANON) && v->end - v->start > COPY_CLEAN_MAX;
-	struct as *from = v->as;
+	bool cow = !(v->flags & WEFT_MAP_SHARED);
 	pte_t *dst = NULL;
 	u64 table = 0;
 
-	if (skip)
+	if (v->m && !(v->flags & VMA_ANON) && v->end - v->start > COPY_CLEAN_MAX)
 		return 0;
-	for_each_entry(from, addr, v->start, v->end, pte) {
+	for_each_entry(v->as, addr, v->start, v->end, pte) {
 		struct frame *f = frame_of(arch_pte_phys(*pte));
 
-		if (cow && arch_pte_writable(*pte)) {
+		if (cow)
 			*pte = arch_pte_read_only(*pte);
-			*protected = true;
-		}
 		if (!dst || addr / ARCH_PTE_SPAN != table) {
 			table = addr / ARCH_PTE_SPAN;
 			dst = arch_pte(&to->arch, addr, true);
@@ -216,9 +182,7 @@ int as_copy_pages(struct as *to, struct vma *v, bool *protected)
 		}
 		frame_get(f);
 		dst[(addr % ARCH_PTE_SPAN) >> PAGE_SHIFT] = *pte;
-		to->resident++;
-		if (!f || !(f->flags & FRAME_ANON))
-			to->shared++;
+		account(to, f, 1);
 	}
 	return 0;
 }

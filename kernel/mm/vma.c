@@ -7,16 +7,7 @@
  * end goes through vma_set_start and vma_set_end, which mend both.
  */
 #include "as.h"
-
-static u32 next_prio(void)
-{
-	static u32 x = 2463534242u;
-
-	x ^= x << 13;
-	x ^= x >> 17;
-	x ^= x << 5;
-	return x;
-}
+#include "pager.h"
 
 struct vma *vma_next(struct vma *v)
 {
@@ -85,84 +76,93 @@ static void rotate_up(struct vma *v)
 
 struct vma *vma_find_from(struct as *a, u64 addr)
 {
-	struct vma *v = a->root, *best = NULL;
+	struct vma *v = a->hot, *best = NULL;
 
-	while (v) {
-		if (v->end > addr) {
+	if (v && addr >= v->start && addr < v->end)
+		return v;
+	for (v = a->root; v; v = v->child[v->end <= addr])
+		if (v->end > addr)
 			best = v;
-			v = v->child[0];
-		} else {
-			v = v->child[1];
-		}
-	}
+	if (best && best->start <= addr)
+		a->hot = best;
 	return best;
 }
 
 struct vma *vma_find(struct as *a, u64 addr)
 {
-	struct vma *v = a->hot;
+	struct vma *v = vma_find_from(a, addr);
 
-	if (v && addr >= v->start && addr < v->end)
-		return v;
-	v = vma_find_from(a, addr);
-	if (!v || v->start > addr)
-		return NULL;
-	a->hot = v;
-	return v;
+	return v && v->start <= addr ? v : NULL;
 }
 
-struct vma *vma_new(struct as *a)
+struct vma *vma_new(struct as *a, const struct vma *like)
 {
-	struct vma *v;
+	struct vma *v = a->nvmas < VMAS_MAX ? kmalloc(sizeof(*v)) : NULL;
 
-	if (a->nvmas >= VMAS_MAX)
-		return NULL;
-	v = kzalloc(sizeof(*v));
 	if (!v)
 		return NULL;
+	*v = *like;
 	v->as = a;
-	list_init(&v->link);
-	list_init(&v->obj_link);
+	if (v->m)
+		object_get(&v->m->obj);
 	return v;
 }
 
-void vma_insert(struct as *a, struct vma *v)
+void vma_free(struct vma *v)
 {
-	struct vma *p = NULL, *above = NULL, **at = &a->root;
+	if (v->m)
+		object_put(&v->m->obj);
+	kfree(v);
+}
 
-	if (!list_empty(&a->vmas) && list_entry(a->vmas.prev, struct vma, link)->end <= v->start) {
-		/* The highest of all, as fork inserts them: its place is down the right edge from
-		 * the last one. */
-		p = list_entry(a->vmas.prev, struct vma, link);
+struct vma *vma_last(const struct as *a)
+{
+	return list_empty(&a->vmas) ? NULL : list_entry(a->vmas.prev, struct vma, link);
+}
+
+/* A mapping of v's object has come (1) or goes (-1). */
+static void count_mapping(struct vma *v, int n)
+{
+	v->as->nvmas += n;
+	v->as->mapped += (u64)(n * (i64)(v->end - v->start));
+	v->as->gen++;
+	if (!v->m)
+		return;
+	v->m->nmappings += n;
+	if ((v->flags & WEFT_MAP_SHARED) && (v->max_prot & WEFT_PROT_WRITE))
+		v->m->nwritable += n;
+}
+
+void vma_insert(struct vma *v)
+{
+	struct as *a = v->as;
+	struct vma *p = vma_last(a), *above = NULL, **at = &a->root;
+
+	/* The highest of all, as fork inserts them: its place is down the right edge from the last
+	 * one. */
+	if (p && p->end <= v->start)
 		at = &p->child[1];
-	}
+	else
+		p = NULL;
 	while (*at) {
 		p = *at;
-		if (v->start < p->start) {
+		if (v->start < p->start)
 			above = p;
-			at = &p->child[0];
-		} else {
-			at = &p->child[1];
-		}
+		at = &p->child[v->start >= p->start];
 	}
 	*at = v;
 	v->parent = p;
 	v->child[0] = v->child[1] = NULL;
-	v->prio = next_prio();
-	v->max_gap = 0;
+	v->gap = v->max_gap = 0;
 	list_add_tail(above ? &above->link : &a->vmas, &v->link);
-	while (v->parent && v->parent->prio < v->prio)
+	while (v->parent && vma_prio(v->parent) < vma_prio(v))
 		rotate_up(v);
 	set_gap(v);
 	if (above)
 		set_gap(above);
-	a->nvmas++;
-	a->mapped += v->end - v->start;
-	a->gen++;
-	if (v->m) {
+	if (v->m)
 		list_add_tail(&v->m->mappings, &v->obj_link);
-		memobj_map_added(v->m, vma_shared_write(v));
-	}
+	count_mapping(v, 1);
 }
 
 void vma_remove(struct vma *v)
@@ -173,7 +173,7 @@ void vma_remove(struct vma *v)
 	while (v->child[0] || v->child[1]) {
 		struct vma *l = v->child[0], *r = v->child[1];
 
-		rotate_up(!l || (r && r->prio >= l->prio) ? r : l);
+		rotate_up(!l || (r && vma_prio(r) >= vma_prio(l)) ? r : l);
 	}
 	*place_of(v) = NULL;
 	update_up(v->parent);
@@ -182,23 +182,19 @@ void vma_remove(struct vma *v)
 		set_gap(next);
 	if (a->hot == v)
 		a->hot = NULL;
-	a->nvmas--;
-	a->mapped -= v->end - v->start;
-	a->gen++;
+	count_mapping(v, -1);
 	if (v->m) {
 		list_del(&v->obj_link);
-		memobj_map_removed(v->m, vma_shared_write(v));
-		object_put(&v->m->obj);
+		pager_idle_check(v->m);
 	}
-	kfree(v);
+	vma_free(v);
 }
 
-void vma_set_start(struct vma *v, u64 start, u64 off)
+void vma_set_start(struct vma *v, u64 start)
 {
 	v->as->mapped += v->start - start;
 	v->as->gen++;
 	v->start = start;
-	v->off = off;
 	set_gap(v);
 }
 
@@ -213,39 +209,17 @@ void vma_set_end(struct vma *v, u64 end)
 		set_gap(n);
 }
 
-void vma_set_flags(struct vma *v, u32 flags)
-{
-	v->flags = flags;
-	v->as->gen++;
-}
-
-struct vma *vma_like(struct as *a, const struct vma *v, u64 start, u64 end, u64 off)
-{
-	struct vma *n = vma_new(a);
-
-	if (!n)
-		return NULL;
-	n->start = start;
-	n->end = end;
-	n->flags = v->flags;
-	n->max_prot = v->max_prot;
-	n->grow_min = v->grow_min;
-	n->off = off;
-	n->m = v->m;
-	if (n->m)
-		object_get(&n->m->obj);
-	return n;
-}
-
 int vma_split(struct vma *v, u64 at)
 {
-	struct vma *n = vma_like(v->as, v, at, v->end, v->off + (at - v->start));
+	struct vma *n = vma_new(v->as, v);
 
 	if (!n)
 		return -ENOMEM;
+	n->start = at;
+	n->off += at - v->start;
 	n->flags &= ~WEFT_MAP_STACK; /* only the lowest part grows */
 	vma_set_end(v, at);
-	vma_insert(v->as, n);
+	vma_insert(n);
 	return 0;
 }
 
@@ -263,7 +237,6 @@ static void absorb(struct vma *low, struct vma *high)
 {
 	u64 end = high->end;
 
-	low->run = 0;
 	low->flags |= high->flags & VMA_ANON;
 	vma_remove(high);
 	vma_set_end(low, end);
@@ -307,10 +280,9 @@ static u64 find_in(struct vma *v, u64 len, u64 lo, u64 hi)
 
 u64 vma_find_free(struct as *a, u64 len, u64 lo, u64 hi)
 {
-	u64 bottom = lo;
+	const struct vma *v = vma_last(a);
+	u64 bottom = v ? MAX(lo, v->end) : lo;
 
-	if (!list_empty(&a->vmas))
-		bottom = MAX(lo, list_entry(a->vmas.prev, struct vma, link)->end);
 	if (hi > bottom && hi - bottom >= len)
 		return hi - len;
 	return find_in(a->root, len, lo, hi);

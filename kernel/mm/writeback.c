@@ -9,11 +9,14 @@
 #include <kernel/ipc.h>
 
 #define RUN_MAX	     64ul /* pages of one PAGE_OUT */
+#define POOL	     32u
 #define FLUSH_PERIOD 500000000ul
 #define FLUSH_AGE    3000000000ul
 
 static struct list dirty_pagers;
-static struct waitq throttled;
+static struct waitq throttled, pool_wait;
+static struct page_req pool[POOL];
+static u32 pool_used;
 static struct ktimer flush_timer;
 
 static u64 background_limit(void)
@@ -31,6 +34,7 @@ void writeback_init(void)
 {
 	list_init(&dirty_pagers);
 	waitq_init(&throttled);
+	waitq_init(&pool_wait);
 	ktimer_init(&flush_timer, timer_fired);
 }
 
@@ -41,7 +45,7 @@ void pager_set_dirty(struct memobj *m, struct frame *f, u64 idx)
 	struct pager *p = m->pager;
 
 	kassert(f->owner == m && f->index == idx);
-	lru_del(f);
+	list_del(&f->link); /* of lru, or none */
 	f->flags |= FRAME_DIRTY;
 	list_add_tail(&p->dirty, &f->link);
 	mm_stats.dirty++;
@@ -72,7 +76,7 @@ static void set_clean(struct pager *p, struct frame *f)
 void pager_forget(struct memobj *m, struct frame *f)
 {
 	set_clean(m->pager, f);
-	lru_del(f);
+	list_del(&f->link);
 	if (f->flags & FRAME_WRITEBACK) {
 		f->flags &= ~FRAME_WRITEBACK;
 		m->pager->nwriteback--;
@@ -151,9 +155,12 @@ void writeback_done(struct page_req *r, int error)
 	if (error) {
 		p->wb_error = error;
 		p->dirty_since = now_ns(); /* not again at once */
-		return;
+	} else {
+		writeback_release(p, r->first, (r->first + r->n) << PAGE_SHIFT);
 	}
-	writeback_release(p, r->first, (r->first + r->n) << PAGE_SHIFT);
+	r->m = NULL;
+	pool_used--;
+	waitq_wake(&pool_wait, 1, 0);
 }
 
 static bool wants_out(const struct frame *f)
@@ -166,7 +173,7 @@ static bool wants_out(const struct frame *f)
 static int page_out(struct pager *p, u64 idx, u64 lo, u64 *next)
 {
 	struct memobj *m = p->m;
-	struct page_req *r;
+	struct page_req *r = pool;
 	u64 first = idx, end = idx + 1;
 	int e;
 
@@ -174,9 +181,16 @@ static int page_out(struct pager *p, u64 idx, u64 lo, u64 *next)
 		first--;
 	while (end - first < RUN_MAX && wants_out(memobj_page(m, end)))
 		end++;
-	e = pager_request(m, WEFT_OP_PAGE_OUT, first, end - first, 0, &r);
-	if (e)
+	if (pool_used == POOL)
+		return -EAGAIN;
+	while (r->m)
+		r++;
+	e = pager_request(r, m, WEFT_OP_PAGE_OUT, first, end - first, 0);
+	if (e) {
+		r->m = NULL;
 		return e;
+	}
+	pool_used++;
 	for (u64 i = first; i < end; i++)
 		memobj_page(m, i)->flags |= FRAME_WRITEBACK;
 	p->nwriteback += end - first;
@@ -213,36 +227,30 @@ void pager_flush(void)
 
 i64 writeback_fetch(struct memobj *m, u64 off, u64 buf, u64 len)
 {
-	u64 done = 0;
-
-	while (done < len) {
-		u64 idx = (off + done) >> PAGE_SHIFT, n = MIN(len - done, PAGE_SIZE);
-		struct frame *f = memobj_page(m, idx);
+	for (u64 done = 0; done < len; done += PAGE_SIZE) {
+		u64 idx = (off + done) >> PAGE_SHIFT;
+		HELD_FRAME struct frame *f = memobj_page(m, idx);
 		int r;
 
 		if (!f)
 			return done ? (i64)done : -ENODATA;
-		if (f->flags & FRAME_DIRTY) {
-			bool writing = f->flags & FRAME_WRITEBACK;
-
-			memobj_protect_range(m, idx, 1);
-			set_clean(m->pager, f);
-			if (!writing)
-				lru_add(f); /* taken without a PAGE_OUT: the server answers for it
-					       from now on */
-		}
 		frame_get(f);
-		r = copy_to_user(buf + done, frame_virt(f), n);
-		frame_put(f);
+		if (f->flags & FRAME_DIRTY) {
+			set_clean(m->pager, f);
+			memobj_reprotect_page(m, idx);
+			/* Taken without a PAGE_OUT: the server answers for it from now on. */
+			if (!(f->flags & FRAME_WRITEBACK))
+				lru_add(f);
+		}
+		r = copy_to_user(buf + done, frame_virt(f), MIN(len - done, PAGE_SIZE));
 		if (r) {
 			/* It still has to be written. */
 			if (memobj_page(m, idx) == f && !(f->flags & FRAME_DIRTY))
 				pager_set_dirty(m, f, idx);
 			return r;
 		}
-		done += n;
 	}
-	return done;
+	return len;
 }
 
 /* Waits until page idx, which is being written, is not any more. */
@@ -258,31 +266,29 @@ int pager_sync(struct memobj *m, u64 off, u64 len)
 	struct pager *p = m->pager;
 	u64 from = off >> PAGE_SHIFT, idx = from, end = memobj_pages(m);
 	struct frame *f;
-	int r = 0;
+	int r;
 
 	if (len < (end << PAGE_SHIFT) - MIN(off, end << PAGE_SHIFT))
 		end = (off + len + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	if (!p->ndirty && !p->nwriteback)
 		end = 0;
-	while (!r && idx < end && (f = radix_next(&m->pages, &idx)) && idx < end) {
+	while (idx < end && (f = radix_next(&m->pages, &idx)) && idx < end) {
 		if (!(f->flags & FRAME_DIRTY)) {
 			idx++;
 		} else if (f->flags & FRAME_WRITEBACK) { /* dirty again: once more after that */
-			r = await_written(p, idx);
+			TRY(await_written(p, idx));
 		} else {
 			r = page_out(p, idx, from, &idx);
-			if (r == -EAGAIN)
-				r = pager_wait_pool();
+			TRY(r == -EAGAIN ? thread_block(&pool_wait, WEFT_FOREVER, BLOCK_KILLABLE)
+					 : r);
 		}
 	}
-	for (idx = from; !r && idx < end && (f = radix_next(&m->pages, &idx)) && idx < end;) {
+	for (idx = from; idx < end && (f = radix_next(&m->pages, &idx)) && idx < end;) {
 		if (f->flags & FRAME_WRITEBACK)
-			r = await_written(p, idx);
+			TRY(await_written(p, idx));
 		else
 			idx++;
 	}
-	if (r)
-		return r;
 	r = p->wb_error;
 	p->wb_error = 0;
 	return r;
@@ -302,26 +308,24 @@ bool pager_throttle(void)
 
 bool writeback_busy(void)
 {
-	return mm_stats.dirty || pager_pool_used();
+	return mm_stats.dirty || pool_used;
 }
 
 u64 pager_dirty_runs(struct memobj *m, u64 *pairs, u64 n)
 {
-	u64 runs = 0, idx = 0, end = 0;
+	u64 runs = 0, end = 0;
 	struct frame *f;
 
-	for (; (f = radix_next(&m->pages, &idx)); idx++) {
+	for (u64 idx = 0; (f = radix_next(&m->pages, &idx)); idx++) {
 		if (!(f->flags & FRAME_DIRTY))
 			continue;
-		if (runs && idx == end) {
-			pairs[2 * runs - 1] += PAGE_SIZE;
-		} else {
+		if (!runs || idx != end) {
 			if (runs == n)
 				break;
 			pairs[2 * runs] = idx << PAGE_SHIFT;
-			pairs[2 * runs + 1] = PAGE_SIZE;
-			runs++;
+			pairs[2 * runs++ + 1] = 0;
 		}
+		pairs[2 * runs - 1] += PAGE_SIZE;
 		end = idx + 1;
 	}
 	return runs;

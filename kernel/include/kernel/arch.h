@@ -65,7 +65,7 @@ struct arch_as {
 int arch_as_init(struct arch_as *a);
 void arch_as_destroy(struct arch_as
 		*a); /* frees the tables; leaf frames are the caller's business, done before */
-/* arch_pte_make(phys, flags), arch_pte_phys, arch_pte_flags, arch_pte_writable, arch_pte_read_only
+/* arch_pte_make(phys, flags), arch_pte_phys, arch_pte_flags, arch_pte_read_only
  * (of an entry) */
 #include <arch_pte.h>
 /*

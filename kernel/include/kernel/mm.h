@@ -12,7 +12,7 @@ struct frame {
 	u32 refs;	      /* mappings' and objects' hold; 0 = free */
 	u16 order;	      /* of a free block's first frame */
 	u16 flags;	      /* FRAME_* */
-	struct list link;     /* buddy free list, or the owner's */
+	struct list link;     /* buddy free list, the owner's, or (clean pager pages) lru */
 	struct memobj *owner; /* and the page's place in it */
 	u64 index;
 };
@@ -21,15 +21,13 @@ struct frame {
 #define FRAME_PINNED	4u
 #define FRAME_KERNEL	8u
 #define FRAME_WRITEBACK 16u
-#define FRAME_RESERVED                                                                             \
-	32u /* not managed: kernel image, boot archive, shared zero page; refs are not counted */
+/* Not managed: kernel image, boot archive, shared zero page; refs are not counted. */
+#define FRAME_RESERVED	 32u
 #define FRAME_SLAB	 64u
 #define FRAME_ANON	 128u /* private to the mappings that hold it: belongs to no object */
-#define FRAME_COW	 256u /* shared by cloned objects: copied before a write */
 #define FRAME_REFERENCED 512u
-#define FRAME_LRU	 1024u /* on the list of clean pager pages */
-#define FRAME_LAZY                                                                                 \
-	2048u /* of a free block that was never taken: flags of the others mean nothing */
+/* Of a free block that was never taken: flags of the others mean nothing. */
+#define FRAME_LAZY 2048u
 
 void frames_init(void); /* from boot_info's memory map */
 /* 2^order contiguous frames, refs 1, not zeroed. low: below 4 GiB. NULL when there are none
@@ -39,25 +37,37 @@ struct frame *frame_alloc_zero(void); /* one; may use a pre-zeroed pool */
 void frame_get(struct frame *f);
 /* Both accept NULL and ignore reserved frames. */
 void frame_put(struct frame *f); /* frees at 0 (order 0) */
-void frame_free_zeroed(struct frame *
-		f); /* a single frame of the caller's alone whose bytes are all 0: a page table's */
+/* A single frame of the caller's alone whose bytes are all 0: a page table's. */
+void frame_free_zeroed(struct frame *f);
 void frame_free(struct frame *f, u32 order);
 struct frame *frame_of(u64 phys); /* NULL if not RAM */
 u64 frame_phys(const struct frame *f);
 void *frame_virt(const struct frame *f); /* in the direct map */
+/* A local frame, or NULL: put where it goes out of scope. */
+#define HELD_FRAME __attribute__((cleanup(frame_release)))
+static inline void frame_release(struct frame **f)
+{
+	frame_put(*f);
+}
 extern u64 frames_total, frames_free;
 extern struct weft_mem_stats mm_stats;
 /* Called by the idle loop with the BKL held: does a little work (zeroes a page for the pool,
  * dropping the BKL meanwhile). false: nothing to do, halt. */
 bool mm_idle(void);
-void mm_start(
-	void); /* once, before the first thread runs: makes the tables that as_switch(NULL) loads */
+/* Once, before the first thread runs: makes the tables that as_switch(NULL) loads. */
+void mm_start(void);
 
 /* Slabs (mm/slab.c): sizes to 2 KiB from slabs, larger from frames. kmalloc returns NULL when out
  * of memory. */
 void *kmalloc(size_t n);
 void *kzalloc(size_t n);
 void kfree(void *p); /* accepts NULL */
+/* A local pointer, or NULL: freed where it goes out of scope. */
+#define HELD_MEM __attribute__((cleanup(kfree_release)))
+static inline void kfree_release(void *pointer)
+{
+	kfree(*(void **)pointer);
+}
 void *krealloc_zero(void *p, size_t old, size_t n);
 extern u64 slab_bytes;
 
@@ -72,15 +82,16 @@ int memobj_create_anon(u64 size, struct memobj **out);
 int memobj_create_phys(u64 phys, u64 size, u32 cache, struct memobj **out);
 struct object *memobj_object(struct memobj *m);
 u64 memobj_size(struct memobj *m);
-/* Stream I/O: at off, honouring size; write grows anon and pager objects. May block (pager). */
+/* Stream I/O: at off, honouring size; write grows anon and pager objects. May block (pager): the
+ * caller holds a reference. */
 i64 memobj_read(struct memobj *m, struct uio *u, u64 off, u32 flags);
 i64 memobj_write(struct memobj *m, struct uio *u, u64 off, u32 flags);
 /* kipc: a handle with memory behind it counts as a user of the object (PAGE_IDLE comes when no
  * handle and no mapping is left). Not a reference. */
 void memobj_attach(struct memobj *m);
 void memobj_detach(struct memobj *m);
-struct memobj *memobj_of(
-	struct object *o); /* WEFT_OBJ_MEM: itself; else ops->mem or NULL; no reference taken */
+/* WEFT_OBJ_MEM: itself; else ops->mem or NULL; no reference taken. */
+struct memobj *memobj_of(struct object *o);
 /*
  * The scheme has lost its server (gone false: a successor may come; requests wait in the scheme) or
  * is gone for good (true: page-ins fail and dirty pages are lost). A successor gets at the memory
@@ -114,8 +125,8 @@ u32 as_fault(struct as *a, u64 addr, bool write, bool exec);
 int as_map_frame(struct as *a, u64 addr, struct frame *f);
 void as_unmap_frame(struct as *a, u64 addr);
 int as_unmap(struct as *a, u64 addr, u64 len);
-int as_map(struct as *a, u64 *addr, u64 len, u32 prot_flags, struct memobj *m,
-	u64 off); /* m NULL: anonymous */
+/* m NULL: anonymous. */
+int as_map(struct as *a, u64 *addr, u64 len, u32 prot_flags, struct memobj *m, u64 off);
 /*
  * The present page behind a user address of any address space, for req_copy: kernel pointer to the
  * byte, valid until the BKL is dropped; NULL if absent or not accessible so. write also breaks
@@ -125,7 +136,6 @@ void *as_peek(struct as *a, u64 addr, bool write);
 /* Identity of a user word for futexes: private: (as, addr); shared: (object id, offset). -EFAULT.
  */
 int as_futex_key(struct as *a, u64 addr, bool is_private, u64 key[2]);
-u64 as_resident(struct as *a);
 void as_usage(struct as *a, struct weft_as_usage *out);
 
 /* User copies in the current address space (mm/usercopy.c). May block on a pager, or drop the BKL
@@ -141,8 +151,8 @@ int copy_to_user_nofault(u64 to, const void *from, size_t n);
 int uio_init(struct uio *u, struct weft_iov *buf, u32 nbuf, u64 base, u64 len, bool vec);
 void uio_free(struct uio *u, struct weft_iov *buf);
 void uio_kernel(struct uio *u, struct weft_iov *buf, void *base, u64 len);
-i64 uio_copy_out(struct uio *u, const void *from,
-	u64 n); /* kernel -> uio; -> bytes copied (short at a fault if > 0) or -EFAULT */
+/* Kernel -> uio; -> bytes copied (short at a fault if > 0) or -EFAULT. */
+i64 uio_copy_out(struct uio *u, const void *from, u64 n);
 i64 uio_copy_in(struct uio *u, void *to, u64 n); /* uio -> kernel */
 
 #endif

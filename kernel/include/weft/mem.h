@@ -17,8 +17,7 @@ enum weft_mem_kind {
 	WEFT_MEM_PAGER, /* fd = the server end of a scheme, arg = node: PAGE_* operations carry it
 			   as handle. If a memory object with that node still lives (a
 			   predecessor's), this is an fd for it */
-	WEFT_MEM_CLONE, /* fd = a memory object: a copy-on-write clone of all of it as it is now
-			   (private) */
+	WEFT_MEM_CLONE, /* fd = a memory object: a private copy of all of it as it is now */
 };
 #define WEFT_MEM_CACHE_WB   0x0u
 #define WEFT_MEM_CACHE_WC   0x1u

@@ -16,10 +16,6 @@ static inline u32 arch_pte_flags(pte_t p)
 {
 	return p & 63;
 }
-static inline bool arch_pte_writable(pte_t p)
-{
-	return p & ARCH_PTE_W;
-}
 static inline pte_t arch_pte_read_only(pte_t p)
 {
 	return p & ~(pte_t)ARCH_PTE_W;

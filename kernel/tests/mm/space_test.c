@@ -39,11 +39,11 @@ static void check_tree(struct as *a, struct vma *v, u64 *last, u32 *n)
 		return;
 	if (v->child[0]) {
 		assert_ptr_equal(v->child[0]->parent, v);
-		assert_true(v->child[0]->prio <= v->prio);
+		assert_true(vma_prio(v->child[0]) <= vma_prio(v));
 	}
 	if (v->child[1]) {
 		assert_ptr_equal(v->child[1]->parent, v);
-		assert_true(v->child[1]->prio <= v->prio);
+		assert_true(vma_prio(v->child[1]) <= vma_prio(v));
 	}
 	check_tree(a, v->child[0], last, n);
 	assert_true(v->start >= *last && v->end > v->start);
@@ -118,8 +118,13 @@ static void placing_random(void **state)
 			assert_int_equal(as_unmap(a, at[k], PAGE_SIZE * (1 + (seed >> 16) % 9)), 0);
 			at[k] = at[--n];
 		}
-		if (i % 100 == 0)
+		if (i % 100 == 0) {
+			struct as *b = as_copy(a);
+
 			check(a);
+			check(b);
+			as_put(b);
+		}
 	}
 	as_put(a);
 }

@@ -45,11 +45,6 @@ static inline u32 arch_pte_flags(pte_t p)
 	return p >> PTE_FLAGS & 0x3f;
 }
 
-static inline bool arch_pte_writable(pte_t p)
-{
-	return p & PTE_W;
-}
-
 static inline pte_t arch_pte_read_only(pte_t p)
 {
 	return p & ~(PTE_W | (u64)ARCH_PTE_W << PTE_FLAGS);
