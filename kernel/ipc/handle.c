@@ -43,8 +43,6 @@ struct handle *scheme_find(struct scheme *s, u64 id)
 /* From now on it has no name to its server. */
 static void handle_forget(struct handle *h)
 {
-	if (!list_empty(&h->link))
-		h->s->nhandles--;
 	list_del(&h->link);
 	list_del(&h->hash_link);
 	list_del(&h->watch_link);
@@ -59,21 +57,12 @@ void handle_set_ready(struct handle *h, u32 mask, bool edge)
 		object_notify(&h->obj, edge ? mask : risen);
 }
 
-/* Takes a REATTACH back that no server has received. */
-static bool withdraw(struct handle *h)
-{
-	if (!oneway_queued(&h->notice))
-		return false;
-	list_del(&h->notice.q.link);
-	return true;
-}
-
 void handle_abandon(struct handle *h)
 {
 	if (h->abandoned)
 		return;
 	h->abandoned = true;
-	withdraw(h);
+	list_del(&h->notice.q.link);
 	object_notify(&h->obj, WEFT_POLLERR | WEFT_POLLHUP);
 }
 
@@ -94,6 +83,8 @@ static void notice_done(struct oneway *w)
 
 void handle_reattach(struct handle *h)
 {
+	if (h->abandoned || !h->obj.fds)
+		return;
 	h->notice.op = WEFT_OP_REATTACH;
 	h->notice.args[0] = h->attr.ino;
 	h->notice.args[1] = h->obj.status;
@@ -133,13 +124,17 @@ int handle_note_owner(struct handle *h, u32 pid)
 	return 0;
 }
 
-void handle_owner_exited(struct handle *h, u32 pid)
+void ipc_process_exited(struct process *p)
 {
+	struct scheme *s;
+	struct handle *h;
 	struct owner *o;
 
-	list_for_each(o, &h->owners, link)
-		if (o->pid == pid)
-			scheme_one_way(h->s, &o->gone, WEFT_OP_OWNER_GONE, h->id);
+	list_for_each(s, &schemes, all_link)
+		list_for_each(h, &s->watched, watch_link)
+			list_for_each(o, &h->owners, link)
+				if (o->pid == p->pid)
+					scheme_one_way(s, &o->gone, WEFT_OP_OWNER_GONE, h->id);
 }
 
 static void detach_mem(struct handle *h)
@@ -156,14 +151,12 @@ static void handle_closed(struct object *o)
 	struct handle *h = container_of(o, struct handle, obj);
 	struct owner *w;
 	/* A new server that never heard of it need not hear of its end. */
-	bool known = !withdraw(h) && !h->abandoned;
+	bool known = !oneway_queued(&h->notice) && !h->abandoned;
 
+	list_del(&h->notice.q.link);
 	handle_forget(h);
-	list_for_each(w, &h->owners, link) {
-		if (oneway_queued(&w->gone))
-			list_del(&w->gone.q.link);
-		owner_done(&w->gone);
-	}
+	list_for_each(w, &h->owners, link)
+		oneway_drop(&w->gone);
 	detach_mem(h);
 	if (!h->id || !known || h->s->gone)
 		return;
@@ -178,7 +171,7 @@ static void handle_destroy(struct object *o)
 
 	/* It may never have had an fd: then closed() did not run, and its server has not heard of
 	 * it. */
-	withdraw(h);
+	list_del(&h->notice.q.link);
 	handle_forget(h);
 	detach_mem(h);
 	scheme_put(h->s);
@@ -188,8 +181,7 @@ static void handle_destroy(struct object *o)
 static int offset_lock(struct handle *h)
 {
 	while (h->off_busy)
-		if (thread_block(&h->offq, (u64)WEFT_FOREVER, BLOCK_KILLABLE) == -EINTR)
-			return -EINTR;
+		TRY(thread_block(&h->offq, (u64)WEFT_FOREVER, BLOCK_KILLABLE));
 	h->off_busy = true;
 	return 0;
 }
@@ -210,68 +202,48 @@ static i64 remote_io(struct handle *h, struct uio *u, i64 off, u32 flags, bool w
 
 	if (!r)
 		return -ENOMEM;
-	if (u->kernel)
-		return -EINVAL;
+	kassert(!u->kernel);
 	/* What does not fit into one request is a short count. */
-	for (u32 i = u->idx; i < u->niov && r->nbufs < WEFT_REQ_BUFS && total < IO_MAX;
+	for (u32 i = u->idx; i < u->niov && r->sqe.nbufs < WEFT_REQ_BUFS && total < IO_MAX;
 		i++, at = 0) {
 		u64 n = MIN(u->iov[i].len - at, IO_MAX - total);
 
 		if (!n)
 			continue;
-		r->bufs[r->nbufs++] = (struct weft_buf){u->iov[i].base + at, (u32)n,
+		r->bufs[r->sqe.nbufs++] = (struct weft_buf){u->iov[i].base + at, (u32)n,
 			write ? WEFT_BUF_IN : WEFT_BUF_OUT};
 		total += n;
 	}
-	r->args[0] = (u64)off;
-	r->args[1] = total;
-	r->args[2] = flags;
-	r->args[3] = h->obj.status;
-	if (h->obj.status & K_O_NONBLOCK)
-		r->args[2] |= WEFT_IO_NONBLOCK;
+	memcpy(r->sqe.args, (u64[]){(u64)off, total, flags, h->obj.status}, 4 * sizeof(u64));
 	return request_run(r, h);
 }
 
-static i64 local_io(struct handle *h, struct memobj *m, struct uio *u, i64 off, u32 flags,
-	bool write)
+static i64 io_at(struct handle *h, struct memobj *m, struct uio *u, i64 off, u32 flags, bool write)
 {
 	if (!m || (write && h->flags & WEFT_HANDLE_TRAP_WRITE))
 		return remote_io(h, u, off, flags, write);
-	if (!write)
-		return memobj_read(m, u, (u64)off, flags);
-	return memobj_write(m, u, (u64)off, flags);
+	return (write ? memobj_write : memobj_read)(m, u, (u64)off, flags);
 }
 
 static i64 handle_io(struct object *o, struct uio *u, i64 off, u32 flags, bool write)
 {
 	struct handle *h = container_of(o, struct handle, obj);
 	struct memobj *m = h->mem;
+	HELD struct object *held = m ? memobj_object(m) : NULL;
 	i64 n;
 
+	if (held)
+		object_get(held);
 	if (h->abandoned)
 		return -EIO;
-	if (!m && (off != -1 || !(h->flags & WEFT_HANDLE_RANDOM)))
-		return remote_io(h, u, off, flags, write);
-	if (off < -1)
-		return -EINVAL;
-	if (m && write && o->status & K_O_APPEND)
-		flags |= WEFT_IO_APPEND;
-	if (m)
-		object_get(memobj_object(m));
-	if (off >= 0) {
-		n = local_io(h, m, u, off, flags, write);
-	} else {
-		n = offset_lock(h);
-		if (!n) {
-			n = local_io(h, m, u, (i64)h->offset, flags, write);
-			if (n > 0)
-				h->offset = flags & WEFT_IO_APPEND && write ? memobj_size(m)
-									    : h->offset + (u64)n;
-			offset_unlock(h);
-		}
-	}
-	if (m)
-		object_put(memobj_object(m));
+	if (off != -1 || (!m && !(h->flags & WEFT_HANDLE_RANDOM)))
+		return io_at(h, m, u, off, flags, write);
+	TRY(offset_lock(h));
+	n = io_at(h, m, u, (i64)h->offset, flags, write);
+	if (n > 0)
+		h->offset =
+			m && write && flags & WEFT_IO_APPEND ? memobj_size(m) : h->offset + (u64)n;
+	offset_unlock(h);
 	return n;
 }
 
@@ -291,8 +263,8 @@ static i64 seek_remote(struct handle *h, u64 off, u64 whence)
 
 	if (!r)
 		return -ENOMEM;
-	r->args[0] = off;
-	r->args[1] = whence;
+	r->sqe.args[0] = off;
+	r->sqe.args[1] = whence;
 	return request_run(r, h);
 }
 
@@ -301,8 +273,6 @@ static i64 seek_to(u64 at, u64 size, i64 off, u64 whence)
 {
 	i64 base = 0;
 
-	if (whence > SEEK_HOLE_)
-		return -EINVAL;
 	/* Without extents known here the whole file is data, with the one hole at its end. */
 	if (whence >= SEEK_DATA_ && (u64)off >= size)
 		return -ENXIO;
@@ -317,21 +287,19 @@ static i64 seek_to(u64 at, u64 size, i64 off, u64 whence)
 
 static i64 handle_seek(struct handle *h, i64 off, u64 whence)
 {
-	int err;
-
 	if (h->flags & WEFT_HANDLE_NO_OFFSET)
 		return -ESPIPE;
 	if (h->abandoned)
 		return -EIO;
-	if (!h->mem && (whence == SEEK_END_ || !(h->flags & WEFT_HANDLE_RANDOM))) {
-		off = whence > SEEK_HOLE_ ? -EINVAL : seek_remote(h, (u64)off, whence);
-		if (off < 0 || !(h->flags & WEFT_HANDLE_RANDOM))
-			return off;
+	if (whence > SEEK_HOLE_)
+		return -EINVAL;
+	if (!h->mem && !(h->flags & WEFT_HANDLE_RANDOM))
+		return seek_remote(h, (u64)off, whence);
+	if (!h->mem && whence == SEEK_END_) {
+		off = TRY(seek_remote(h, (u64)off, whence));
 		whence = SEEK_SET_;
 	}
-	err = offset_lock(h);
-	if (err)
-		return err;
+	TRY(offset_lock(h));
 	off = seek_to(h->offset, h->mem ? memobj_size(h->mem) : 0, off, whence);
 	if (off >= 0)
 		h->offset = (u64)off;
@@ -407,7 +375,6 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 	if (id) {
 		list_add_tail(bucket(s, id), &h->hash_link);
 		list_add_tail(&s->handles, &h->link);
-		s->nhandles++;
 	}
 	*out = h;
 	return 0;
@@ -421,14 +388,11 @@ int handle_attach_mem(struct handle *h, i32 fd, u32 flags)
 {
 	HELD struct object *o = NULL;
 	struct memobj *m = NULL;
-	int err;
 
 	if (flags & ~HANDLE_FLAGS)
 		return -EINVAL;
 	if (fd >= 0) {
-		err = fd_get(fd, 0, 0, &o);
-		if (err)
-			return err;
+		TRY(fd_get(fd, 0, 0, &o));
 		m = memobj_of(o);
 		if (!m)
 			return -EINVAL;
@@ -446,25 +410,18 @@ int handle_attach_mem(struct handle *h, i32 fd, u32 flags)
 
 int handle_mint(struct scheme *s, const struct weft_reply_fd *f, struct handle **out)
 {
-	struct handle *h;
-	int err;
+	HELD struct handle *h = NULL;
 
 	if (f->kind != WEFT_REPLY_NEW || !f->handle)
 		return -EINVAL;
-	err = handle_create(s, f->handle, &h);
-	if (err)
-		return err;
+	TRY(handle_create(s, f->handle, &h));
 	h->obj.status = f->status;
 	h->attr = f->attr;
 	h->ready = f->ready;
-	err = handle_attach_mem(h, f->fd, f->flags & HANDLE_FLAGS);
-	if (err) {
-		/* The server knows no such handle yet: no CLOSE for it. */
-		h->abandoned = true;
-		object_put(&h->obj);
-		return err;
-	}
+	/* If that fails it never had an fd, and the server hears nothing of it. */
+	TRY(handle_attach_mem(h, f->fd, f->flags & HANDLE_FLAGS));
 	*out = h;
+	h = NULL;
 	return 0;
 }
 

@@ -23,8 +23,7 @@ void scheme_get(struct scheme *s)
 
 void scheme_put(struct scheme *s)
 {
-	if (s)
-		object_put(&s->obj);
+	object_put(&s->obj);
 }
 
 int user_touch(u64 addr, u64 len, bool write)
@@ -53,15 +52,11 @@ static u32 server_ready(struct object *o)
 static void fail_first(struct scheme *s)
 {
 	struct qnode *q = list_first(&s->queue, struct qnode, link);
-	struct oneway *w = container_of(q, struct oneway, q);
 
-	if (q->kind == Q_REQUEST) {
+	if (q->kind == Q_REQUEST)
 		request_finish(container_of(q, struct request, q), -EIO, false);
-		return;
-	}
-	list_del(&q->link);
-	if (w->done)
-		w->done(w);
+	else
+		oneway_drop(container_of(q, struct oneway, q));
 }
 
 /* What completes may try to queue again, and is refused. */
@@ -81,22 +76,19 @@ static void scheme_gone(struct scheme *s)
 		return;
 	s->gone = s->expired = true;
 	ktimer_cancel(&s->orphan_timer);
-	scheme_get(s);
 	fail_queued(s);
 	list_for_each(h, &s->handles, link)
 		handle_abandon(h);
 	pager_scheme_died(s, true);
-	scheme_put(s);
 }
 
 static void orphan_expired(struct ktimer *t)
 {
-	struct scheme *s = container_of(t, struct scheme, orphan_timer);
+	HELD struct scheme *s = container_of(t, struct scheme, orphan_timer);
 
-	s->expired = true;
 	scheme_get(s);
+	s->expired = true;
 	fail_queued(s);
-	scheme_put(s);
 }
 
 static void drop_threads(struct scheme *s)
@@ -116,17 +108,13 @@ static void server_closed(struct object *o)
 	if (s->server != sv)
 		return;
 	s->server = NULL;
-	scheme_get(s);
 	drop_threads(s);
 	/* Notices were for the dead one: a successor learns of live handles by REATTACH. */
 	list_for_each(q, &s->queue, link) {
 		struct oneway *w = container_of(q, struct oneway, q);
 
-		if (q->kind != Q_ONEWAY || w->op == WEFT_OP_PAGE_IDLE)
-			continue;
-		list_del(&q->link);
-		if (w->done)
-			w->done(w);
+		if (q->kind == Q_ONEWAY && w->op != WEFT_OP_PAGE_IDLE)
+			oneway_drop(w);
 	}
 	/* Last received, first queued again: their order stays. */
 	while (!list_empty(&s->delivered)) {
@@ -140,7 +128,6 @@ static void server_closed(struct object *o)
 		if (s->orphan_ns < (u64)WEFT_FOREVER - now_ns())
 			ktimer_arm(&s->orphan_timer, now_ns() + s->orphan_ns);
 	}
-	scheme_put(s);
 }
 
 static void server_destroy(struct object *o)
@@ -171,18 +158,14 @@ static void endpoint_destroy(struct object *o)
 
 static u32 endpoint_ready(struct object *o)
 {
-	struct scheme *s = container_of(o, struct scheme, obj);
-
 	/* Readable while it wants a server: init polls it to restart what has died. */
-	return s->server ? WEFT_POLLOUT : WEFT_POLLIN;
+	return container_of(o, struct scheme, obj)->server ? WEFT_POLLOUT : WEFT_POLLIN;
 }
 
 static void endpoint_info(struct object *o, struct weft_fd_info *out)
 {
-	struct scheme *s = container_of(o, struct scheme, obj);
-
 	out->scheme = o->id;
-	if (!s->server)
+	if (!container_of(o, struct scheme, obj)->server)
 		out->flags |= WEFT_INFO_ORPHAN;
 }
 
@@ -252,11 +235,8 @@ i64 sys_scheme_create(u64 flags, u64 ufds, u64 ulimits)
 		return -EINVAL;
 	if (!ulimits)
 		return -EPERM;
-	if (copy_from_user(&l, ulimits, sizeof(l)))
-		return -EFAULT;
-	err = resource_require(l.authority, WEFT_RES_SCHEME, NULL);
-	if (err)
-		return err;
+	TRY(copy_from_user(&l, ulimits, sizeof(l)));
+	TRY(resource_require(l.authority, WEFT_RES_SCHEME, NULL));
 	s = scheme_new(&l);
 	sv = s ? server_new(s) : NULL;
 	if (!sv)
@@ -276,8 +256,6 @@ i64 sys_scheme_create(u64 flags, u64 ufds, u64 ulimits)
 i64 scheme_succeed(struct scheme *s)
 {
 	HELD struct server *sv = NULL;
-	struct handle *h;
-	struct list *p;
 	i32 fd;
 
 	if (s->server)
@@ -293,11 +271,8 @@ i64 scheme_succeed(struct scheme *s)
 		s->expired = false;
 		s->server = sv;
 		/* Backwards, each to the front: the oldest handle comes first. */
-		for (p = s->handles.prev; p != &s->handles; p = p->prev) {
-			h = list_entry(p, struct handle, link);
-			if (!h->abandoned && h->obj.fds)
-				handle_reattach(h);
-		}
+		for (struct list *p = s->handles.prev; p != &s->handles; p = p->prev)
+			handle_reattach(list_entry(p, struct handle, link));
 	}
 	return fd;
 }
@@ -342,8 +317,7 @@ void scheme_queue_oneway(struct scheme *s, struct oneway *w, bool first)
 {
 	kassert(!oneway_queued(w));
 	if (!s->server && w->op != WEFT_OP_PAGE_IDLE) {
-		if (w->done)
-			w->done(w);
+		oneway_drop(w);
 		return;
 	}
 	w->q.kind = Q_ONEWAY;
@@ -388,14 +362,4 @@ int scheme_of_fd(i32 fd, struct server **out)
 	object_get(e->o);
 	*out = sv;
 	return 0;
-}
-
-void ipc_process_exited(struct process *p)
-{
-	struct scheme *s;
-	struct handle *h;
-
-	list_for_each(s, &schemes, all_link)
-		list_for_each(h, &s->watched, watch_link)
-			handle_owner_exited(h, p->pid);
 }

@@ -31,7 +31,9 @@ static inline u32 poll_aliases(u32 bits)
 
 #define PASSED_MAX 253u
 
-/* The caller's fds: a capability of each. All or none. */
+/* A capability of the caller's fd. */
+int passed_peek(i32 fd, struct passed *to);
+/* Of several. All or none. */
 int passed_take(struct passed *p, u64 ufds, u32 n);
 /* Installs them in the current process: as many as it has room for, or with `all` all or none. ->
  * how many, or -errno. The capabilities stay the caller's. */
@@ -41,14 +43,14 @@ void passed_uninstall(const i32 *fds, u32 n);
 i64 passed_give(const struct passed *p, u32 n, u64 ufds, u32 dup_flags, bool all);
 void passed_drop(struct passed *p, u32 n);
 
-#define TAG_BUCKETS 32u
+/* A local pointer to what is freed where it goes out of scope, or NULL. */
+#define FREED __attribute__((cleanup(kfree_release)))
+static inline void kfree_release(void *pointer)
+{
+	kfree(*(void **)pointer);
+}
 
-/* A thread's own request. */
-struct client_request {
-	struct request r;
-	struct weft_buf bufs[WEFT_REQ_BUFS];
-	struct passed fds[WEFT_REQ_FDS];
-};
+#define TAG_BUCKETS 32u
 
 struct server {
 	struct object obj; /* WEFT_OBJ_SCHEME */
@@ -71,7 +73,6 @@ struct scheme {
 	struct list threads;
 	u64 orphan_ns;
 	struct ktimer orphan_timer;
-	u32 nhandles;
 	struct list handles; /* all but root handles */
 	struct list watched; /* handles with WATCH_OWNER, by watch_link */
 	u64 served, dead_replies, bad_replies;
@@ -97,7 +98,16 @@ struct handle {
 	struct list owners;			 /* those to be told of by OWNER_GONE */
 };
 
+/* It was delivered, or is not to be. */
+static inline void oneway_drop(struct oneway *w)
+{
+	list_del(&w->q.link);
+	if (w->done)
+		w->done(w);
+}
+
 /* scheme.c */
+i64 scheme_succeed(struct scheme *s);
 void scheme_queue_oneway(struct scheme *s, struct oneway *w, bool first);
 void scheme_wake_server(struct scheme *s, u32 prio, bool direct);
 void scheme_unserve(struct request *r); /* the thread stops being one of its scheme's servers */
@@ -123,7 +133,6 @@ void handle_abandon(struct handle *h);
 void handle_reattach(struct handle *h);
 int handle_attach_mem(struct handle *h, i32 fd, u32 flags);
 int handle_note_owner(struct handle *h, u32 pid);
-void handle_owner_exited(struct handle *h, u32 pid);
 void handle_info(struct object *o, struct weft_fd_info *out);
 
 static inline bool user_range(u64 addr, u64 len)

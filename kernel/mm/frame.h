@@ -17,9 +17,6 @@ struct frame *frame_alloc_user(void);
 struct frame *frame_alloc_copy(const void *src);
 /* One already zeroed, or NULL at once: from the pool that mm_idle fills. */
 struct frame *frame_take_zeroed(void);
-/* Between the steps of long work, with nothing looked up: lets interrupts and other threads in.
- * -EINTR: the thread must die. May block. */
-int mm_pause(void);
 bool frames_low(void); /* under the low mark: reclaim in the background */
 void slab_init(void);
 extern u64 frames_min, frames_low_mark;

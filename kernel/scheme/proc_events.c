@@ -27,24 +27,21 @@ int proc_events_create(struct object **out)
 	return -EBUSY;
 }
 
-static void tell(struct listener *l, u32 what, u32 pid, u32 ppid, u32 arg)
-{
-	struct weft_proc_event ev = {what, pid, ppid, arg};
-	int err = chan_post(l->end, &ev, sizeof(ev));
-
-	l->lost = err;
-	if (err != -EPIPE)
-		return;
-	object_put(l->end);
-	l->end = NULL;
-}
-
 void proc_event(u32 what, struct process *p, u32 arg)
 {
+	struct weft_proc_event ev[2] = {{0}, {what, p->pid, p->parent ? p->parent->pid : 0, arg}};
+	int err;
+
 	for (struct listener *l = listeners; l < listeners + LISTENERS; l++) {
-		if (l->end && l->lost)
-			tell(l, 0, 0, 0, 0);
-		if (l->end && !l->lost)
-			tell(l, what, p->pid, p->parent ? p->parent->pid : 0, arg);
+		if (!l->end)
+			continue;
+		err = l->lost ? chan_post(l->end, &ev[0], sizeof(ev[0])) : 0;
+		if (!err)
+			err = chan_post(l->end, &ev[1], sizeof(ev[1]));
+		l->lost = err;
+		if (err == -EPIPE) {
+			object_put(l->end);
+			l->end = NULL;
+		}
 	}
 }

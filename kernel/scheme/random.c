@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random bytes: ChaCha20 (RFC 8439, 2.3) with fast key erasure: each request's first block gives
- * the next key, so that what was given cannot be computed from the state later. The key is stirred
+ * Random bytes: ChaCha20 (RFC 8439, 2.3) with fast key erasure: half of each block is the next
+ * key, so that what was given cannot be computed from the state later. The key is stirred
  * with RDRAND where there is one, with the TSC at every call and interrupt that reaches
  * random_stir, and at the start with boot data and the jitter of the TSC around memory accesses.
  */
@@ -46,7 +46,7 @@ static void chacha20_block(const u32 key[8], u32 counter, u32 out[16])
 		out[i] += in[i];
 }
 
-/* The next key, and one that nobody can compute from it. */
+/* The next key, and as much that nobody can compute from it. */
 static void turn(u32 other[8])
 {
 	u32 block[16];
@@ -60,14 +60,12 @@ static void turn(u32 other[8])
 /* Xors the input into the key, 32 bytes at a time, and turns it over. */
 static void mix(const void *data, size_t n)
 {
-	u32 in[8];
+	u32 unused[8];
 
-	for (const char *p = data; n; p += MIN(n, sizeof(in)), n -= MIN(n, sizeof(in))) {
-		memset(in, 0, sizeof(in));
-		memcpy(in, p, MIN(n, sizeof(in)));
-		for (u32 i = 0; i < 8; i++)
-			pool.key[i] ^= in[i];
-		turn(in);
+	for (size_t i = 0; i < n; i++) {
+		((u8 *)pool.key)[i % sizeof(unused)] ^= ((const u8 *)data)[i];
+		if (i % sizeof(unused) == sizeof(unused) - 1 || i == n - 1)
+			turn(unused);
 	}
 }
 
@@ -102,7 +100,7 @@ void random_stir(u64 sample)
 void random_bytes(void *to, size_t n)
 {
 	u64 now[4] = {arch_tsc(), pool.stirred, now_ns()}, hardware;
-	u32 key[8], block[16], counter = 0;
+	u32 part[8];
 
 	if (!pool.seeded)
 		seed();
@@ -110,11 +108,9 @@ void random_bytes(void *to, size_t n)
 		if (arch_random(&hardware))
 			now[i] ^= hardware;
 	mix(now, sizeof(now));
-	turn(key);
-	for (char *p = to; n; p += MIN(n, sizeof(block)), n -= MIN(n, sizeof(block))) {
-		chacha20_block(key, counter++, block);
-		memcpy(p, block, MIN(n, sizeof(block)));
+	for (size_t done = 0; done < n; done += sizeof(part)) {
+		turn(part);
+		memcpy((char *)to + done, part, MIN(n - done, sizeof(part)));
 	}
-	memset(block, 0, sizeof(block));
-	memset(key, 0, sizeof(key));
+	memset(part, 0, sizeof(part));
 }

@@ -83,17 +83,12 @@ struct handle;
 struct request {
 	struct qnode q; /* in scheme.queue or scheme.delivered */
 	u8 state;
-	u8 nbufs, nfds, max_fds;
-	u16 op, flags; /* WEFT_REQ_* */
-	u16 sqe_flags;
 	bool cancelled, has_out;
-	u8 prio;
-	u32 pid, tid, identity;
+	u16 flags;	     /* WEFT_REQ_* */
+	struct weft_sqe sqe; /* what its server is told; sqe.nfds: of fds */
 	struct scheme *s;
-	u64 tag, id; /* id: the server's for the handle */
 	struct handle *h;
 	struct thread *client; /* NULL: the kernel's */
-	u64 args[6];
 	i64 result;
 	u64 out[4];
 	struct thread *thread;	/* whose this is */
