@@ -230,9 +230,7 @@ static int create(u64 kind, u64 a, u64 b, struct object *o[2])
 	case WEFT_OBJ_PIPE:
 		return pipe_create(a, o);
 	case WEFT_OBJ_CHANNEL:
-		if (b > 1)
-			return -EINVAL;
-		return b ? channel_create_half((u32)a, o) : channel_create((u32)a, o);
+		return b > 1 ? -EINVAL : channel_create((u32)a, b, o);
 	case WEFT_OBJ_DGRAM:
 		return dgram_create(o);
 	case WEFT_OBJ_FENCE:

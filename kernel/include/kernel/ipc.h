@@ -18,9 +18,8 @@ bool ns_subset(struct namespace *small, struct namespace *big);
 
 /* For obj_create: new objects, refs 1, fds 0. */
 int pipe_create(u64 cap, struct object *out[2]);
-int channel_create(u32 type, struct object *out[2]);
-int channel_create_half(u32 type, struct object **out) __attribute__((
-	weak)); /* obj_create(CHANNEL, type, 1): its peer comes by WEFT_CHAN_OPEN_PEER */
+/* half: one end, whose peer comes by WEFT_CHAN_OPEN_PEER. */
+int channel_create(u32 type, bool half, struct object *out[2]);
 int dgram_create(struct object *out[2]);
 int pollset_create(struct object **out);
 int irq_create(i32 res_fd, u32 line, struct object **out);
