@@ -308,27 +308,3 @@ int pipe_create(u64 cap, struct object *out[2])
 	chan_of(out[0])->rx.limit = cap ? pipe_round(cap) : PIPE_DEFAULT;
 	return 0;
 }
-
-/* An end that only the kernel sends to. */
-struct object *chan_create_reader(void)
-{
-	struct chan_end *e = end_create(WEFT_OBJ_CHANNEL, WEFT_CHAN_SEQPACKET);
-
-	if (!e)
-		return NULL;
-	e->role = ROLE_RECEIVER;
-	e->connected = true;
-	return &e->obj;
-}
-
-/* Never waits for room. */
-int chan_post(struct object *to, const void *data, u32 len)
-{
-	struct chan_end *e = chan_of(to);
-	struct msg *m;
-
-	if (e->rx.ended)
-		return -EPIPE;
-	m = queue_room(&e->rx) >= len ? msg_new(NULL, 0) : NULL;
-	return m ? queue_put(&e->rx, data, len, m) : -ENOBUFS;
-}

@@ -10,12 +10,8 @@
  */
 #include "scheme_impl.h"
 
-#define IO_MAX	   0x7ffff000ul
-#define SEEK_SET_  0
-#define SEEK_CUR_  1
-#define SEEK_END_  2
-#define SEEK_DATA_ 3
-#define SEEK_HOLE_ 4
+#define IO_MAX 0x7ffff000ul
+enum { SEEK_SET_, SEEK_CUR_, SEEK_END_, SEEK_DATA_, SEEK_HOLE_ };
 
 /* All handles that have an id, of all schemes. */
 #define BUCKETS 4096u
@@ -85,17 +81,15 @@ void handle_reattach(struct handle *h)
 {
 	if (h->abandoned || !h->obj.fds)
 		return;
-	h->notice.op = WEFT_OP_REATTACH;
 	h->notice.args[0] = h->attr.ino;
 	h->notice.args[1] = h->obj.status;
-	scheme_queue_oneway(h->s, &h->notice, true);
+	scheme_one_way(h->s, &h->notice, WEFT_OP_REATTACH, h->id);
 }
 
 /* A process that has used a handle while it was watched. */
 struct owner {
-	struct list link; /* in handle.owners */
-	struct oneway gone;
-	u32 pid;
+	struct list link;   /* in handle.owners */
+	struct oneway gone; /* args[0]: its pid */
 };
 
 static void owner_done(struct oneway *w)
@@ -111,7 +105,7 @@ int handle_note_owner(struct handle *h, u32 pid)
 	struct owner *o;
 
 	list_for_each(o, &h->owners, link)
-		if (o->pid == pid && !oneway_queued(&o->gone))
+		if (o->gone.args[0] == pid && !oneway_queued(&o->gone))
 			return 0;
 	o = kzalloc(sizeof(*o));
 	if (!o)
@@ -119,7 +113,6 @@ int handle_note_owner(struct handle *h, u32 pid)
 	oneway_init(&o->gone);
 	o->gone.done = owner_done;
 	o->gone.args[0] = pid;
-	o->pid = pid;
 	list_add_tail(&h->owners, &o->link);
 	return 0;
 }
@@ -133,7 +126,7 @@ void ipc_process_exited(struct process *p)
 	list_for_each(s, &schemes, all_link)
 		list_for_each(h, &s->watched, watch_link)
 			list_for_each(o, &h->owners, link)
-				if (o->pid == p->pid)
+				if (o->gone.args[0] == p->pid)
 					scheme_one_way(s, &o->gone, WEFT_OP_OWNER_GONE, h->id);
 }
 
@@ -158,11 +151,10 @@ static void handle_closed(struct object *o)
 	list_for_each(w, &h->owners, link)
 		oneway_drop(&w->gone);
 	detach_mem(h);
-	if (!h->id || !known || h->s->gone)
+	if (!h->id || !known)
 		return;
-	h->notice.op = WEFT_OP_CLOSE;
 	object_get(o);
-	scheme_queue_oneway(h->s, &h->notice, false);
+	scheme_one_way(h->s, &h->notice, WEFT_OP_CLOSE, h->id);
 }
 
 static void handle_destroy(struct object *o)
@@ -189,8 +181,7 @@ static int offset_lock(struct handle *h)
 static void offset_unlock(struct handle *h)
 {
 	h->off_busy = false;
-	if (!list_empty(&h->offq.threads))
-		waitq_wake(&h->offq, 1, 0);
+	waitq_wake(&h->offq, 1, 0);
 }
 
 /* A read or write that the server does. */
@@ -323,12 +314,9 @@ void handle_info(struct object *o, struct weft_fd_info *out)
 	struct handle *h = container_of(o, struct handle, obj);
 
 	out->scheme = h->s->obj.id;
-	out->handle = h->s->server && h->s->server_pid == current_process()->pid ? h->id : 0;
 	out->attr = h->attr;
-	if (h->mem) {
+	if (h->mem)
 		out->flags |= WEFT_INFO_HAS_MEM;
-		out->koid2 = memobj_object(h->mem)->id;
-	}
 	if (!h->s->server)
 		out->flags |= WEFT_INFO_ORPHAN;
 }
@@ -339,7 +327,6 @@ static struct memobj *handle_mem(struct object *o)
 }
 
 static const struct obj_ops handle_ops = {
-	.name = "handle",
 	.read = handle_read,
 	.write = handle_write,
 	.ready = handle_ready,
@@ -368,7 +355,6 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 	list_init(&h->watch_link);
 	list_init(&h->hash_link);
 	list_init(&h->notice.q.link);
-	h->notice.handle = id;
 	h->notice.done = notice_done;
 	list_init(&h->owners);
 	scheme_get(s);

@@ -43,7 +43,7 @@ static void ns_destroy(struct object *o)
 	kfree(n);
 }
 
-static const struct obj_ops ns_ops = {.name = "namespace", .destroy = ns_destroy};
+static const struct obj_ops ns_ops = {.destroy = ns_destroy};
 
 struct namespace *ns_create_root(void)
 {
@@ -54,21 +54,10 @@ struct namespace *ns_create_root(void)
 	return n;
 }
 
-static bool name_ok(const char *name, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') ||
-			    name[i] == '_' || name[i] == '.' || name[i] == '-'))
-			return false;
-	return len && len <= WEFT_NAME_MAX;
-}
-
 int ns_publish(struct namespace *n, const char *name, struct object *o)
 {
 	struct ns_entry *e;
 
-	if (!name_ok(name, strlen(name)))
-		return -EINVAL;
 	if (ns_find(n, name))
 		return -EEXIST;
 	if (n->n >= NS_ENTRIES_MAX)
@@ -191,7 +180,11 @@ static int take_name(u64 uname, u64 len, char name[WEFT_NAME_MAX + 1])
 		return -ENAMETOOLONG;
 	TRY(copy_from_user(name, uname, len));
 	name[len] = 0;
-	return name_ok(name, len) ? 0 : -EINVAL;
+	for (u64 i = 0; i < len; i++)
+		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') ||
+			    name[i] == '_' || name[i] == '.' || name[i] == '-'))
+			return -EINVAL;
+	return len ? 0 : -EINVAL;
 }
 
 i64 sys_ns_ctl(u64 fd, u64 op, u64 uname, u64 len, u64 a)

@@ -164,6 +164,15 @@ static struct item *find(struct pollset *ps, i32 fd, struct object *o)
 	(0xffffu | WEFT_POLLET | WEFT_POLLONESHOT | WEFT_POLLEXCLUSIVE |                           \
 		(1u << 29)) /* EPOLLWAKEUP means nothing here */
 
+static void item_arm(struct item *i, const struct weft_poll_event *ev)
+{
+	i->events = ev->events | ALWAYS;
+	i->data = ev->data;
+	list_del(&i->ready_link);
+	if (item_bits(i))
+		set_became_ready(i->ps, i);
+}
+
 static int item_add(struct pollset *ps, i32 fd, struct object *o, const struct weft_poll_event *ev)
 {
 	struct item *i;
@@ -184,26 +193,11 @@ static int item_add(struct pollset *ps, i32 fd, struct object *o, const struct w
 	list_init(&i->ready_link);
 	i->ps = ps;
 	i->fd = fd;
-	i->events = ev->events | ALWAYS;
-	i->data = ev->data;
 	i->w.exclusive = ev->events & WEFT_POLLEXCLUSIVE;
 	list_add_after(o->type == WEFT_OBJ_POLLSET ? &ps->items : ps->items.prev, &i->link);
 	ps->nitems++;
 	watch_add(&i->w, o, item_fire);
-	if (item_bits(i))
-		set_became_ready(ps, i);
-	return 0;
-}
-
-static int item_mod(struct pollset *ps, struct item *i, const struct weft_poll_event *ev)
-{
-	if (i->events & WEFT_POLLEXCLUSIVE || ev->events & WEFT_POLLEXCLUSIVE)
-		return -EINVAL;
-	i->events = ev->events | ALWAYS;
-	i->data = ev->data;
-	list_del(&i->ready_link);
-	if (item_bits(i))
-		set_became_ready(ps, i);
+	item_arm(i, ev);
 	return 0;
 }
 
@@ -229,9 +223,12 @@ i64 sys_poll_ctl(u64 set, u64 op, u64 fd, u64 uevent)
 		return i ? -EEXIST : item_add(ps, (i32)fd, o, &ev);
 	if (!i)
 		return -ENOENT;
+	if (op == WEFT_POLL_MOD && (i->events | ev.events) & WEFT_POLLEXCLUSIVE)
+		return -EINVAL;
 	if (op == WEFT_POLL_MOD)
-		return item_mod(ps, i, &ev);
-	item_free(i);
+		item_arm(i, &ev);
+	else
+		item_free(i);
 	return 0;
 }
 
@@ -287,8 +284,7 @@ static u32 pollset_ready(struct object *o)
 	struct pollset *ps = container_of(o, struct pollset, obj);
 	struct item *i;
 
-	while (!list_empty(&ps->ready)) {
-		i = list_first(&ps->ready, struct item, ready_link);
+	list_for_each(i, &ps->ready, ready_link) {
 		if (item_bits(i))
 			return WEFT_POLLIN;
 		list_del(&i->ready_link);
@@ -312,7 +308,6 @@ static void pollset_destroy(struct object *o)
 }
 
 static const struct obj_ops pollset_ops = {
-	.name = "pollset",
 	.ready = pollset_ready,
 	.closed = pollset_clear,
 	.destroy = pollset_destroy,

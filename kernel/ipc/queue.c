@@ -96,8 +96,6 @@ i64 queue_copy_out(const struct queue *q, u32 off, struct uio *u, u64 n)
 		if (k < 0)
 			return done ? (i64)done : k;
 		done += (u64)k;
-		if (at + (u64)k < s->size)
-			break; /* all, or up to a fault */
 		at += (u64)k;
 	}
 	return (i64)done;
@@ -165,8 +163,6 @@ i64 queue_fill(struct queue *q, struct uio *u, u64 n)
 			return done ? (i64)done : k;
 		q->end += (u32)k;
 		done += (u64)k;
-		if (done < n && q->end < q->last->size)
-			break;
 	}
 	return (i64)done;
 }

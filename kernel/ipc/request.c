@@ -34,7 +34,6 @@ struct request *request_own(struct thread *t)
 	r->fds = (struct passed *)(r->bufs + WEFT_REQ_BUFS);
 	list_init(&r->tag_link);
 	oneway_init(&r->cancel);
-	r->cancel.op = WEFT_OP_CANCEL;
 	r->cancel.done = cancel_done;
 	r->thread = t;
 	t->req = r;
@@ -95,7 +94,7 @@ int request_enqueue(struct request *r, bool first)
 	r->q.kind = Q_REQUEST;
 	r->state = REQ_QUEUED;
 	list_add_after(first ? &s->queue : s->queue.prev, &r->q.link);
-	scheme_wake_server(s, r->sqe.prio, r->client);
+	scheme_wake_server(s, r->sqe.prio, r->thread);
 	return 0;
 }
 
@@ -113,13 +112,13 @@ void request_finish(struct request *r, i64 result, bool direct)
 	request_unlink(r);
 	r->result = result;
 	r->state = REQ_DONE;
-	if (unlikely(!r->client)) {
+	if (unlikely(!r->thread)) {
 		r->fn(r, result);
 		scheme_put(s);
 	} else if (likely(direct)) {
-		thread_wake_direct(r->client, 0);
+		thread_wake_direct(r->thread, 0);
 	} else {
-		thread_wake(r->client, 0);
+		thread_wake(r->thread, 0);
 	}
 }
 
@@ -129,8 +128,8 @@ void request_server_died(struct request *r)
 	bool again = r->flags & WEFT_REQ_IDEMPOTENT ||
 		(r->sqe.op == WEFT_OP_READ && (i64)r->sqe.args[0] >= 0);
 
-	if (!r->client || !again || r->cancelled) {
-		request_finish(r, !r->client ? -WEFT_EREDELIVER : again ? -EINTR : -EIO, false);
+	if (!r->thread || !again || r->cancelled) {
+		request_finish(r, !r->thread ? -WEFT_EREDELIVER : again ? -EINTR : -EIO, false);
 		return;
 	}
 	request_unlink(r);
@@ -144,22 +143,8 @@ static void request_cancel(struct request *r)
 	if (r->cancelled || oneway_queued(&r->cancel))
 		return;
 	r->cancelled = true;
-	r->cancel.handle = r->sqe.handle;
 	r->cancel.args[0] = r->sqe.tag;
-	scheme_queue_oneway(r->s, &r->cancel, false);
-}
-
-/* The client gives up a request that a server may have: after this no byte of the client is
- * touched. */
-static i64 request_detach(struct request *r)
-{
-	bool delivered = r->state == REQ_DELIVERED;
-
-	request_unlink(r);
-	r->state = REQ_IDLE;
-	if (delivered)
-		request_cancel(r);
-	return -EINTR;
+	scheme_one_way(r->s, &r->cancel, WEFT_OP_CANCEL, r->sqe.handle);
 }
 
 /* A server met an absent page of ours: bring it in, as much as the server will want, and ask again.
@@ -199,11 +184,15 @@ static i64 request_wait(struct request *r, enum block_mode mode)
 			continue;
 		if (r->state == REQ_DONE)
 			break;
-		if (current_thread()->killed || r->state == REQ_QUEUED)
-			return request_detach(r);
 		if (r->state == REQ_DELIVERED) {
 			request_cancel(r);
 			mode = BLOCK_KILLABLE;
+		}
+		/* After this no byte of the client is touched. */
+		if (current_thread()->killed || r->state == REQ_QUEUED) {
+			request_unlink(r);
+			r->state = REQ_IDLE;
+			return -EINTR;
 		}
 	}
 	return r->result;
@@ -227,7 +216,6 @@ i64 request_run(struct request *r, struct handle *h)
 		result = thread_block(&s->room, (u64)WEFT_FOREVER, mode);
 	r->s = s;
 	r->h = h;
-	r->client = t;
 	r->sqe.handle = h->id;
 	r->sqe.pid = t->proc->pid;
 	r->sqe.tid = t->tid;
@@ -249,7 +237,6 @@ i64 request_run(struct request *r, struct handle *h)
 	if (unlikely(oneway_queued(&r->cancel)) && r->state != REQ_IDLE)
 		list_del(&r->cancel.q.link);
 	r->state = REQ_IDLE;
-	r->client = NULL;
 	return result;
 }
 

@@ -13,7 +13,7 @@ static void resource_destroy(struct object *o)
 	object_free(o);
 }
 
-static const struct obj_ops resource_ops = {.name = "resource", .destroy = resource_destroy};
+static const struct obj_ops resource_ops = {.destroy = resource_destroy};
 
 int resource_create(const struct weft_res *r, struct resource **out)
 {

@@ -48,22 +48,18 @@ static u32 server_ready(struct object *o)
 	return list_empty(&sv->s->queue) ? 0 : WEFT_POLLIN;
 }
 
-/* Takes the first of the queue out of it: a request fails, a notice is dropped. */
-static void fail_first(struct scheme *s)
-{
-	struct qnode *q = list_first(&s->queue, struct qnode, link);
-
-	if (q->kind == Q_REQUEST)
-		request_finish(container_of(q, struct request, q), -EIO, false);
-	else
-		oneway_drop(container_of(q, struct oneway, q));
-}
-
 /* What completes may try to queue again, and is refused. */
 static void fail_queued(struct scheme *s)
 {
-	while (!list_empty(&s->queue))
-		fail_first(s);
+	struct qnode *q;
+
+	while (!list_empty(&s->queue)) {
+		q = list_first(&s->queue, struct qnode, link);
+		if (q->kind == Q_REQUEST)
+			request_finish(container_of(q, struct request, q), -EIO, false);
+		else
+			oneway_drop(container_of(q, struct oneway, q));
+	}
 	waitq_wake(&s->room, ~0u, 0);
 }
 
@@ -91,13 +87,6 @@ static void orphan_expired(struct ktimer *t)
 	fail_queued(s);
 }
 
-static void drop_threads(struct scheme *s)
-{
-	while (!list_empty(&s->threads))
-		scheme_unserve(list_first(&s->threads, struct request, serve_link));
-	waitq_wake(&s->servers, ~0u, 0);
-}
-
 /* The server end's last fd is closed: the server is dead. */
 static void server_closed(struct object *o)
 {
@@ -108,7 +97,9 @@ static void server_closed(struct object *o)
 	if (s->server != sv)
 		return;
 	s->server = NULL;
-	drop_threads(s);
+	while (!list_empty(&s->threads))
+		scheme_unserve(list_first(&s->threads, struct request, serve_link));
+	waitq_wake(&s->servers, ~0u, 0);
 	/* Notices were for the dead one: a successor learns of live handles by REATTACH. */
 	list_for_each(q, &s->queue, link) {
 		struct oneway *w = container_of(q, struct oneway, q);
@@ -162,43 +153,16 @@ static u32 endpoint_ready(struct object *o)
 	return container_of(o, struct scheme, obj)->server ? WEFT_POLLOUT : WEFT_POLLIN;
 }
 
-static void endpoint_info(struct object *o, struct weft_fd_info *out)
-{
-	out->scheme = o->id;
-	if (!container_of(o, struct scheme, obj)->server)
-		out->flags |= WEFT_INFO_ORPHAN;
-}
-
-static void server_info(struct object *o, struct weft_fd_info *out)
-{
-	out->scheme = container_of(o, struct server, obj)->s->obj.id;
-}
-
 static const struct obj_ops endpoint_ops = {
-	.name = "endpoint",
 	.ready = endpoint_ready,
-	.info = endpoint_info,
 	.closed = endpoint_closed,
 	.destroy = endpoint_destroy,
 };
 static const struct obj_ops server_ops = {
-	.name = "scheme",
 	.ready = server_ready,
-	.info = server_info,
 	.closed = server_closed,
 	.destroy = server_destroy,
 };
-
-static struct server *server_new(struct scheme *s)
-{
-	struct server *sv = object_new(sizeof(*sv), WEFT_OBJ_SCHEME, &server_ops);
-
-	if (!sv)
-		return NULL;
-	sv->s = s;
-	scheme_get(s);
-	return sv;
-}
 
 static struct scheme *scheme_new(const struct weft_scheme_limits *l)
 {
@@ -226,10 +190,9 @@ static struct scheme *scheme_new(const struct weft_scheme_limits *l)
 i64 sys_scheme_create(u64 flags, u64 ufds, u64 ulimits)
 {
 	HELD struct scheme *s = NULL;
-	HELD struct server *sv = NULL;
 	struct weft_scheme_limits l;
-	struct passed ends[2];
-	i64 err;
+	i32 fds[2];
+	int err;
 
 	if (flags)
 		return -EINVAL;
@@ -238,22 +201,19 @@ i64 sys_scheme_create(u64 flags, u64 ufds, u64 ulimits)
 	TRY(copy_from_user(&l, ulimits, sizeof(l)));
 	TRY(resource_require(l.authority, WEFT_RES_SCHEME, NULL));
 	s = scheme_new(&l);
-	sv = s ? server_new(s) : NULL;
-	if (!sv)
+	if (!s)
 		return -ENOMEM;
-	s->server = sv;
-	object_fd_get(&sv->obj);
-	object_fd_get(&s->obj);
-	ends[0] = (struct passed){&sv->obj, WEFT_RIGHT_ALL};
-	ends[1] = (struct passed){&s->obj, WEFT_RIGHT_ALL};
-	err = passed_give(ends, 2, ufds, FD_NEW, true);
-	passed_drop(ends, 2);
-	return MIN(err, 0);
+	fds[0] = TRY(scheme_succeed(s));
+	fds[1] = fd_install(current_process(), &s->obj, WEFT_RIGHT_ALL, FD_NEW);
+	err = fds[1] < 0 ? fds[1] : copy_to_user(ufds, fds, sizeof(fds));
+	if (err)
+		passed_uninstall(fds, 2);
+	return err;
 }
 
 /* endpoint: SUCCEED. A new server end; REATTACH for each handle goes before all requests that wait.
  */
-i64 scheme_succeed(struct scheme *s)
+i32 scheme_succeed(struct scheme *s)
 {
 	HELD struct server *sv = NULL;
 	i32 fd;
@@ -262,9 +222,11 @@ i64 scheme_succeed(struct scheme *s)
 		return -EBUSY;
 	if (s->gone)
 		return -EIO;
-	sv = server_new(s);
+	sv = object_new(sizeof(*sv), WEFT_OBJ_SCHEME, &server_ops);
 	if (!sv)
 		return -ENOMEM;
+	sv->s = s;
+	scheme_get(s);
 	fd = fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL, FD_NEW);
 	if (fd >= 0) {
 		ktimer_cancel(&s->orphan_timer);
@@ -313,25 +275,20 @@ void scheme_unserve(struct request *r)
 		sched_set_prio(r->thread, r->thread->base_prio);
 }
 
-void scheme_queue_oneway(struct scheme *s, struct oneway *w, bool first)
-{
-	kassert(!oneway_queued(w));
-	if (!s->server && w->op != WEFT_OP_PAGE_IDLE) {
-		oneway_drop(w);
-		return;
-	}
-	w->q.kind = Q_ONEWAY;
-	list_add_after(first ? &s->queue : s->queue.prev, &w->q.link);
-	scheme_wake_server(s, 0, false);
-}
-
 void scheme_one_way(struct scheme *s, struct oneway *w, u16 op, u64 handle)
 {
-	if (s->gone || oneway_queued(w))
+	if (oneway_queued(w))
 		return;
 	w->op = op;
 	w->handle = handle;
-	scheme_queue_oneway(s, w, false);
+	w->q.kind = Q_ONEWAY;
+	if (s->gone || (!s->server && op != WEFT_OP_PAGE_IDLE)) {
+		oneway_drop(w);
+		return;
+	}
+	/* A new server hears of its handles before anything else. */
+	list_add_after(op == WEFT_OP_REATTACH ? &s->queue : s->queue.prev, &w->q.link);
+	scheme_wake_server(s, 0, false);
 }
 
 struct scheme *scheme_of_server_fd(i32 fd)

@@ -39,7 +39,6 @@ static i64 info(struct handle *h, u64 to)
 		.status = h->obj.status};
 
 	handle_info(&h->obj, &i);
-	i.handle = h->id;
 	return copy_to_user(to, &i, sizeof(i));
 }
 

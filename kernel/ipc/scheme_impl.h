@@ -19,7 +19,6 @@
 #include <kernel/ipc.h>
 #include <kernel/mm.h>
 
-#define K_O_APPEND   0x400u
 #define K_O_NONBLOCK 0x800u
 
 /* Readiness as poll and epoll may ask for it: IN and OUT have the aliases POLLRDNORM and
@@ -107,8 +106,7 @@ static inline void oneway_drop(struct oneway *w)
 }
 
 /* scheme.c */
-i64 scheme_succeed(struct scheme *s);
-void scheme_queue_oneway(struct scheme *s, struct oneway *w, bool first);
+i32 scheme_succeed(struct scheme *s);
 void scheme_wake_server(struct scheme *s, u32 prio, bool direct);
 void scheme_unserve(struct request *r); /* the thread stops being one of its scheme's servers */
 struct handle *scheme_find(struct scheme *s, u64 id);

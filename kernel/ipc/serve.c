@@ -68,7 +68,7 @@ static int serve_reply(struct server *sv, u64 ucqe)
 		c.nfds = 0;
 	}
 	r = request_by_tag(s, c.tag);
-	if (likely(r && r->client)) {
+	if (likely(r && r->thread)) {
 		request_drop_fds(r);
 		for (; unlikely(taken < MIN(c.nfds, r->sqe.max_fds)); taken++)
 			r->fds[taken] = fds[taken];
@@ -80,7 +80,7 @@ static int serve_reply(struct server *sv, u64 ucqe)
 		s->dead_replies++;
 		return 0;
 	}
-	if ((r->sqe.op == WEFT_OP_READ || r->sqe.op == WEFT_OP_WRITE) && r->client &&
+	if ((r->sqe.op == WEFT_OP_READ || r->sqe.op == WEFT_OP_WRITE) && r->thread &&
 		(c.result > (i64)r->sqe.args[1] || c.result < -4095)) {
 		s->bad_replies++;
 		c.result = -EPROTO;
@@ -222,7 +222,7 @@ static i64 redeliver(struct request *r, u64 addr, u64 end, bool write)
 	r->fault_addr = addr;
 	r->fault_end = end;
 	r->fault_write = write;
-	thread_wake(r->client, 0);
+	thread_wake(r->thread, 0);
 	return -WEFT_EREDELIVER;
 }
 
@@ -234,13 +234,13 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 	struct request *r;
 	struct scheme *s;
 	struct weft_buf b;
-	u64 done = 0, slice = 0;
+	u64 done = 0;
 	int err;
 
 	TRY(scheme_of_fd((i32)fd, &sv));
 	s = sv->s;
 	r = request_by_tag(s, tag);
-	if (unlikely(!r || !r->client))
+	if (unlikely(!r || !r->thread))
 		return -ESTALE;
 	if (unlikely(which & ~0x1fful || idx >= r->sqe.nbufs))
 		return -EINVAL;
@@ -255,7 +255,7 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 	while (done < len) {
 		u64 addr = b.addr + offset + done;
 		u64 n = MIN(PAGE_SIZE - (addr & (PAGE_SIZE - 1)), len - done);
-		char *p = as_peek(r->client->proc->as, addr, out);
+		char *p = as_peek(r->thread->proc->as, addr, out);
 
 		if (unlikely(!p))
 			return redeliver(r, addr, b.addr + offset + len, out);
@@ -263,10 +263,8 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 			  : copy_to_user_nofault(local + done, p, n);
 		if (likely(!err)) {
 			done += n;
-			slice += n;
-			if (likely(slice < COPY_SLICE || done == len))
+			if (likely(done % COPY_SLICE >= n || done == len))
 				continue;
-			slice = 0;
 			mm_pause();
 		} else if (user_touch(local + done, n, !out)) {
 			return -EFAULT;

@@ -87,10 +87,9 @@ struct request {
 	struct weft_sqe sqe; /* what its server is told; sqe.nfds: of fds */
 	struct scheme *s;
 	struct handle *h;
-	struct thread *client; /* NULL: the kernel's */
 	i64 result;
 	u64 out[4];
-	struct thread *thread;	/* whose this is */
+	struct thread *thread;	/* whose this is; NULL: the kernel's, or the thread is dead */
 	struct scheme *serving; /* the thread is one of this scheme's server threads */
 	struct list serve_link; /* in scheme.threads */
 	struct list tag_link;	/* in scheme.tags */
