@@ -262,18 +262,12 @@ static i64 seek_remote(struct handle *h, u64 off, u64 whence)
 /* Where a seek in a file of this size leads to. */
 static i64 seek_to(u64 at, u64 size, i64 off, u64 whence)
 {
-	i64 base = 0;
+	const u64 base[] = {[SEEK_CUR_] = at, [SEEK_END_] = size, [SEEK_HOLE_] = size - (u64)off};
 
 	/* Without extents known here the whole file is data, with the one hole at its end. */
 	if (whence >= SEEK_DATA_ && (u64)off >= size)
 		return -ENXIO;
-	if (whence == SEEK_CUR_)
-		base = (i64)at;
-	else if (whence == SEEK_END_)
-		base = (i64)size;
-	else if (whence == SEEK_HOLE_)
-		base = (i64)size - off;
-	return __builtin_add_overflow(base, off, &off) || off < 0 ? -EINVAL : off;
+	return __builtin_add_overflow((i64)base[whence], off, &off) || off < 0 ? -EINVAL : off;
 }
 
 static i64 handle_seek(struct handle *h, i64 off, u64 whence)
@@ -433,11 +427,9 @@ int handle_reopen(struct object **o)
 	n->mem = h->mem;
 	object_get(memobj_object(n->mem));
 	memobj_attach(n->mem);
-	n->notice.op = WEFT_OP_REOPENED;
 	n->notice.args[0] = h->id;
 	n->notice.args[1] = n->obj.status;
-	n->notice.q.kind = Q_ONEWAY;
-	list_add_tail(&h->s->queue, &n->notice.q.link);
+	scheme_one_way(n->s, &n->notice, WEFT_OP_REOPENED, n->id);
 	object_put(*o);
 	*o = &n->obj;
 	return 0;

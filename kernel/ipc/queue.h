@@ -78,8 +78,8 @@ i64 queue_copy_out(const struct queue *q, u32 off, struct uio *u, u64 n);
 void queue_consume(struct queue *q, u32 n);
 void queue_unlink(struct queue *q, struct msg *m); /* takes m's rest with it */
 void queue_read_end(struct queue *q);
-i64 queue_read(struct queue *q, struct uio *u,
-	u32 flags); /* all of it, where there are no messages */
+/* All of it, where there are no messages. */
+i64 queue_read(struct queue *q, struct uio *u, u32 flags);
 
 /*
  * Writing, with the writer's side held: fill copies n bytes in (less at a fault), commit makes

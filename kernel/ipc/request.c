@@ -105,20 +105,18 @@ static void request_unlink(struct request *r)
 	list_del(&r->q.link);
 }
 
-void request_finish(struct request *r, i64 result, bool direct)
+void request_finish(struct request *r, i64 result)
 {
 	struct scheme *s = r->s;
 
 	request_unlink(r);
 	r->result = result;
 	r->state = REQ_DONE;
-	if (unlikely(!r->thread)) {
-		r->fn(r, result);
-		scheme_put(s);
-	} else if (likely(direct)) {
+	if (likely(r->thread)) {
 		thread_wake_direct(r->thread, 0);
 	} else {
-		thread_wake(r->thread, 0);
+		r->fn(r, result);
+		scheme_put(s);
 	}
 }
 
@@ -129,7 +127,7 @@ void request_server_died(struct request *r)
 		(r->sqe.op == WEFT_OP_READ && (i64)r->sqe.args[0] >= 0);
 
 	if (!r->thread || !again || r->cancelled) {
-		request_finish(r, !r->thread ? -WEFT_EREDELIVER : again ? -EINTR : -EIO, false);
+		request_finish(r, !r->thread ? -WEFT_EREDELIVER : again ? -EINTR : -EIO);
 		return;
 	}
 	request_unlink(r);

@@ -30,7 +30,6 @@ int user_touch(u64 addr, u64 len, bool write)
 {
 	struct as *as = current_process()->as;
 
-	len = MAX(len, 1ul);
 	if (!user_range(addr, len))
 		return -EFAULT;
 	for (u64 a = ALIGN_DOWN(addr, PAGE_SIZE); a < addr + len; a += PAGE_SIZE)
@@ -56,7 +55,7 @@ static void fail_queued(struct scheme *s)
 	while (!list_empty(&s->queue)) {
 		q = list_first(&s->queue, struct qnode, link);
 		if (q->kind == Q_REQUEST)
-			request_finish(container_of(q, struct request, q), -EIO, false);
+			request_finish(container_of(q, struct request, q), -EIO);
 		else
 			oneway_drop(container_of(q, struct oneway, q));
 	}
@@ -68,8 +67,6 @@ static void scheme_gone(struct scheme *s)
 {
 	struct handle *h;
 
-	if (s->gone)
-		return;
 	s->gone = s->expired = true;
 	ktimer_cancel(&s->orphan_timer);
 	fail_queued(s);
@@ -94,8 +91,7 @@ static void server_closed(struct object *o)
 	struct scheme *s = sv->s;
 	struct qnode *q;
 
-	if (s->server != sv)
-		return;
+	kassert(s->server == sv);
 	s->server = NULL;
 	while (!list_empty(&s->threads))
 		scheme_unserve(list_first(&s->threads, struct request, serve_link));
@@ -288,7 +284,8 @@ void scheme_one_way(struct scheme *s, struct oneway *w, u16 op, u64 handle)
 	}
 	/* A new server hears of its handles before anything else. */
 	list_add_after(op == WEFT_OP_REATTACH ? &s->queue : s->queue.prev, &w->q.link);
-	scheme_wake_server(s, 0, false);
+	if (op != WEFT_OP_REOPENED)
+		scheme_wake_server(s, 0, false);
 }
 
 struct scheme *scheme_of_server_fd(i32 fd)

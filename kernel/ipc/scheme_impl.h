@@ -86,8 +86,7 @@ struct handle {
 	u32 ready, edge;
 	u32 flags;  /* WEFT_HANDLE_* */
 	u32 opener; /* of one made by REOPEN: number of the identity, + 1 */
-	bool abandoned;
-	bool off_busy;
+	bool abandoned, off_busy;
 	struct memobj *mem;
 	u64 offset;
 	struct waitq offq;
@@ -110,14 +109,14 @@ i32 scheme_succeed(struct scheme *s);
 void scheme_wake_server(struct scheme *s, u32 prio, bool direct);
 void scheme_unserve(struct request *r); /* the thread stops being one of its scheme's servers */
 struct handle *scheme_find(struct scheme *s, u64 id);
-int scheme_of_fd(i32 fd,
-	struct server **out); /* referenced server end that is its scheme's server; -EBADF ... */
+/* Referenced server end that is its scheme's server; -EBADF ... */
+int scheme_of_fd(i32 fd, struct server **out);
 
 /* request.c */
 struct request *request_own(struct thread *t);	  /* NULL: no memory */
 struct request *request_begin(u16 op, u16 flags); /* the current thread's, with nothing in it */
 int request_enqueue(struct request *r, bool first);
-void request_finish(struct request *r, i64 result, bool direct);
+void request_finish(struct request *r, i64 result);
 void request_drop_fds(struct request *r);
 struct request *request_by_tag(struct scheme *s, u64 tag);
 i64 request_run(struct request *r, struct handle *h);

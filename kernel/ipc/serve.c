@@ -58,15 +58,13 @@ static int serve_reply(struct server *sv, u64 ucqe)
 	struct weft_cqe c;
 	struct request *r;
 	u32 taken = 0;
+	bool bad;
 
 	if (unlikely(copy_from_user_nofault(&c, ucqe, sizeof(c))))
 		TRY(copy_from_user(&c, ucqe, sizeof(c)));
-	if (unlikely(c.nfds) && reply_fds(sv, c.fds, c.nfds, fds)) {
-		s->bad_replies++;
-		c.result = -EPROTO;
-		c.flags &= ~WEFT_CQE_OUT;
+	bad = unlikely(c.nfds) && reply_fds(sv, c.fds, c.nfds, fds);
+	if (unlikely(bad))
 		c.nfds = 0;
-	}
 	r = request_by_tag(s, c.tag);
 	if (likely(r && r->thread)) {
 		request_drop_fds(r);
@@ -80,10 +78,12 @@ static int serve_reply(struct server *sv, u64 ucqe)
 		s->dead_replies++;
 		return 0;
 	}
-	if ((r->sqe.op == WEFT_OP_READ || r->sqe.op == WEFT_OP_WRITE) && r->thread &&
-		(c.result > (i64)r->sqe.args[1] || c.result < -4095)) {
+	if (r->sqe.op == WEFT_OP_READ || r->sqe.op == WEFT_OP_WRITE)
+		bad |= c.result > (i64)r->sqe.args[1] || c.result < -4095;
+	if (unlikely(bad)) {
 		s->bad_replies++;
 		c.result = -EPROTO;
+		c.flags &= ~WEFT_CQE_OUT;
 	}
 	if (c.flags & WEFT_CQE_READY && r->h) {
 		handle_set_ready(r->h, c.ready, c.edge != r->h->edge);
@@ -94,7 +94,7 @@ static int serve_reply(struct server *sv, u64 ucqe)
 		for (u32 i = 0; i < 4; i++)
 			r->out[i] = c.out[i];
 	}
-	request_finish(r, c.result, true);
+	request_finish(r, c.result);
 	return 0;
 }
 
@@ -127,7 +127,7 @@ static int deliver_request(struct scheme *s, struct request *r, u64 to)
 		q->len[i] = r->bufs[i].len;
 	if (unlikely(q->nfds) &&
 		passed_install(r->fds, q->nfds, FD_NEW | WEFT_DUP_NOFORK, true, q->fds) < 0) {
-		request_finish(r, -ENFILE, false);
+		request_finish(r, -ENFILE);
 		return 1;
 	}
 	if (unlikely(copy_sqe(to, q))) {

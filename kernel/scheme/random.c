@@ -8,8 +8,8 @@
 #include "builtin.h"
 
 static struct {
-	u32 key[8];
-	u64 stirred, count;
+	u32 key[8], count;
+	u64 stirred;
 	bool seeded;
 } pool;
 
@@ -30,31 +30,26 @@ static void quarter(u32 *s, u32 a, u32 b, u32 c, u32 d)
 	s[b] = rotl(s[b] ^ s[c], 7);
 }
 
-static void chacha20_block(const u32 key[8], u32 counter, u32 out[16])
-{
-	const u32 in[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, key[0], key[1], key[2],
-		key[3], key[4], key[5], key[6], key[7], counter};
-
-	memcpy(out, in, sizeof(in));
-	for (u32 i = 0; i < 10; i++) {
-		for (u32 k = 0; k < 4; k++)
-			quarter(out, k, 4 + k, 8 + k, 12 + k);
-		for (u32 k = 0; k < 4; k++)
-			quarter(out, k, 4 + (k + 1) % 4, 8 + (k + 2) % 4, 12 + (k + 3) % 4);
-	}
-	for (u32 i = 0; i < 16; i++)
-		out[i] += in[i];
-}
-
-/* The next key, and as much that nobody can compute from it. */
+/* A block: the next key, and as much that nobody can compute from it. */
 static void turn(u32 other[8])
 {
-	u32 block[16];
+	u32 in[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, [12] = pool.count++};
+	u32 s[16];
 
-	chacha20_block(pool.key, (u32)pool.count++, block);
-	memcpy(pool.key, block, 32);
-	memcpy(other, block + 8, 32);
-	memset(block, 0, sizeof(block));
+	memcpy(in + 4, pool.key, sizeof(pool.key));
+	memcpy(s, in, sizeof(s));
+	for (u32 i = 0; i < 10; i++) {
+		for (u32 k = 0; k < 4; k++)
+			quarter(s, k, 4 + k, 8 + k, 12 + k);
+		for (u32 k = 0; k < 4; k++)
+			quarter(s, k, 4 + (k + 1) % 4, 8 + (k + 2) % 4, 12 + (k + 3) % 4);
+	}
+	for (u32 i = 0; i < 8; i++) {
+		pool.key[i] = in[i] + s[i];
+		other[i] = in[i + 8] + s[i + 8];
+	}
+	memset(in, 0, sizeof(in));
+	memset(s, 0, sizeof(s));
 }
 
 /* Xors the input into the key, 32 bytes at a time, and turns it over. */

@@ -23,8 +23,8 @@ int channel_create(u32 type, bool half, struct object *out[2]);
 int dgram_create(struct object *out[2]);
 int pollset_create(struct object **out);
 int irq_create(i32 res_fd, u32 line, struct object **out);
-int proc_events_create(
-	struct object **out); /* the channel end that yields struct weft_proc_event */
+/* The channel end that yields struct weft_proc_event. */
+int proc_events_create(struct object **out);
 
 /* fd_dup(REOPEN): *o, referenced, becomes a handle of its own for the same node. -EINVAL: no
  * handle; -EPERM, -EAGAIN: weft/scheme.h; -ENOMEM. */
@@ -56,8 +56,8 @@ struct oneway {
 	struct qnode q;
 	u16 op;
 	u64 handle, args[2];
-	void (*done)(struct oneway *
-			w); /* delivered or dropped; may free what it is embedded in; may be NULL */
+	/* Delivered or dropped; may free what it is embedded in. NULL: nothing to do. */
+	void (*done)(struct oneway *w);
 };
 static inline bool oneway_queued(const struct oneway *w)
 {
@@ -82,7 +82,7 @@ struct handle;
 struct request {
 	struct qnode q; /* in scheme.queue or scheme.delivered */
 	u8 state;
-	bool cancelled, has_out;
+	bool cancelled, has_out, fault_write;
 	u16 flags;	     /* WEFT_REQ_* */
 	struct weft_sqe sqe; /* what its server is told; sqe.nfds: of fds */
 	struct scheme *s;
@@ -93,9 +93,8 @@ struct request {
 	struct scheme *serving; /* the thread is one of this scheme's server threads */
 	struct list serve_link; /* in scheme.threads */
 	struct list tag_link;	/* in scheme.tags */
-	u64 fault_addr, fault_end;
-	bool fault_write;
 	u32 tries;
+	u64 fault_addr, fault_end;
 	void (*fn)(struct request *r, i64 result); /* in place of client */
 	struct oneway cancel;
 	struct weft_buf *bufs;
@@ -117,12 +116,11 @@ struct scheme *scheme_of_server_fd(i32 fd); /* referenced, ERR_PTR */
 
 /* The memory of a handle's file, for mem_map (through obj_ops.mem), and death notices. */
 void ipc_process_exited(struct process *p); /* OWNER_GONE */
-void ipc_thread_dying(
-	struct thread *t); /* detaches its request: buffers revoked, late fds closed */
+/* Detaches its request: buffers revoked, late fds closed. */
+void ipc_thread_dying(struct thread *t);
 
 void builtin_init(struct namespace *root); /* publishes debug, sys */
 struct object *console_object(void);	   /* the first process's fds 0, 1, 2; no reference taken */
-extern u64 calls_unserved[512];		   /* Linux calls that no runtime served, by number */
 void random_bytes(void *to, size_t n);	   /* ChaCha20 with fast key erasure */
 void random_stir(u64 sample);		   /* cheap; from interrupts */
 void proc_event(u32 what, struct process *p, u32 arg);
