@@ -2,11 +2,11 @@
 /*
  * Receive queues, and the collection of channels that can be reached only through queues.
  *
- * A queue with fds of others in its messages is a carrier. It is alive if its owner has a
- * capability that is not in flight (fds != inflight), or if a queue that is alive carries one of
- * its owner; carriers that are not are emptied, and what only they held goes with them. It runs
- * when a channel closes and when fds are sent, but only after so many of these as make its cost
- * small for each; and always before the objects are counted.
+ * A queue with fds of others in its messages is a carrier. It is alive if not all capabilities of
+ * its owner are in flight (fds != inflight; nor is what is being closed, and empties itself), or if
+ * a queue that is alive carries one of its owner; carriers that are not are emptied, and what only
+ * they held goes with them. It runs when a channel closes and when fds are sent, but only after so
+ * many of these as make its cost small for each; and always before the objects are counted.
  */
 #include "queue.h"
 
@@ -68,7 +68,7 @@ void chan_collect(void)
 		return;
 	running = true;
 	list_for_each(q, &carriers, carrier_link) {
-		q->alive = q->owner->fds != q->inflight || q->rbusy;
+		q->alive = !q->inflight || q->inflight != q->owner->fds || q->rbusy;
 		if (q->alive)
 			list_add_tail(&work, &q->gc_link);
 	}
