@@ -36,12 +36,23 @@ struct handle *scheme_find(struct scheme *s, u64 id)
 	return NULL;
 }
 
+static void detach_mem(struct handle *h)
+{
+	if (!h->mem)
+		return;
+	memobj_detach(h->mem);
+	object_put(memobj_object(h->mem));
+	h->mem = NULL;
+}
+
 /* From now on it has no name to its server. */
 static void handle_forget(struct handle *h)
 {
+	list_del(&h->notice.q.link);
 	list_del(&h->link);
 	list_del(&h->hash_link);
 	list_del(&h->watch_link);
+	detach_mem(h);
 }
 
 void handle_set_ready(struct handle *h, u32 mask, bool edge)
@@ -130,15 +141,6 @@ void ipc_process_exited(struct process *p)
 					scheme_one_way(s, &o->gone, WEFT_OP_OWNER_GONE, h->id);
 }
 
-static void detach_mem(struct handle *h)
-{
-	if (!h->mem)
-		return;
-	memobj_detach(h->mem);
-	object_put(memobj_object(h->mem));
-	h->mem = NULL;
-}
-
 static void handle_closed(struct object *o)
 {
 	struct handle *h = container_of(o, struct handle, obj);
@@ -146,11 +148,9 @@ static void handle_closed(struct object *o)
 	/* A new server that never heard of it need not hear of its end. */
 	bool known = !oneway_queued(&h->notice) && !h->abandoned;
 
-	list_del(&h->notice.q.link);
 	handle_forget(h);
 	list_for_each(w, &h->owners, link)
 		oneway_drop(&w->gone);
-	detach_mem(h);
 	if (!h->id || !known)
 		return;
 	object_get(o);
@@ -163,9 +163,7 @@ static void handle_destroy(struct object *o)
 
 	/* It may never have had an fd: then closed() did not run, and its server has not heard of
 	 * it. */
-	list_del(&h->notice.q.link);
 	handle_forget(h);
-	detach_mem(h);
 	scheme_put(h->s);
 	kfree(h);
 }
