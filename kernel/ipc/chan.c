@@ -91,10 +91,8 @@ static i64 avail(const struct chan_end *e, const struct queue *q)
 static i64 set_peer(struct chan_end *e, u64 a, u64 b)
 {
 	struct identity *id;
-	int err = resource_require((i32)(a >> 32), WEFT_RES_IDENT, NULL);
 
-	if (err)
-		return err;
+	TRY(resource_require((i32)(a >> 32), WEFT_RES_IDENT, NULL));
 	id = identity_get((u32)b);
 	if (!id)
 		return -EINVAL;
@@ -203,7 +201,7 @@ static i64 chan_ctl(struct object *o, u32 op, u64 a, u64 b)
 	case WEFT_CHAN_PEER:
 		who[0] = e->peer_pid;
 		who[1] = e->peer_ident->number;
-		return copy_to_user(a, who, sizeof(who)) ? -EFAULT : 0;
+		return copy_to_user(a, who, sizeof(who));
 	case WEFT_CHAN_SET_PEER:
 		return set_peer(e, a, b);
 	case WEFT_CHAN_OPEN_PEER:
@@ -262,85 +260,52 @@ static const struct obj_ops chan_ops = {
 	.destroy = chan_destroy,
 };
 
-static bool type_ok(u32 type)
+/* A pair, or half of one. */
+static int create(u32 kind, u32 type, bool half, struct object *out[2])
 {
-	return type == WEFT_CHAN_STREAM || type == WEFT_CHAN_DGRAM || type == WEFT_CHAN_SEQPACKET;
-}
+	HELD struct chan_end *a = end_create(kind, type);
+	struct chan_end *b = a && !half ? end_create(kind, type) : NULL;
 
-int channel_create_half(u32 type, struct object **out)
-{
-	struct chan_end *e;
-
-	if (!type_ok(type))
-		return -EINVAL;
-	e = end_create(WEFT_OBJ_CHANNEL, type);
-	if (!e)
+	if (!a || (!b && !half))
 		return -ENOMEM;
-	e->half = true;
-	*out = &e->obj;
-	return 0;
-}
-
-static int create_pair(u32 kind, u32 type, struct object *out[2])
-{
-	struct chan_end *a = end_create(kind, type), *b = a ? end_create(kind, type) : NULL;
-
-	if (!b) {
-		object_put(a ? &a->obj : NULL);
-		return -ENOMEM;
-	}
-	join(a, b);
-	if (kind != WEFT_OBJ_CHANNEL) {
-		a->role = ROLE_RECEIVER;
-		b->role = ROLE_SENDER;
-		b->obj.status = 1; /* O_WRONLY */
-	}
+	a->half = half;
 	out[0] = &a->obj;
-	out[1] = &b->obj;
+	if (b) {
+		join(a, b);
+		out[1] = &b->obj;
+	}
+	a = NULL;
 	return 0;
 }
 
-int channel_create(u32 type, struct object *out[2])
+int channel_create(u64 type, u64 half, struct object *out[2])
 {
-	return type_ok(type) ? create_pair(WEFT_OBJ_CHANNEL, type, out) : -EINVAL;
+	if ((type != WEFT_CHAN_STREAM && type != WEFT_CHAN_DGRAM && type != WEFT_CHAN_SEQPACKET) ||
+		half > 1)
+		return -EINVAL;
+	return create(WEFT_OBJ_CHANNEL, (u32)type, half, out);
+}
+
+static int create_one_way(u32 kind, u32 type, struct object *out[2])
+{
+	TRY(create(kind, type, false, out));
+	chan_of(out[0])->role = ROLE_RECEIVER;
+	chan_of(out[1])->role = ROLE_SENDER;
+	out[1]->status = 1; /* O_WRONLY */
+	return 0;
 }
 
 int dgram_create(u64, u64, struct object *out[2])
 {
-	return create_pair(WEFT_OBJ_DGRAM, WEFT_CHAN_DGRAM, out);
+	return create_one_way(WEFT_OBJ_DGRAM, WEFT_CHAN_DGRAM, out);
 }
 
 int pipe_create(u64 cap, u64, struct object *out[2])
 {
-	int err = cap > PIPE_MAX ? -EINVAL : create_pair(WEFT_OBJ_PIPE, CHAN_PIPE, out);
-
-	if (err)
-		return err;
+	if (cap > PIPE_MAX)
+		return -EINVAL;
+	TRY(create_one_way(WEFT_OBJ_PIPE, CHAN_PIPE, out));
 	out[0]->status = 0; /* O_RDONLY */
 	chan_of(out[0])->rx.limit = cap ? pipe_round(cap) : PIPE_DEFAULT;
 	return 0;
-}
-
-/* An end that only the kernel sends to. */
-struct object *chan_create_reader(void)
-{
-	struct chan_end *e = end_create(WEFT_OBJ_CHANNEL, WEFT_CHAN_SEQPACKET);
-
-	if (!e)
-		return NULL;
-	e->role = ROLE_RECEIVER;
-	e->connected = true;
-	return &e->obj;
-}
-
-/* Never waits for room. */
-int chan_post(struct object *to, const void *data, u32 len)
-{
-	struct chan_end *e = chan_of(to);
-	struct msg *m;
-
-	if (e->rx.ended)
-		return -EPIPE;
-	m = queue_room(&e->rx) >= len ? msg_new(NULL, 0) : NULL;
-	return m ? queue_put(&e->rx, data, len, m) : -ENOBUFS;
 }

@@ -2,48 +2,36 @@
 /*
  * Receive queues, and the collection of channels that can be reached only through queues.
  *
- * An owner all of whose capabilities are in flight (fds == inflight) is a candidate. It is garbage
- * unless one of those capabilities lies in the queue of an owner that is alive. So: take from each
- * candidate what candidates' own queues hold of it; those with something left are alive, and so is,
- * again and again, all that the living hold in their queues. The rest is emptied. It runs when a
- * channel closes and when fds are sent, but only after so many of these as make its cost small for
- * each; and always before the objects are counted.
+ * A queue with fds of others in its messages is a carrier. It is alive if not all capabilities of
+ * its owner are in flight (fds != inflight; nor is what is being closed, and empties itself), or if
+ * a queue that is alive carries one of its owner; carriers that are not are emptied, and what only
+ * they held goes with them. It runs when a channel closes and when fds are sent, but only after so
+ * many of these as make its cost small for each; and always before the objects are counted.
  */
 #include "queue.h"
 
-static struct list inflight_list = {&inflight_list, &inflight_list};
+static struct list carriers = {&carriers, &carriers};
 u64 inflight_total;
 
-void inflight_add(struct object *o)
+void inflight_move(struct queue *q, const struct msg *m, i32 by)
 {
-	struct queue *q = queue_of(o);
+	struct queue *to;
 
-	if (!q)
-		return;
-	if (!q->inflight++)
-		list_add_tail(&inflight_list, &q->inflight_link);
-	inflight_total++;
+	for (u32 i = 0; i < m->nfds; i++) {
+		to = queue_of(m->fds[i].o);
+		if (!to)
+			continue;
+		to->inflight += (u32)by;
+		q->carried += (u32)by;
+		inflight_total += (u64)(i64)by;
+	}
+	list_del(&q->carrier_link);
+	if (q->carried)
+		list_add_tail(&carriers, &q->carrier_link);
 }
 
-void inflight_del(struct object *o)
-{
-	struct queue *q = queue_of(o);
-
-	if (!q)
-		return;
-	if (!--q->inflight)
-		list_del(&q->inflight_link);
-	inflight_total--;
-}
-
-static void found_alive(struct queue *q, struct list *work)
-{
-	q->gc_candidate = false;
-	list_add_tail(work, &q->gc_link);
-}
-
-/* What q's messages hold of candidates: work NULL: is taken from them, else is alive. */
-static void visit(struct queue *q, struct list *work)
+/* What q carries is alive: to be looked at. */
+static void mark(struct queue *q, struct list *work)
 {
 	struct msg *m;
 	struct queue *to;
@@ -51,12 +39,10 @@ static void visit(struct queue *q, struct list *work)
 	list_for_each(m, &q->msgs, link) {
 		for (u32 i = 0; i < m->nfds; i++) {
 			to = queue_of(m->fds[i].o);
-			if (!to || !to->gc_candidate)
+			if (!to || to->alive)
 				continue;
-			if (!work)
-				to->gc_out--;
-			else
-				found_alive(to, work);
+			to->alive = true;
+			list_add_tail(work, &to->gc_link);
 		}
 	}
 }
@@ -74,34 +60,26 @@ void chan_maybe_collect(void)
 
 void chan_collect(void)
 {
+	struct list work = {&work, &work}, garbage = {&garbage, &garbage};
 	static bool running;
-	struct list work, garbage;
 	struct queue *q;
 
 	if (running || !inflight_total)
 		return;
 	running = true;
-	list_init(&work);
-	list_init(&garbage);
-	list_for_each(q, &inflight_list, inflight_link) {
-		q->gc_candidate = q->owner->fds == q->inflight && !q->rbusy;
-		q->gc_out = q->inflight;
+	list_for_each(q, &carriers, carrier_link) {
+		q->alive = !q->inflight || q->inflight != q->owner->fds || q->rbusy;
+		if (q->alive)
+			list_add_tail(&work, &q->gc_link);
 	}
-	list_for_each(q, &inflight_list, inflight_link)
-		if (q->gc_candidate)
-			visit(q, NULL);
-	list_for_each(q, &inflight_list, inflight_link)
-		if (q->gc_candidate && q->gc_out)
-			found_alive(q, &work);
 	while (!list_empty(&work)) {
 		q = list_first(&work, struct queue, gc_link);
 		list_del(&q->gc_link);
-		visit(q, &work);
+		mark(q, &work);
 	}
-	list_for_each(q, &inflight_list, inflight_link) {
-		if (!q->gc_candidate)
+	list_for_each(q, &carriers, carrier_link) {
+		if (q->alive)
 			continue;
-		q->gc_candidate = false;
 		object_get(q->owner);
 		list_add_tail(&garbage, &q->gc_link);
 	}

@@ -5,8 +5,8 @@
 
 #include "queue.h"
 
-#define ATOMIC                                                                                     \
-	4096u	    /* bytes of a write that goes whole or not at all; any queue can hold as many */
+/* Bytes of a write that goes whole or not at all; any queue can hold as many. */
+#define ATOMIC	  4096u
 #define CHAN_PIPE 0 /* beside enum weft_chan_type */
 
 /* What only receives: a pipe's read end, an unconnected datagram endpoint. Its peer, a pipe's write

@@ -22,37 +22,35 @@ static void poller_fire(struct watch *w, u32 bits)
 		thread_wake(p->t, 0);
 }
 
-static u32 scan(struct weft_pollfd *f, u32 n)
+static u32 scan(struct weft_pollfd *f, u32 n, struct poller *p)
 {
 	struct fd_entry *e;
-	u32 ready = 0, want;
+	u32 ready = 0;
 
 	for (u32 i = 0; i < n; i++) {
 		f[i].revents = 0;
 		if (f[i].fd < 0)
 			continue;
 		e = fd_peek(f[i].fd);
-		want = ((u32)f[i].events & 0xffff) | WEFT_POLLERR | WEFT_POLLHUP;
-		f[i].revents = (i16)(e ? poll_aliases(object_ready(e->o)) & want : WEFT_POLLNVAL);
+		p[i].want = ((u32)f[i].events & 0xffff) | WEFT_POLLERR | WEFT_POLLHUP;
+		f[i].revents =
+			(i16)(e ? poll_aliases(object_ready(e->o)) & p[i].want : WEFT_POLLNVAL);
 		ready += f[i].revents != 0;
 	}
 	return ready;
 }
 
+/* After a scan that found nothing. */
 static int block(struct weft_pollfd *f, u32 n, struct poller *p, u64 deadline)
 {
-	struct fd_entry *e;
 	int err;
 
 	for (u32 i = 0; i < n; i++) {
 		p[i].w.o = NULL;
 		p[i].w.exclusive = false;
-		e = f[i].fd < 0 ? NULL : fd_peek(f[i].fd);
-		if (!e)
-			continue;
 		p[i].t = current_thread();
-		p[i].want = ((u32)f[i].events & 0xffff) | WEFT_POLLERR | WEFT_POLLHUP;
-		watch_add(&p[i].w, e->o, poller_fire);
+		if (f[i].fd >= 0)
+			watch_add(&p[i].w, fd_peek(f[i].fd)->o, poller_fire);
 	}
 	err = thread_block(NULL, deadline, BLOCK_INTERRUPTIBLE);
 	for (u32 i = 0; i < n; i++)
@@ -64,6 +62,7 @@ i64 sys_fd_poll(u64 ufds, u64 n, u64 deadline)
 {
 	struct weft_pollfd few[ON_STACK], *f = few;
 	struct poller few_p[ON_STACK], *p = few_p;
+	HELD_MEM void *many = NULL;
 	i64 got;
 	int err = 0;
 
@@ -71,29 +70,18 @@ i64 sys_fd_poll(u64 ufds, u64 n, u64 deadline)
 	if (n > MAX(current_process()->fds->pub.limit, FDS_ALWAYS))
 		return -EINVAL;
 	if (n > ON_STACK) {
-		f = kmalloc(n * sizeof(*f));
-		p = kmalloc(n * sizeof(*p));
-		got = -ENOMEM;
-		if (!f || !p)
-			goto out;
+		many = p = kmalloc(n * (sizeof(*p) + sizeof(*f)));
+		if (!many)
+			return -ENOMEM;
+		f = (struct weft_pollfd *)(p + n);
 	}
-	got = -EFAULT;
-	if (n && copy_from_user(f, ufds, n * sizeof(*f)))
-		goto out;
+	TRY(copy_from_user(f, ufds, n * sizeof(*f)));
 	for (;;) {
-		got = scan(f, (u32)n);
+		got = scan(f, (u32)n, p);
 		if (got || err || deadline == WEFT_NOW)
 			break;
 		err = block(f, (u32)n, p, deadline);
 	}
-	if (!got && err == -EINTR)
-		got = -EINTR;
-	if (got >= 0 && n && copy_to_user(ufds, f, n * sizeof(*f)))
-		got = -EFAULT;
-out:
-	if (f != few) {
-		kfree(f);
-		kfree(p);
-	}
-	return got;
+	TRY(copy_to_user(ufds, f, n * sizeof(*f)));
+	return got || err != -EINTR ? got : -EINTR;
 }

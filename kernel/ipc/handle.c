@@ -10,12 +10,8 @@
  */
 #include "scheme_impl.h"
 
-#define IO_MAX	   0x7ffff000ul
-#define SEEK_SET_  0
-#define SEEK_CUR_  1
-#define SEEK_END_  2
-#define SEEK_DATA_ 3
-#define SEEK_HOLE_ 4
+#define IO_MAX 0x7ffff000ul
+enum { SEEK_SET_, SEEK_CUR_, SEEK_END_, SEEK_DATA_, SEEK_HOLE_ };
 
 /* All handles that have an id, of all schemes. */
 #define BUCKETS 4096u
@@ -40,14 +36,23 @@ struct handle *scheme_find(struct scheme *s, u64 id)
 	return NULL;
 }
 
+static void detach_mem(struct handle *h)
+{
+	if (!h->mem)
+		return;
+	memobj_detach(h->mem);
+	object_put(memobj_object(h->mem));
+	h->mem = NULL;
+}
+
 /* From now on it has no name to its server. */
 static void handle_forget(struct handle *h)
 {
-	if (!list_empty(&h->link))
-		h->s->nhandles--;
+	list_del(&h->notice.q.link);
 	list_del(&h->link);
 	list_del(&h->hash_link);
 	list_del(&h->watch_link);
+	detach_mem(h);
 }
 
 void handle_set_ready(struct handle *h, u32 mask, bool edge)
@@ -59,21 +64,12 @@ void handle_set_ready(struct handle *h, u32 mask, bool edge)
 		object_notify(&h->obj, edge ? mask : risen);
 }
 
-/* Takes a REATTACH back that no server has received. */
-static bool withdraw(struct handle *h)
-{
-	if (!oneway_queued(&h->notice))
-		return false;
-	list_del(&h->notice.q.link);
-	return true;
-}
-
 void handle_abandon(struct handle *h)
 {
 	if (h->abandoned)
 		return;
 	h->abandoned = true;
-	withdraw(h);
+	list_del(&h->notice.q.link);
 	object_notify(&h->obj, WEFT_POLLERR | WEFT_POLLHUP);
 }
 
@@ -94,17 +90,17 @@ static void notice_done(struct oneway *w)
 
 void handle_reattach(struct handle *h)
 {
-	h->notice.op = WEFT_OP_REATTACH;
+	if (h->abandoned || !h->obj.fds)
+		return;
 	h->notice.args[0] = h->attr.ino;
 	h->notice.args[1] = h->obj.status;
-	scheme_queue_oneway(h->s, &h->notice, true);
+	scheme_one_way(h->s, &h->notice, WEFT_OP_REATTACH, h->id);
 }
 
 /* A process that has used a handle while it was watched. */
 struct owner {
-	struct list link; /* in handle.owners */
-	struct oneway gone;
-	u32 pid;
+	struct list link;   /* in handle.owners */
+	struct oneway gone; /* args[0]: its pid */
 };
 
 static void owner_done(struct oneway *w)
@@ -120,7 +116,7 @@ int handle_note_owner(struct handle *h, u32 pid)
 	struct owner *o;
 
 	list_for_each(o, &h->owners, link)
-		if (o->pid == pid && !oneway_queued(&o->gone))
+		if (o->gone.args[0] == pid && !oneway_queued(&o->gone))
 			return 0;
 	o = kzalloc(sizeof(*o));
 	if (!o)
@@ -128,27 +124,21 @@ int handle_note_owner(struct handle *h, u32 pid)
 	oneway_init(&o->gone);
 	o->gone.done = owner_done;
 	o->gone.args[0] = pid;
-	o->pid = pid;
 	list_add_tail(&h->owners, &o->link);
 	return 0;
 }
 
-void handle_owner_exited(struct handle *h, u32 pid)
+void ipc_process_exited(struct process *p)
 {
+	struct scheme *s;
+	struct handle *h;
 	struct owner *o;
 
-	list_for_each(o, &h->owners, link)
-		if (o->pid == pid)
-			scheme_one_way(h->s, &o->gone, WEFT_OP_OWNER_GONE, h->id);
-}
-
-static void detach_mem(struct handle *h)
-{
-	if (!h->mem)
-		return;
-	memobj_detach(h->mem);
-	object_put(memobj_object(h->mem));
-	h->mem = NULL;
+	list_for_each(s, &schemes, all_link)
+		list_for_each(h, &s->watched, watch_link)
+			list_for_each(o, &h->owners, link)
+				if (o->gone.args[0] == p->pid)
+					scheme_one_way(s, &o->gone, WEFT_OP_OWNER_GONE, h->id);
 }
 
 static void handle_closed(struct object *o)
@@ -156,20 +146,15 @@ static void handle_closed(struct object *o)
 	struct handle *h = container_of(o, struct handle, obj);
 	struct owner *w;
 	/* A new server that never heard of it need not hear of its end. */
-	bool known = !withdraw(h) && !h->abandoned;
+	bool known = !oneway_queued(&h->notice) && !h->abandoned;
 
 	handle_forget(h);
-	list_for_each(w, &h->owners, link) {
-		if (oneway_queued(&w->gone))
-			list_del(&w->gone.q.link);
-		owner_done(&w->gone);
-	}
-	detach_mem(h);
-	if (!h->id || !known || h->s->gone)
+	list_for_each(w, &h->owners, link)
+		oneway_drop(&w->gone);
+	if (!h->id || !known)
 		return;
-	h->notice.op = WEFT_OP_CLOSE;
 	object_get(o);
-	scheme_queue_oneway(h->s, &h->notice, false);
+	scheme_one_way(h->s, &h->notice, WEFT_OP_CLOSE, h->id);
 }
 
 static void handle_destroy(struct object *o)
@@ -178,9 +163,7 @@ static void handle_destroy(struct object *o)
 
 	/* It may never have had an fd: then closed() did not run, and its server has not heard of
 	 * it. */
-	withdraw(h);
 	handle_forget(h);
-	detach_mem(h);
 	scheme_put(h->s);
 	kfree(h);
 }
@@ -188,8 +171,7 @@ static void handle_destroy(struct object *o)
 static int offset_lock(struct handle *h)
 {
 	while (h->off_busy)
-		if (thread_block(&h->offq, (u64)WEFT_FOREVER, BLOCK_KILLABLE) == -EINTR)
-			return -EINTR;
+		TRY(thread_block(&h->offq, (u64)WEFT_FOREVER, BLOCK_KILLABLE));
 	h->off_busy = true;
 	return 0;
 }
@@ -197,8 +179,7 @@ static int offset_lock(struct handle *h)
 static void offset_unlock(struct handle *h)
 {
 	h->off_busy = false;
-	if (!list_empty(&h->offq.threads))
-		waitq_wake(&h->offq, 1, 0);
+	waitq_wake(&h->offq, 1, 0);
 }
 
 /* A read or write that the server does. */
@@ -210,68 +191,48 @@ static i64 remote_io(struct handle *h, struct uio *u, i64 off, u32 flags, bool w
 
 	if (!r)
 		return -ENOMEM;
-	if (u->kernel)
-		return -EINVAL;
+	kassert(!u->kernel);
 	/* What does not fit into one request is a short count. */
-	for (u32 i = u->idx; i < u->niov && r->nbufs < WEFT_REQ_BUFS && total < IO_MAX;
+	for (u32 i = u->idx; i < u->niov && r->sqe.nbufs < WEFT_REQ_BUFS && total < IO_MAX;
 		i++, at = 0) {
 		u64 n = MIN(u->iov[i].len - at, IO_MAX - total);
 
 		if (!n)
 			continue;
-		r->bufs[r->nbufs++] = (struct weft_buf){u->iov[i].base + at, (u32)n,
+		r->bufs[r->sqe.nbufs++] = (struct weft_buf){u->iov[i].base + at, (u32)n,
 			write ? WEFT_BUF_IN : WEFT_BUF_OUT};
 		total += n;
 	}
-	r->args[0] = (u64)off;
-	r->args[1] = total;
-	r->args[2] = flags;
-	r->args[3] = h->obj.status;
-	if (h->obj.status & K_O_NONBLOCK)
-		r->args[2] |= WEFT_IO_NONBLOCK;
+	memcpy(r->sqe.args, (u64[]){(u64)off, total, flags, h->obj.status}, 4 * sizeof(u64));
 	return request_run(r, h);
 }
 
-static i64 local_io(struct handle *h, struct memobj *m, struct uio *u, i64 off, u32 flags,
-	bool write)
+static i64 io_at(struct handle *h, struct memobj *m, struct uio *u, i64 off, u32 flags, bool write)
 {
 	if (!m || (write && h->flags & WEFT_HANDLE_TRAP_WRITE))
 		return remote_io(h, u, off, flags, write);
-	if (!write)
-		return memobj_read(m, u, (u64)off, flags);
-	return memobj_write(m, u, (u64)off, flags);
+	return (write ? memobj_write : memobj_read)(m, u, (u64)off, flags);
 }
 
 static i64 handle_io(struct object *o, struct uio *u, i64 off, u32 flags, bool write)
 {
 	struct handle *h = container_of(o, struct handle, obj);
 	struct memobj *m = h->mem;
+	HELD struct object *held = m ? memobj_object(m) : NULL;
 	i64 n;
 
+	if (held)
+		object_get(held);
 	if (h->abandoned)
 		return -EIO;
-	if (!m && (off != -1 || !(h->flags & WEFT_HANDLE_RANDOM)))
-		return remote_io(h, u, off, flags, write);
-	if (off < -1)
-		return -EINVAL;
-	if (m && write && o->status & K_O_APPEND)
-		flags |= WEFT_IO_APPEND;
-	if (m)
-		object_get(memobj_object(m));
-	if (off >= 0) {
-		n = local_io(h, m, u, off, flags, write);
-	} else {
-		n = offset_lock(h);
-		if (!n) {
-			n = local_io(h, m, u, (i64)h->offset, flags, write);
-			if (n > 0)
-				h->offset = flags & WEFT_IO_APPEND && write ? memobj_size(m)
-									    : h->offset + (u64)n;
-			offset_unlock(h);
-		}
-	}
-	if (m)
-		object_put(memobj_object(m));
+	if (off != -1 || (!m && !(h->flags & WEFT_HANDLE_RANDOM)))
+		return io_at(h, m, u, off, flags, write);
+	TRY(offset_lock(h));
+	n = io_at(h, m, u, (i64)h->offset, flags, write);
+	if (n > 0)
+		h->offset =
+			m && write && flags & WEFT_IO_APPEND ? memobj_size(m) : h->offset + (u64)n;
+	offset_unlock(h);
 	return n;
 }
 
@@ -291,47 +252,37 @@ static i64 seek_remote(struct handle *h, u64 off, u64 whence)
 
 	if (!r)
 		return -ENOMEM;
-	r->args[0] = off;
-	r->args[1] = whence;
+	r->sqe.args[0] = off;
+	r->sqe.args[1] = whence;
 	return request_run(r, h);
 }
 
 /* Where a seek in a file of this size leads to. */
 static i64 seek_to(u64 at, u64 size, i64 off, u64 whence)
 {
-	i64 base = 0;
+	const u64 base[] = {[SEEK_CUR_] = at, [SEEK_END_] = size, [SEEK_HOLE_] = size - (u64)off};
 
-	if (whence > SEEK_HOLE_)
-		return -EINVAL;
 	/* Without extents known here the whole file is data, with the one hole at its end. */
 	if (whence >= SEEK_DATA_ && (u64)off >= size)
 		return -ENXIO;
-	if (whence == SEEK_CUR_)
-		base = (i64)at;
-	else if (whence == SEEK_END_)
-		base = (i64)size;
-	else if (whence == SEEK_HOLE_)
-		base = (i64)size - off;
-	return __builtin_add_overflow(base, off, &off) || off < 0 ? -EINVAL : off;
+	return __builtin_add_overflow((i64)base[whence], off, &off) || off < 0 ? -EINVAL : off;
 }
 
 static i64 handle_seek(struct handle *h, i64 off, u64 whence)
 {
-	int err;
-
 	if (h->flags & WEFT_HANDLE_NO_OFFSET)
 		return -ESPIPE;
 	if (h->abandoned)
 		return -EIO;
-	if (!h->mem && (whence == SEEK_END_ || !(h->flags & WEFT_HANDLE_RANDOM))) {
-		off = whence > SEEK_HOLE_ ? -EINVAL : seek_remote(h, (u64)off, whence);
-		if (off < 0 || !(h->flags & WEFT_HANDLE_RANDOM))
-			return off;
+	if (whence > SEEK_HOLE_)
+		return -EINVAL;
+	if (!h->mem && !(h->flags & WEFT_HANDLE_RANDOM))
+		return seek_remote(h, (u64)off, whence);
+	if (!h->mem && whence == SEEK_END_) {
+		off = TRY(seek_remote(h, (u64)off, whence));
 		whence = SEEK_SET_;
 	}
-	err = offset_lock(h);
-	if (err)
-		return err;
+	TRY(offset_lock(h));
 	off = seek_to(h->offset, h->mem ? memobj_size(h->mem) : 0, off, whence);
 	if (off >= 0)
 		h->offset = (u64)off;
@@ -355,12 +306,9 @@ void handle_info(struct object *o, struct weft_fd_info *out)
 	struct handle *h = container_of(o, struct handle, obj);
 
 	out->scheme = h->s->obj.id;
-	out->handle = h->s->server && h->s->server_pid == current_process()->pid ? h->id : 0;
 	out->attr = h->attr;
-	if (h->mem) {
+	if (h->mem)
 		out->flags |= WEFT_INFO_HAS_MEM;
-		out->koid2 = memobj_object(h->mem)->id;
-	}
 	if (!h->s->server)
 		out->flags |= WEFT_INFO_ORPHAN;
 }
@@ -371,7 +319,6 @@ static struct memobj *handle_mem(struct object *o)
 }
 
 static const struct obj_ops handle_ops = {
-	.name = "handle",
 	.read = handle_read,
 	.write = handle_write,
 	.ready = handle_ready,
@@ -400,14 +347,12 @@ int handle_create(struct scheme *s, u64 id, struct handle **out)
 	list_init(&h->watch_link);
 	list_init(&h->hash_link);
 	list_init(&h->notice.q.link);
-	h->notice.handle = id;
 	h->notice.done = notice_done;
 	list_init(&h->owners);
 	scheme_get(s);
 	if (id) {
 		list_add_tail(bucket(s, id), &h->hash_link);
 		list_add_tail(&s->handles, &h->link);
-		s->nhandles++;
 	}
 	*out = h;
 	return 0;
@@ -421,14 +366,11 @@ int handle_attach_mem(struct handle *h, i32 fd, u32 flags)
 {
 	HELD struct object *o = NULL;
 	struct memobj *m = NULL;
-	int err;
 
 	if (flags & ~HANDLE_FLAGS)
 		return -EINVAL;
 	if (fd >= 0) {
-		err = fd_get(fd, 0, 0, &o);
-		if (err)
-			return err;
+		TRY(fd_get(fd, 0, 0, &o));
 		m = memobj_of(o);
 		if (!m)
 			return -EINVAL;
@@ -446,25 +388,18 @@ int handle_attach_mem(struct handle *h, i32 fd, u32 flags)
 
 int handle_mint(struct scheme *s, const struct weft_reply_fd *f, struct handle **out)
 {
-	struct handle *h;
-	int err;
+	HELD struct handle *h = NULL;
 
 	if (f->kind != WEFT_REPLY_NEW || !f->handle)
 		return -EINVAL;
-	err = handle_create(s, f->handle, &h);
-	if (err)
-		return err;
+	TRY(handle_create(s, f->handle, &h));
 	h->obj.status = f->status;
 	h->attr = f->attr;
 	h->ready = f->ready;
-	err = handle_attach_mem(h, f->fd, f->flags & HANDLE_FLAGS);
-	if (err) {
-		/* The server knows no such handle yet: no CLOSE for it. */
-		h->abandoned = true;
-		object_put(&h->obj);
-		return err;
-	}
+	/* If that fails it never had an fd, and the server hears nothing of it. */
+	TRY(handle_attach_mem(h, f->fd, f->flags & HANDLE_FLAGS));
 	*out = h;
+	h = NULL;
 	return 0;
 }
 
@@ -490,11 +425,9 @@ int handle_reopen(struct object **o)
 	n->mem = h->mem;
 	object_get(memobj_object(n->mem));
 	memobj_attach(n->mem);
-	n->notice.op = WEFT_OP_REOPENED;
 	n->notice.args[0] = h->id;
 	n->notice.args[1] = n->obj.status;
-	n->notice.q.kind = Q_ONEWAY;
-	list_add_tail(&h->s->queue, &n->notice.q.link);
+	scheme_one_way(n->s, &n->notice, WEFT_OP_REOPENED, n->id);
 	object_put(*o);
 	*o = &n->obj;
 	return 0;

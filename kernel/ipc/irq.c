@@ -6,6 +6,8 @@
  */
 #include "scheme_impl.h"
 
+#define NO_IRQ (~0u) /* frees nothing */
+
 struct irq {
 	struct object obj;
 	u32 id, line;
@@ -29,13 +31,9 @@ static i64 irq_read(struct object *o, struct uio *u, i64 off, u32 flags)
 {
 	struct irq *q = container_of(o, struct irq, obj);
 	u64 n;
-	int err;
 
-	while (!q->count) {
-		err = wait_io(&q->waiters, flags);
-		if (err)
-			return err;
-	}
+	while (!q->count)
+		TRY(wait_io(&q->waiters, flags));
 	n = q->count;
 	if (uio_copy_out(u, &n, sizeof(n)) != sizeof(n))
 		return -EFAULT;
@@ -56,23 +54,19 @@ static i64 irq_ctl(struct object *o, u32 op, u64 a, u64 b)
 {
 	struct irq *q = container_of(o, struct irq, obj);
 	struct weft_irq_info i = {0};
-	int err;
 
 	if (op != WEFT_IRQ_GET_INFO)
 		return -EINVAL;
-	err = q->line == WEFT_IRQ_MSI ? arch_irq_msi(q->id, &i.msi_address, &i.msi_data) : 0;
-	if (err)
-		return err;
+	if (q->line == WEFT_IRQ_MSI)
+		TRY(arch_irq_msi(q->id, &i.msi_address, &i.msi_data));
 	i.vector = i.msi_data & 0xff;
-	return copy_to_user(a, &i, sizeof(i)) ? -EFAULT : 0;
+	return copy_to_user(a, &i, sizeof(i));
 }
 
 static void irq_destroy(struct object *o)
 {
-	struct irq *q = container_of(o, struct irq, obj);
-
-	arch_irq_free(q->id);
-	kfree(q);
+	arch_irq_free(container_of(o, struct irq, obj)->id);
+	object_free(o);
 }
 
 static const struct obj_ops irq_ops = {
@@ -87,24 +81,19 @@ static const struct obj_ops irq_ops = {
 int irq_create(u64 res_fd, u64 line, struct object *out[2])
 {
 	HELD struct resource *r = NULL;
-	struct irq *q;
-	int err = resource_require((i32)res_fd, WEFT_RES_IRQ, &r);
+	HELD struct irq *q = NULL;
 
-	if (err)
-		return err;
+	TRY(resource_require((i32)res_fd, WEFT_RES_IRQ, &r));
 	if (!resource_covers(&r->r, (u32)line, 1))
 		return -EPERM;
-	q = kzalloc(sizeof(*q));
+	q = object_new(sizeof(*q), WEFT_OBJ_IRQ, &irq_ops);
 	if (!q)
 		return -ENOMEM;
-	q->line = line;
+	q->id = NO_IRQ;
+	q->line = (u32)line;
 	waitq_init(&q->waiters);
-	err = arch_irq_alloc(line, irq_fired, q, &q->id);
-	if (err) {
-		kfree(q);
-		return err;
-	}
-	object_init(&q->obj, WEFT_OBJ_IRQ, &irq_ops);
+	TRY(arch_irq_alloc(q->line, irq_fired, q, &q->id));
 	*out = &q->obj;
+	q = NULL;
 	return 0;
 }

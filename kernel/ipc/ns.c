@@ -43,7 +43,7 @@ static void ns_destroy(struct object *o)
 	kfree(n);
 }
 
-static const struct obj_ops ns_ops = {.name = "namespace", .destroy = ns_destroy};
+static const struct obj_ops ns_ops = {.destroy = ns_destroy};
 
 struct namespace *ns_create_root(void)
 {
@@ -54,23 +54,10 @@ struct namespace *ns_create_root(void)
 	return n;
 }
 
-static bool name_ok(const char *name, size_t len)
-{
-	if (!len || len > WEFT_NAME_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') ||
-			    name[i] == '_' || name[i] == '.' || name[i] == '-'))
-			return false;
-	return true;
-}
-
 int ns_publish(struct namespace *n, const char *name, struct object *o)
 {
 	struct ns_entry *e;
 
-	if (!name_ok(name, strlen(name)))
-		return -EINVAL;
 	if (ns_find(n, name))
 		return -EEXIST;
 	if (n->n >= NS_ENTRIES_MAX)
@@ -86,46 +73,31 @@ int ns_publish(struct namespace *n, const char *name, struct object *o)
 	return 0;
 }
 
-static int keep(struct namespace *n, const struct namespace *from, const char *name, size_t len)
-{
-	struct ns_entry *e = name_ok(name, len) ? ns_find(from, name) : NULL;
-	int err;
-
-	if (!e)
-		return name_ok(name, len) ? -ENOENT : -EINVAL;
-	err = ns_publish(n, name, e->o);
-	return err == -EEXIST ? 0 : err;
-}
-
 /* Keeps the names of a '\n'-separated list, which may be long; without one all. */
 static int ns_copy(struct namespace *n, const struct namespace *from, u64 ulist, u64 len)
 {
+	HELD_MEM char *list = len > LIST_MAX ? NULL : kmalloc(len + 1);
 	struct ns_entry *e;
-	char *list;
-	int err = 0;
+	int err;
 
-	if (!len) {
-		list_for_each(e, &from->entries, link)
-			if (!err)
-				err = ns_publish(n, e->name, e->o);
-		return err;
-	}
-	if (len > LIST_MAX)
-		return -E2BIG;
-	list = kmalloc(len + 1);
 	if (!list)
-		return -ENOMEM;
-	if (copy_from_user(list, ulist, len))
-		err = -EFAULT;
-	for (u64 at = 0, end; at < len && !err; at = end + 1) {
+		return len > LIST_MAX ? -E2BIG : -ENOMEM;
+	TRY(copy_from_user(list, ulist, len));
+	if (!len)
+		list_for_each(e, &from->entries, link)
+			TRY(ns_publish(n, e->name, e->o));
+	for (u64 at = 0, end; at < len; at = end + 1) {
 		for (end = at; end < len && list[end] != '\n'; end++)
 			;
 		list[end] = 0;
-		if (end > at)
-			err = keep(n, from, list + at, end - at);
+		if (end == at)
+			continue;
+		e = ns_find(from, list + at);
+		err = e ? ns_publish(n, e->name, e->o) : -ENOENT;
+		if (err && err != -EEXIST)
+			return err;
 	}
-	kfree(list);
-	return err;
+	return 0;
 }
 
 bool ns_subset(struct namespace *small, struct namespace *big)
@@ -144,16 +116,11 @@ static i64 ns_open(struct namespace *n, const char *name, u64 flags)
 {
 	struct ns_entry *e = ns_find(n, name);
 	HELD struct object *o = NULL;
-	struct handle *h;
-	int err;
 
 	if (!e)
 		return -ENOENT;
 	if (e->o->type == WEFT_OBJ_ENDPOINT) {
-		err = handle_create(container_of(e->o, struct scheme, obj), 0, &h);
-		if (err)
-			return err;
-		o = &h->obj;
+		TRY(handle_create(container_of(e->o, struct scheme, obj), 0, (void *)&o));
 	} else {
 		o = e->o;
 		object_get(o);
@@ -163,51 +130,36 @@ static i64 ns_open(struct namespace *n, const char *name, u64 flags)
 
 static i64 ns_list(struct namespace *n, u64 to, u64 len)
 {
+	HELD_MEM char *buf = kmalloc(n->n * (WEFT_NAME_MAX + 1ul) + 1);
 	struct ns_entry *e;
-	u64 at = 0, k;
-	char *buf = kmalloc(n->n * (WEFT_NAME_MAX + 1ul) + 1);
-	int err;
+	u64 at = 0;
 
 	if (!buf)
 		return -ENOMEM;
-	list_for_each(e, &n->entries, link) {
-		k = strlen(e->name);
-		memcpy(buf + at, e->name, k);
-		at += k;
-		buf[at++] = '\n';
-	}
+	list_for_each(e, &n->entries, link)
+		at += (u64)snprintf(buf + at, sizeof(e->name) + 1, "%s\n", e->name);
 	if (at > len)
-		err = -ERANGE;
-	else
-		err = at && copy_to_user(to, buf, at) ? -EFAULT : 0;
-	kfree(buf);
-	return err ? err : (i64)at;
+		return -ERANGE;
+	TRY(copy_to_user(to, buf, at));
+	return (i64)at;
 }
 
 static i64 clone(struct namespace *n, u64 ulist, u64 len, u64 flags, u32 rights)
 {
 	HELD struct namespace *new = ns_create_root();
-	int err = new ? ns_copy(new, n, ulist, len) : -ENOMEM;
 
-	return err ? err : fd_install(current_process(), &new->obj, rights, flags & FD_NEW);
+	if (!new)
+		return -ENOMEM;
+	TRY(ns_copy(new, n, ulist, len));
+	return fd_install(current_process(), &new->obj, rights, flags & FD_NEW);
 }
 
 static i64 publish(struct namespace *n, const char *name, i32 fd)
 {
 	HELD struct object *o = NULL;
-	int err = fd_get(fd, WEFT_OBJ_ENDPOINT, WEFT_RIGHT_CONTROL, &o);
 
-	return err ? err : ns_publish(n, name, o);
-}
-
-static i64 remove(struct namespace *n, const char *name)
-{
-	struct ns_entry *e = ns_find(n, name);
-
-	if (!e)
-		return -ENOENT;
-	entry_free(n, e);
-	return 0;
+	TRY(fd_get(fd, WEFT_OBJ_ENDPOINT, WEFT_RIGHT_CONTROL, &o));
+	return ns_publish(n, name, o);
 }
 
 /* The caller's namespace from now on: takes over the reference. */
@@ -226,47 +178,48 @@ static int take_name(u64 uname, u64 len, char name[WEFT_NAME_MAX + 1])
 {
 	if (len > WEFT_NAME_MAX)
 		return -ENAMETOOLONG;
-	if (copy_from_user(name, uname, len))
-		return -EFAULT;
+	TRY(copy_from_user(name, uname, len));
 	name[len] = 0;
-	return name_ok(name, len) ? 0 : -EINVAL;
+	for (u64 i = 0; i < len; i++)
+		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') ||
+			    name[i] == '_' || name[i] == '.' || name[i] == '-'))
+			return -EINVAL;
+	return len ? 0 : -EINVAL;
 }
 
 i64 sys_ns_ctl(u64 fd, u64 op, u64 uname, u64 len, u64 a)
 {
-	HELD struct namespace *n = NULL;
 	struct namespace *mine = current_process()->ns;
+	bool own = (i32)fd == -1, control;
 	u32 rights = WEFT_RIGHT_ALL & ~WEFT_RIGHT_CONTROL;
-	bool own = (i32)fd == -1, named, control;
 	char name[WEFT_NAME_MAX + 1];
-	struct object *o;
-	i64 err;
+	HELD struct namespace *n = NULL;
+	struct ns_entry *e;
 
 	if (op == WEFT_NS_NULL)
 		return enter(ns_create_root());
-	if (own) {
-		if (!mine)
-			return -ENOENT;
-		o = &mine->obj;
-		object_get(o);
-	} else {
-		err = fd_get_in(current_process(), (i32)fd, WEFT_OBJ_NS, 0, &o, &rights);
-		if (err)
-			return err;
-	}
-	n = container_of(o, struct namespace, obj);
+	if (own && !mine)
+		return -ENOENT;
+	if (own)
+		object_get(&mine->obj);
+	else
+		TRY(fd_get_in(current_process(), (i32)fd, WEFT_OBJ_NS, 0, (void *)&n, &rights));
+	n = own ? mine : n;
 	control = rights & WEFT_RIGHT_CONTROL;
-	named = op == WEFT_NS_OPEN || op == WEFT_NS_PUBLISH || op == WEFT_NS_REMOVE;
-	err = named ? take_name(uname, len, name) : 0;
-	if (err)
-		return err;
+	if (op == WEFT_NS_OPEN || op == WEFT_NS_PUBLISH || op == WEFT_NS_REMOVE)
+		TRY(take_name(uname, len, name));
 	switch (op) {
 	case WEFT_NS_OPEN:
 		return ns_open(n, name, a);
 	case WEFT_NS_PUBLISH:
 		return control ? publish(n, name, (i32)a) : -EPERM;
 	case WEFT_NS_REMOVE:
-		return own || control ? remove(n, name) : -EPERM;
+		if (!own && !control)
+			return -EPERM;
+		e = ns_find(n, name);
+		if (e)
+			entry_free(n, e);
+		return e ? 0 : -ENOENT;
 	case WEFT_NS_CLONE:
 		return clone(n, uname, len, a, rights);
 	case WEFT_NS_LIST:

@@ -2,25 +2,28 @@
 /* Fds on their way from one process to another. */
 #include "scheme_impl.h"
 
+int passed_peek(i32 fd, struct passed *to)
+{
+	struct fd_entry *e = fd_peek(fd);
+
+	if (!e || !(e->rights & WEFT_RIGHT_DUP))
+		return e ? -EPERM : -EBADF;
+	object_fd_get(e->o);
+	*to = (struct passed){e->o, e->rights};
+	return 0;
+}
+
 int passed_take(struct passed *p, u64 ufds, u32 n)
 {
 	i32 fds[PASSED_MAX];
-	struct fd_entry *e;
-	int err = 0;
+	int err = n ? copy_from_user(fds, ufds, n * sizeof(*fds)) : 0;
 
-	if (n && copy_from_user(fds, ufds, n * sizeof(*fds)))
-		return -EFAULT;
-	for (u32 i = 0; i < n; i++) {
-		e = fd_peek(fds[i]);
-		err = !e ? -EBADF : e->rights & WEFT_RIGHT_DUP ? 0 : -EPERM;
-		if (err) {
+	for (u32 i = 0; i < n && !err; i++) {
+		err = passed_peek(fds[i], &p[i]);
+		if (err)
 			passed_drop(p, i);
-			return err;
-		}
-		object_fd_get(e->o);
-		p[i] = (struct passed){e->o, e->rights};
 	}
-	return 0;
+	return err;
 }
 
 i64 passed_install(const struct passed *p, u32 n, u32 dup_flags, bool all, i32 *fds)

@@ -20,8 +20,7 @@ struct pollset {
 	struct object obj; /* WEFT_OBJ_POLLSET */
 	struct waitq waiters;
 	struct list ready;
-	struct list nested; /* items whose object is a poll set */
-	struct list items;
+	struct list items; /* poll sets first */
 	u32 nitems;
 	u64 rounds; /* reports so far */
 };
@@ -29,7 +28,7 @@ struct pollset {
 struct item {
 	struct watch w;
 	struct pollset *ps;
-	struct list link, ready_link, nested_link;
+	struct list link, ready_link;
 	i32 fd;
 	u32 events; /* with the flags; 0 after a one-shot fired */
 	u64 data;
@@ -61,18 +60,14 @@ void watch_del(struct watch *w)
 void object_notify(struct object *o, u32 bits)
 {
 	struct watch *w;
-	bool exclusive_done = false;
+	bool taken = false;
 
 	list_for_each(w, &o->watchers, link) {
-		if (w->exclusive) {
-			if (exclusive_done)
-				continue;
-			w->took = false;
-			w->fire(w, bits);
-			exclusive_done = w->took;
-		} else {
-			w->fire(w, bits);
-		}
+		if (w->exclusive && taken)
+			continue;
+		w->took = false;
+		w->fire(w, bits);
+		taken |= w->exclusive && w->took;
 	}
 }
 
@@ -96,7 +91,6 @@ static void item_free(struct item *i)
 	i->ps->nitems--;
 	list_del(&i->link);
 	list_del(&i->ready_link);
-	list_del(&i->nested_link);
 	watch_del(&i->w);
 	kfree(i);
 }
@@ -117,48 +111,39 @@ static void item_fire(struct watch *w, u32 bits)
 {
 	struct item *i = container_of(w, struct item, w);
 
-	if (bits & WATCH_CLOSED) {
+	if (bits & WATCH_CLOSED)
 		item_free(i);
-		return;
-	}
-	if (i->events && poll_aliases(bits) & (i->events | ALWAYS))
+	else if (i->events && poll_aliases(bits) & (i->events | ALWAYS))
 		set_became_ready(i->ps, i);
 }
 
-/* Is `target` reachable from ps, or is the way down from it too long? */
-static int check_down(struct pollset *ps, struct pollset *target, u32 depth, u32 *visits)
+/* How many sets are below ps? */
+static u32 depth_down(const struct pollset *ps, u32 *visits)
 {
 	struct item *i;
-	int err;
-
-	if (ps == target || depth > NEST || ++*visits > NEST_VISITS)
-		return -ELOOP;
-	list_for_each(i, &ps->nested, nested_link) {
-		err = check_down(container_of(i->w.o, struct pollset, obj), target, depth + 1,
-			visits);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* How many sets are above ps? */
-static u32 depth_up(struct pollset *ps, u32 *visits)
-{
-	struct watch *w;
 	u32 d, max = 0;
 
-	if (++*visits > NEST_VISITS)
-		return NEST + 1;
-	list_for_each(w, &ps->obj.watchers, link) {
-		if (w->fire != item_fire)
-			continue;
-		d = 1 + depth_up(container_of(w, struct item, w)->ps, visits);
-		max = MAX(max, d);
-		if (max > NEST)
+	list_for_each(i, &ps->items, link) {
+		if (i->w.o->type != WEFT_OBJ_POLLSET || ++*visits > NEST_VISITS)
 			break;
+		d = 1 + depth_down(container_of(i->w.o, struct pollset, obj), visits);
+		max = MAX(max, d);
 	}
 	return max;
+}
+
+/* May ps have `depth` sets below it, of which the next is `below`? */
+static int check_up(struct pollset *ps, const struct pollset *below, u32 depth, u32 *visits)
+{
+	struct watch *w;
+
+	if (ps == below || depth > NEST || ++*visits > NEST_VISITS)
+		return -ELOOP;
+	list_for_each(w, &ps->obj.watchers, link)
+		if (w->fire == item_fire)
+			TRY(check_up(container_of(w, struct item, w)->ps, below, depth + 1,
+				visits));
+	return 0;
 }
 
 /* An object has few watches, a set may have many items. */
@@ -179,84 +164,71 @@ static struct item *find(struct pollset *ps, i32 fd, struct object *o)
 	(0xffffu | WEFT_POLLET | WEFT_POLLONESHOT | WEFT_POLLEXCLUSIVE |                           \
 		(1u << 29)) /* EPOLLWAKEUP means nothing here */
 
+static void item_arm(struct item *i, const struct weft_poll_event *ev)
+{
+	i->events = ev->events | ALWAYS;
+	i->data = ev->data;
+	list_del(&i->ready_link);
+	if (item_bits(i))
+		set_became_ready(i->ps, i);
+}
+
 static int item_add(struct pollset *ps, i32 fd, struct object *o, const struct weft_poll_event *ev)
 {
 	struct item *i;
 	u32 visits = 0;
-	int err;
 
 	if (ps->nitems >= ITEMS_MAX)
 		return -ENOSPC;
 	if (o->type == WEFT_OBJ_POLLSET) {
+		const struct pollset *below = container_of(o, struct pollset, obj);
+
 		if (ev->events & WEFT_POLLEXCLUSIVE)
 			return -EINVAL;
-		err = check_down(container_of(o, struct pollset, obj), ps,
-			depth_up(ps, &visits) + 1, &visits);
-		if (err)
-			return err;
+		TRY(check_up(ps, below, depth_down(below, &visits) + 1, &visits));
 	}
 	i = kzalloc(sizeof(*i));
 	if (!i)
 		return -ENOMEM;
 	list_init(&i->ready_link);
-	list_init(&i->nested_link);
 	i->ps = ps;
 	i->fd = fd;
-	i->events = ev->events | ALWAYS;
-	i->data = ev->data;
 	i->w.exclusive = ev->events & WEFT_POLLEXCLUSIVE;
-	list_add_tail(&ps->items, &i->link);
+	list_add_after(o->type == WEFT_OBJ_POLLSET ? &ps->items : ps->items.prev, &i->link);
 	ps->nitems++;
-	if (o->type == WEFT_OBJ_POLLSET)
-		list_add_tail(&ps->nested, &i->nested_link);
 	watch_add(&i->w, o, item_fire);
-	if (item_bits(i))
-		set_became_ready(ps, i);
-	return 0;
-}
-
-static int item_mod(struct pollset *ps, struct item *i, const struct weft_poll_event *ev)
-{
-	if (i->events & WEFT_POLLEXCLUSIVE || ev->events & WEFT_POLLEXCLUSIVE)
-		return -EINVAL;
-	i->events = ev->events | ALWAYS;
-	i->data = ev->data;
-	list_del(&i->ready_link);
-	if (item_bits(i))
-		set_became_ready(ps, i);
+	item_arm(i, ev);
 	return 0;
 }
 
 i64 sys_poll_ctl(u64 set, u64 op, u64 fd, u64 uevent)
 {
 	struct weft_poll_event ev = {0};
-	HELD struct object *so = NULL, *o = NULL;
-	struct pollset *ps;
+	HELD struct pollset *ps = NULL;
+	HELD struct object *o = NULL;
 	struct item *i;
-	int err;
 
 	if (op != WEFT_POLL_ADD && op != WEFT_POLL_DEL && op != WEFT_POLL_MOD)
 		return -EINVAL;
-	if (op != WEFT_POLL_DEL && copy_from_user(&ev, uevent, sizeof(ev)))
-		return -EFAULT;
+	if (op != WEFT_POLL_DEL)
+		TRY(copy_from_user(&ev, uevent, sizeof(ev)));
 	if (ev.events & ~EVENTS_KNOWN)
 		return -EINVAL;
-	err = fd_get((i32)set, WEFT_OBJ_POLLSET, WEFT_RIGHT_CONTROL, &so);
-	if (!err)
-		err = fd_get((i32)fd, 0, 0, &o);
-	if (err)
-		return err;
-	ps = container_of(so, struct pollset, obj);
-	i = find(ps, (i32)fd, o);
-	if (o == so)
+	TRY(fd_get((i32)set, WEFT_OBJ_POLLSET, WEFT_RIGHT_CONTROL, (void *)&ps));
+	TRY(fd_get((i32)fd, 0, 0, &o));
+	if (o == &ps->obj)
 		return -EINVAL;
+	i = find(ps, (i32)fd, o);
 	if (op == WEFT_POLL_ADD)
 		return i ? -EEXIST : item_add(ps, (i32)fd, o, &ev);
 	if (!i)
 		return -ENOENT;
+	if (op == WEFT_POLL_MOD && (i->events | ev.events) & WEFT_POLLEXCLUSIVE)
+		return -EINVAL;
 	if (op == WEFT_POLL_MOD)
-		return item_mod(ps, i, &ev);
-	item_free(i);
+		item_arm(i, &ev);
+	else
+		item_free(i);
 	return 0;
 }
 
@@ -292,14 +264,11 @@ static i64 report(struct pollset *ps, u64 uevents, u32 n)
 
 i64 sys_poll_wait(u64 set, u64 uevents, u64 n, u64 deadline)
 {
-	HELD struct object *o = NULL;
-	struct pollset *ps;
+	HELD struct pollset *ps = NULL;
 	i64 got;
-	int err = fd_get((i32)set, WEFT_OBJ_POLLSET, 0, &o);
+	int err = 0;
 
-	if (err)
-		return err;
-	ps = container_of(o, struct pollset, obj);
+	TRY(fd_get((i32)set, WEFT_OBJ_POLLSET, 0, (void *)&ps));
 	if (!n || n > INT32_MAX / sizeof(struct weft_poll_event))
 		return -EINVAL;
 	for (;;) {
@@ -315,8 +284,7 @@ static u32 pollset_ready(struct object *o)
 	struct pollset *ps = container_of(o, struct pollset, obj);
 	struct item *i;
 
-	while (!list_empty(&ps->ready)) {
-		i = list_first(&ps->ready, struct item, ready_link);
+	list_for_each(i, &ps->ready, ready_link) {
 		if (item_bits(i))
 			return WEFT_POLLIN;
 		list_del(&i->ready_link);
@@ -324,32 +292,24 @@ static u32 pollset_ready(struct object *o)
 	return 0;
 }
 
-static void pollset_clear(struct pollset *ps)
-{
-	while (!list_empty(&ps->items))
-		item_free(list_first(&ps->items, struct item, link));
-}
-
-static void pollset_closed(struct object *o)
+static void pollset_clear(struct object *o)
 {
 	struct pollset *ps = container_of(o, struct pollset, obj);
 
-	pollset_clear(ps);
+	while (!list_empty(&ps->items))
+		item_free(list_first(&ps->items, struct item, link));
 	waitq_wake(&ps->waiters, ~0u, 0);
 }
 
 static void pollset_destroy(struct object *o)
 {
-	struct pollset *ps = container_of(o, struct pollset, obj);
-
-	pollset_clear(ps);
-	kfree(ps);
+	pollset_clear(o);
+	object_free(o);
 }
 
 static const struct obj_ops pollset_ops = {
-	.name = "pollset",
 	.ready = pollset_ready,
-	.closed = pollset_closed,
+	.closed = pollset_clear,
 	.destroy = pollset_destroy,
 };
 
@@ -362,7 +322,6 @@ int pollset_create(u64, u64, struct object *out[2])
 	waitq_init(&ps->waiters);
 	list_init(&ps->items);
 	list_init(&ps->ready);
-	list_init(&ps->nested);
 	*out = &ps->obj;
 	return 0;
 }

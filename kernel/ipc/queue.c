@@ -14,7 +14,7 @@ void queue_init(struct queue *q, struct object *owner, u32 limit)
 	list_init(&q->msgs);
 	waitq_init(&q->readers);
 	waitq_init(&q->writers);
-	list_init(&q->inflight_link);
+	list_init(&q->carrier_link);
 	list_init(&q->gc_link);
 }
 
@@ -58,9 +58,7 @@ int queue_read_begin(struct queue *q, u32 flags)
 			q->err = 0;
 			return err ? err : 1;
 		}
-		err = wait_io(&q->readers, flags);
-		if (err)
-			return err;
+		TRY(wait_io(&q->readers, flags));
 	}
 	q->rbusy = true;
 	return 0;
@@ -98,8 +96,6 @@ i64 queue_copy_out(const struct queue *q, u32 off, struct uio *u, u64 n)
 		if (k < 0)
 			return done ? (i64)done : k;
 		done += (u64)k;
-		if (at + (u64)k < s->size)
-			break; /* all, or up to a fault */
 		at += (u64)k;
 	}
 	return (i64)done;
@@ -129,11 +125,8 @@ i64 queue_read(struct queue *q, struct uio *u, u32 flags)
 {
 	i64 n;
 
-	if (!u->left)
+	if (!u->left || TRY(queue_read_begin(q, flags)))
 		return 0;
-	n = queue_read_begin(q, flags);
-	if (n)
-		return n < 0 ? n : 0;
 	n = queue_copy_out(q, 0, u, MIN(u->left, q->len));
 	if (n > 0 && !(flags & WEFT_IO_PEEK))
 		queue_consume(q, (u32)n);
@@ -170,10 +163,44 @@ i64 queue_fill(struct queue *q, struct uio *u, u64 n)
 			return done ? (i64)done : k;
 		q->end += (u32)k;
 		done += (u64)k;
-		if (done < n && q->end < q->last->size)
-			break;
 	}
 	return (i64)done;
+}
+
+struct msg *msg_new(struct thread *from, u32 name_len)
+{
+	struct msg *m = kzalloc(sizeof(*m) + name_len);
+
+	if (!m)
+		return NULL;
+	m->name_len = name_len;
+	if (from) {
+		m->pid = from->proc->pid;
+		m->ident = thread_identity(from);
+		m->ident->refs++;
+	}
+	return m;
+}
+
+void msg_drop_fds(struct queue *q, struct msg *m)
+{
+	u32 n = m->nfds;
+
+	if (!n)
+		return;
+	if (q)
+		inflight_move(q, m, -1);
+	m->nfds = 0; /* before what may look for garbage */
+	passed_drop(m->fds, n);
+}
+
+static void msg_free(struct queue *q, struct msg *m)
+{
+	msg_drop_fds(q, m);
+	if (m->ident)
+		identity_put(m->ident);
+	kfree(m->fds);
+	kfree(m);
 }
 
 static void add_msg(struct queue *q, u32 n, struct msg *m, bool join)
@@ -183,15 +210,15 @@ static void add_msg(struct queue *q, u32 n, struct msg *m, bool join)
 	if (join && !list_empty(&q->msgs) && !m->nfds && !tail->nfds && tail->pid == m->pid &&
 		tail->ident == m->ident) {
 		tail->len += n;
-		msg_free(m);
+		msg_free(NULL, m);
 		return;
 	}
 	m->len = n;
 	m->cost = MSG_COST + m->nfds * FD_COST;
 	q->cost += m->cost;
 	list_add_tail(&q->msgs, &m->link);
-	for (u32 i = 0; i < m->nfds; i++)
-		inflight_add(m->fds[i].o);
+	if (m->nfds)
+		inflight_move(q, m, 1);
 }
 
 void queue_commit(struct queue *q, i64 n, struct msg *m, bool join)
@@ -201,7 +228,7 @@ void queue_commit(struct queue *q, i64 n, struct msg *m, bool join)
 		q->last = q->mark;
 		q->end = q->mark_end;
 		if (m)
-			msg_free(m);
+			msg_free(NULL, m);
 	} else {
 		q->len += (u32)n;
 		q->used = true;
@@ -226,37 +253,7 @@ int queue_put(struct queue *q, const void *data, u32 len, struct msg *m)
 	uio_kernel(&u, &v, (void *)data, len);
 	n = queue_fill(q, &u, len);
 	queue_commit(q, n, m, false);
-	return n < 0 ? (int)n : 0;
-}
-
-struct msg *msg_new(struct thread *from, u32 name_len)
-{
-	struct msg *m = kzalloc(sizeof(*m) + name_len);
-
-	if (!m)
-		return NULL;
-	m->name_len = name_len;
-	if (from) {
-		m->pid = from->proc->pid;
-		m->ident = thread_identity(from);
-		m->ident->refs++;
-	}
-	return m;
-}
-
-void msg_fds_left(struct msg *m)
-{
-	for (u32 i = 0; i < m->nfds; i++)
-		inflight_del(m->fds[i].o);
-}
-
-void msg_free(struct msg *m)
-{
-	passed_drop(m->fds, m->nfds);
-	if (m->ident)
-		identity_put(m->ident);
-	kfree(m->fds);
-	kfree(m);
+	return (int)MIN(n, 0);
 }
 
 void queue_unlink(struct queue *q, struct msg *m)
@@ -264,6 +261,5 @@ void queue_unlink(struct queue *q, struct msg *m)
 	list_del(&m->link);
 	q->cost -= m->cost;
 	queue_consume(q, m->len);
-	msg_fds_left(m);
-	msg_free(m);
+	msg_free(q, m);
 }

@@ -50,9 +50,9 @@ struct queue {
 	void (*room)(struct queue *q); /* tells those who poll for room; or NULL */
 	/* Collection (chan_gc.c). */
 	u32 inflight; /* how many queued messages' fds name the owner */
-	u32 gc_out;
-	bool gc_candidate;
-	struct list inflight_link, gc_link;
+	u32 carried;  /* how many fds of such owners lie in this queue */
+	bool alive;
+	struct list carrier_link, gc_link;
 };
 
 void queue_init(struct queue *q, struct object *owner, u32 limit);
@@ -78,8 +78,8 @@ i64 queue_copy_out(const struct queue *q, u32 off, struct uio *u, u64 n);
 void queue_consume(struct queue *q, u32 n);
 void queue_unlink(struct queue *q, struct msg *m); /* takes m's rest with it */
 void queue_read_end(struct queue *q);
-i64 queue_read(struct queue *q, struct uio *u,
-	u32 flags); /* all of it, where there are no messages */
+/* All of it, where there are no messages. */
+i64 queue_read(struct queue *q, struct uio *u, u32 flags);
 
 /*
  * Writing, with the writer's side held: fill copies n bytes in (less at a fault), commit makes
@@ -92,13 +92,16 @@ void queue_commit(struct queue *q, i64 n, struct msg *m, bool join);
 int queue_put(struct queue *q, const void *data, u32 len, struct msg *m);
 
 struct msg *msg_new(struct thread *from, u32 name_len); /* from NULL: the kernel */
-void msg_fds_left(struct msg *m);			/* they are no longer in flight */
-void msg_free(struct msg *m);				/* and closes its fds */
+void msg_drop_fds(struct queue *q, struct msg *m);	/* q NULL: it was never in one */
+static inline u32 msg_identity(const struct msg *m)
+{
+	return m->ident ? m->ident->number : 0;
+}
 
 /* chan.c, chan_gc.c */
 struct queue *queue_of(struct object *o); /* of what can have fds in its queue, or NULL */
-void inflight_add(struct object *o);
-void inflight_del(struct object *o);
+/* m's fds lie in q from now on (by 1), or do so no more (-1). */
+void inflight_move(struct queue *q, const struct msg *m, i32 by);
 extern u64 inflight_total;
 void chan_collect(void);
 void chan_maybe_collect(void);

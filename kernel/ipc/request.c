@@ -10,6 +10,7 @@
 
 #define REDELIVERIES_MAX 256u
 #define FAULT_AHEAD	 (256ul << 10)
+#define REQ_FLAGS	 (WEFT_REQ_CLOEXEC | WEFT_REQ_PRIVATE | WEFT_REQ_NOINTR | WEFT_REQ_IDEMPOTENT)
 
 static void cancel_done(struct oneway *w)
 {
@@ -20,30 +21,19 @@ static void cancel_done(struct oneway *w)
 		kfree(r);
 }
 
-static void request_init(struct request *r)
-{
-	memset(r, 0, sizeof(*r));
-	list_init(&r->q.link);
-	list_init(&r->serve_link);
-	list_init(&r->tag_link);
-	list_init(&r->cancel.q.link);
-}
-
 struct request *request_own(struct thread *t)
 {
 	struct request *r = t->req;
-	struct client_request *c;
 
 	if (likely(r))
 		return r;
-	c = kzalloc(sizeof(*c));
-	if (!c)
+	r = kzalloc(sizeof(*r) + WEFT_REQ_BUFS * sizeof(*r->bufs) + WEFT_REQ_FDS * sizeof(*r->fds));
+	if (!r)
 		return NULL;
-	r = &c->r;
-	request_init(r);
-	r->bufs = c->bufs;
-	r->fds = c->fds;
-	r->cancel.op = WEFT_OP_CANCEL;
+	r->bufs = (struct weft_buf *)(r + 1);
+	r->fds = (struct passed *)(r->bufs + WEFT_REQ_BUFS);
+	list_init(&r->tag_link);
+	oneway_init(&r->cancel);
 	r->cancel.done = cancel_done;
 	r->thread = t;
 	t->req = r;
@@ -54,12 +44,13 @@ struct request *request_begin(u16 op, u16 flags)
 {
 	struct request *r = request_own(current_thread());
 
-	if (!r)
+	if (unlikely(!r))
 		return NULL;
-	r->op = op;
 	r->flags = flags;
-	r->nfds = r->max_fds = r->nbufs = 0;
-	memset(r->args, 0, sizeof(r->args));
+	r->sqe.op = op;
+	r->sqe.nbufs = r->sqe.nfds = r->sqe.max_fds = 0;
+	for (u32 i = 0; i < ARRAY_SIZE(r->sqe.args); i++)
+		r->sqe.args[i] = 0;
 	return r;
 }
 
@@ -80,8 +71,8 @@ void ipc_thread_dying(struct thread *t)
 
 void request_drop_fds(struct request *r)
 {
-	passed_drop(r->fds, r->nfds);
-	r->nfds = 0;
+	passed_drop(r->fds, r->sqe.nfds);
+	r->sqe.nfds = 0;
 }
 
 struct request *request_by_tag(struct scheme *s, u64 tag)
@@ -89,7 +80,7 @@ struct request *request_by_tag(struct scheme *s, u64 tag)
 	struct request *r;
 
 	list_for_each(r, &s->tags[tag % TAG_BUCKETS], tag_link)
-		if (r->tag == tag)
+		if (r->sqe.tag == tag)
 			return r;
 	return NULL;
 }
@@ -103,7 +94,7 @@ int request_enqueue(struct request *r, bool first)
 	r->q.kind = Q_REQUEST;
 	r->state = REQ_QUEUED;
 	list_add_after(first ? &s->queue : s->queue.prev, &r->q.link);
-	scheme_wake_server(s, r->prio, r->client);
+	scheme_wake_server(s, r->sqe.prio, r->thread);
 	return 0;
 }
 
@@ -114,42 +105,34 @@ static void request_unlink(struct request *r)
 	list_del(&r->q.link);
 }
 
-void request_finish(struct request *r, i64 result, bool direct)
+void request_finish(struct request *r, i64 result)
 {
 	struct scheme *s = r->s;
 
 	request_unlink(r);
 	r->result = result;
 	r->state = REQ_DONE;
-	if (likely(r->client)) {
-		if (likely(direct))
-			thread_wake_direct(r->client, 0);
-		else
-			thread_wake(r->client, 0);
-		return;
+	if (likely(r->thread)) {
+		thread_wake_direct(r->thread, 0);
+	} else {
+		r->fn(r, result);
+		scheme_put(s);
 	}
-	r->fn(r, result);
-	scheme_put(s);
 }
 
 /* The server that had received it is dead. */
 void request_server_died(struct request *r)
 {
-	bool again =
-		r->flags & WEFT_REQ_IDEMPOTENT || (r->op == WEFT_OP_READ && (i64)r->args[0] >= 0);
+	bool again = r->flags & WEFT_REQ_IDEMPOTENT ||
+		(r->sqe.op == WEFT_OP_READ && (i64)r->sqe.args[0] >= 0);
 
-	if (!r->client) {
-		request_finish(r, -WEFT_EREDELIVER, false);
-		return;
-	}
-	if (!again || r->cancelled) {
-		request_finish(r, again ? -EINTR : -EIO, false);
+	if (!r->thread || !again || r->cancelled) {
+		request_finish(r, !r->thread ? -WEFT_EREDELIVER : again ? -EINTR : -EIO);
 		return;
 	}
 	request_unlink(r);
-	r->sqe_flags |= WEFT_SQE_REDELIVERED;
-	r->state = REQ_QUEUED;
-	list_add_after(&r->s->queue, &r->q.link);
+	r->sqe.flags |= WEFT_SQE_REDELIVERED;
+	kassert(!request_enqueue(r, true));
 }
 
 /* The server has it: it is told, once, that the client wants no more than its final reply. */
@@ -158,22 +141,8 @@ static void request_cancel(struct request *r)
 	if (r->cancelled || oneway_queued(&r->cancel))
 		return;
 	r->cancelled = true;
-	r->cancel.handle = r->id;
-	r->cancel.args[0] = r->tag;
-	scheme_queue_oneway(r->s, &r->cancel, false);
-}
-
-/* The client gives up a request that a server may have: after this no byte of the client is
- * touched. */
-static i64 request_detach(struct request *r)
-{
-	bool delivered = r->state == REQ_DELIVERED;
-
-	request_unlink(r);
-	r->state = REQ_IDLE;
-	if (delivered)
-		request_cancel(r);
-	return -EINTR;
+	r->cancel.args[0] = r->sqe.tag;
+	scheme_one_way(r->s, &r->cancel, WEFT_OP_CANCEL, r->sqe.handle);
 }
 
 /* A server met an absent page of ours: bring it in, as much as the server will want, and ask again.
@@ -192,30 +161,36 @@ static int request_fault_in(struct request *r)
 			break;
 	if (current_thread()->killed)
 		return -EINTR;
-	r->sqe_flags |= WEFT_SQE_REDELIVERED;
+	r->sqe.flags |= WEFT_SQE_REDELIVERED;
 	return request_enqueue(r, true);
 }
 
-static i64 request_wait(struct request *r)
+/* Queues it and waits for its result. */
+static i64 request_wait(struct request *r, enum block_mode mode)
 {
-	enum block_mode mode = r->flags & WEFT_REQ_NOINTR ? BLOCK_KILLABLE : BLOCK_INTERRUPTIBLE;
-	int err;
-
+	if (unlikely(r->h->abandoned))
+		return -EIO;
+	if (unlikely(r->h->flags & WEFT_HANDLE_WATCH_OWNER))
+		TRY(handle_note_owner(r->h, r->sqe.pid));
+	TRY(request_enqueue(r, false));
 	while (r->state != REQ_DONE) {
 		if (r->state == REQ_ABSENT) {
-			err = request_fault_in(r);
-			if (err)
-				return err;
+			TRY(request_fault_in(r));
 			continue;
 		}
-		err = thread_block(NULL, (u64)WEFT_FOREVER, mode);
-		if (likely(err != -EINTR) || r->state == REQ_DONE)
+		if (likely(thread_block(NULL, (u64)WEFT_FOREVER, mode) != -EINTR))
 			continue;
-		if (current_thread()->killed || r->state == REQ_QUEUED)
-			return request_detach(r);
+		if (r->state == REQ_DONE)
+			break;
 		if (r->state == REQ_DELIVERED) {
 			request_cancel(r);
 			mode = BLOCK_KILLABLE;
+		}
+		/* After this no byte of the client is touched. */
+		if (current_thread()->killed || r->state == REQ_QUEUED) {
+			request_unlink(r);
+			r->state = REQ_IDLE;
+			return -EINTR;
 		}
 	}
 	return r->result;
@@ -228,41 +203,28 @@ static i64 request_wait(struct request *r)
  */
 i64 request_run(struct request *r, struct handle *h)
 {
+	enum block_mode mode = r->flags & WEFT_REQ_NOINTR ? BLOCK_KILLABLE : BLOCK_INTERRUPTIBLE;
 	struct thread *t = current_thread();
 	struct scheme *s = h->s;
-	i64 result;
-	int err;
+	i64 result = 0;
 
-	if (unlikely(h->abandoned || s->gone)) {
-		request_drop_fds(r);
-		return -EIO;
-	}
 	if (unlikely(oneway_queued(&r->cancel)))
 		list_del(&r->cancel.q.link);
-	while (unlikely(s->nreq >= s->max)) {
-		err = thread_block(&s->room, (u64)WEFT_FOREVER,
-			r->flags & WEFT_REQ_NOINTR ? BLOCK_KILLABLE : BLOCK_INTERRUPTIBLE);
-		if (err == -EINTR || s->gone) {
-			request_drop_fds(r);
-			return err == -EINTR ? -EINTR : -EIO;
-		}
-	}
+	while (unlikely(s->nreq >= s->max && !s->gone && !result))
+		result = thread_block(&s->room, (u64)WEFT_FOREVER, mode);
 	r->s = s;
 	r->h = h;
-	r->id = h->id;
-	r->client = t;
-	r->pid = t->proc->pid;
-	r->tid = t->tid;
-	r->identity = thread_identity(t)->number;
-	r->prio = t->prio;
-	r->sqe_flags = h->obj.status & K_O_NONBLOCK ? WEFT_SQE_NONBLOCK : 0;
+	r->sqe.handle = h->id;
+	r->sqe.pid = t->proc->pid;
+	r->sqe.tid = t->tid;
+	r->sqe.identity = thread_identity(t)->number;
+	r->sqe.prio = t->prio;
+	r->sqe.flags = h->obj.status & K_O_NONBLOCK ? WEFT_SQE_NONBLOCK : 0;
 	r->cancelled = r->has_out = false;
 	r->tries = 0;
 	s->nreq++;
-	err = unlikely(h->flags & WEFT_HANDLE_WATCH_OWNER) ? handle_note_owner(h, r->pid) : 0;
-	if (likely(!err))
-		err = request_enqueue(r, false);
-	result = likely(!err) ? request_wait(r) : err;
+	if (likely(!result))
+		result = request_wait(r, mode);
 	s->nreq--;
 	if (unlikely(!list_empty(&s->room.threads)))
 		waitq_wake(&s->room, 1, 0);
@@ -273,7 +235,6 @@ i64 request_run(struct request *r, struct handle *h)
 	if (unlikely(oneway_queued(&r->cancel)) && r->state != REQ_IDLE)
 		list_del(&r->cancel.q.link);
 	r->state = REQ_IDLE;
-	r->client = NULL;
 	return result;
 }
 
@@ -281,8 +242,8 @@ static int take_bufs(struct request *r, const struct weft_req *q)
 {
 	if (q->nbufs > WEFT_REQ_BUFS || q->nfds > WEFT_REQ_FDS || q->max_fds > WEFT_REQ_FDS)
 		return -EINVAL;
-	if (q->nbufs && copy_from_user(r->bufs, q->bufs, q->nbufs * sizeof(*r->bufs)))
-		return -EFAULT;
+	if (q->nbufs)
+		TRY(copy_from_user(r->bufs, q->bufs, q->nbufs * sizeof(*r->bufs)));
 	for (u32 i = 0; i < q->nbufs; i++) {
 		const struct weft_buf *b = &r->bufs[i];
 
@@ -291,74 +252,64 @@ static int take_bufs(struct request *r, const struct weft_req *q)
 		if (!user_range(b->addr, b->len))
 			return -EFAULT;
 	}
+	r->sqe.nbufs = q->nbufs;
+	r->sqe.max_fds = q->max_fds;
+	if (q->nfds)
+		TRY(passed_take(r->fds, q->fds, q->nfds));
+	r->sqe.nfds = q->nfds;
 	return 0;
 }
 
 /* Installs what the server gave. All or nothing. */
 static i64 give_fds(struct request *r, const struct weft_req *q, u64 ureq)
 {
-	i64 n = r->nfds;
+	i64 n = copy_to_user(ureq + offsetof(struct weft_req, nfds_out), &r->sqe.nfds,
+		sizeof(r->sqe.nfds));
 
-	if (copy_to_user(ureq + offsetof(struct weft_req, nfds_out), &r->nfds, sizeof(r->nfds)))
-		n = -EFAULT;
-	else if (n)
-		n = passed_give(r->fds, r->nfds, q->fds_out, q->flags & FD_NEW, true);
+	if (!n)
+		n = passed_give(r->fds, r->sqe.nfds, q->fds_out, q->flags & FD_NEW, true);
 	request_drop_fds(r);
 	return n;
+}
+
+static i64 call(struct handle *h, u64 ureq)
+{
+	struct weft_req q;
+	struct request *r;
+	i64 result, err;
+
+	if (unlikely(copy_from_user_nofault(&q, ureq, sizeof(q))))
+		TRY(copy_from_user(&q, ureq, sizeof(q)));
+	if (unlikely(q.op < WEFT_OP_USER || q.flags & ~REQ_FLAGS))
+		return -EINVAL;
+	r = request_begin(q.op, q.flags);
+	if (unlikely(!r))
+		return -ENOMEM;
+	for (u32 i = 0; i < ARRAY_SIZE(q.args); i++)
+		r->sqe.args[i] = q.args[i];
+	if (q.nbufs | q.nfds | q.max_fds)
+		TRY(take_bufs(r, &q));
+	result = request_run(r, h);
+	if (r->has_out &&
+		copy_to_user(ureq + offsetof(struct weft_req, out), r->out, sizeof(r->out)))
+		result = -EFAULT;
+	err = q.max_fds ? give_fds(r, &q, ureq) : 0;
+	return unlikely(err < 0) ? err : result;
 }
 
 i64 sys_fd_call(u64 fd, u64 ureq)
 {
 	struct fd_entry *e = fd_peek((i32)fd);
-	struct weft_req q;
-	struct request *r;
 	struct object *o;
-	i64 result, err;
+	i64 result;
 
 	if (unlikely(!e))
 		return -EBADF;
 	o = e->o;
 	if (unlikely(o->type != WEFT_OBJ_HANDLE))
 		return -EINVAL;
-	r = request_own(current_thread());
-	if (unlikely(!r))
-		return -ENOMEM;
 	object_fd_get(o);
-	r->nfds = 0;
-	result = -EFAULT;
-	if (unlikely(copy_from_user_nofault(&q, ureq, sizeof(q)) &&
-		    copy_from_user(&q, ureq, sizeof(q))))
-		goto out;
-	result = -EINVAL;
-	if (unlikely(q.op < WEFT_OP_USER ||
-		    q.flags &
-			    ~(WEFT_REQ_CLOEXEC | WEFT_REQ_PRIVATE | WEFT_REQ_NOINTR |
-				    WEFT_REQ_IDEMPOTENT)))
-		goto out;
-	r->op = q.op;
-	r->flags = q.flags;
-	r->nbufs = q.nbufs;
-	r->max_fds = q.max_fds;
-	for (u32 i = 0; i < 6; i++)
-		r->args[i] = q.args[i];
-	if (q.nbufs | q.nfds | q.max_fds) {
-		result = take_bufs(r, &q);
-		if (!result && q.nfds)
-			result = passed_take(r->fds, q.fds, q.nfds);
-		if (unlikely(result))
-			goto out;
-		r->nfds = q.nfds;
-	}
-	result = request_run(r, container_of(o, struct handle, obj));
-	if (r->has_out &&
-		copy_to_user(ureq + offsetof(struct weft_req, out), r->out, sizeof(r->out)))
-		result = -EFAULT;
-	if (q.max_fds) {
-		err = give_fds(r, &q, ureq);
-		if (unlikely(err < 0))
-			result = err;
-	}
-out:
+	result = call(container_of(o, struct handle, obj), ureq);
 	object_fd_put(o);
 	return result;
 }
@@ -366,17 +317,12 @@ out:
 int scheme_kernel_request(struct request *r, struct scheme *s, u16 op, u64 handle,
 	const u64 args[6], void (*fn)(struct request *r, i64 result))
 {
-	int err;
-
-	request_init(r);
-	r->s = s;
-	r->op = op;
-	r->id = handle;
-	memcpy(r->args, args, sizeof(r->args));
-	r->fn = fn;
-	r->prio = WEFT_PRIO_NORMAL;
-	err = s->gone ? -EIO : request_enqueue(r, false);
-	if (!err)
-		scheme_get(s);
-	return err;
+	*r = (struct request){.s = s,
+		.fn = fn,
+		.sqe = {.op = op, .handle = handle, .prio = WEFT_PRIO_NORMAL}};
+	memcpy(r->sqe.args, args, sizeof(r->sqe.args));
+	list_init(&r->tag_link);
+	TRY(request_enqueue(r, false));
+	scheme_get(s);
+	return 0;
 }

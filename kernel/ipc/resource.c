@@ -7,15 +7,13 @@
 
 static void resource_destroy(struct object *o)
 {
-	struct resource *r = container_of(o, struct resource, obj);
-
 	/* What waits for a reset stays allocated for good: nobody can say any more that the device
 	 * is quiet. */
-	list_del(&r->pins);
-	kfree(r);
+	list_del(&container_of(o, struct resource, obj)->pins);
+	object_free(o);
 }
 
-static const struct obj_ops resource_ops = {.name = "resource", .destroy = resource_destroy};
+static const struct obj_ops resource_ops = {.destroy = resource_destroy};
 
 int resource_create(const struct weft_res *r, struct resource **out)
 {
@@ -31,17 +29,13 @@ int resource_create(const struct weft_res *r, struct resource **out)
 
 int resource_require(i32 fd, u32 kind, struct resource **out)
 {
-	HELD struct object *o = NULL;
-	struct resource *r;
+	HELD struct resource *r = NULL;
 
-	if (fd_get(fd, WEFT_OBJ_RESOURCE, 0, &o))
-		return -EPERM;
-	r = container_of(o, struct resource, obj);
-	if ((r->r.kinds & kind) != kind)
+	if (fd_get(fd, WEFT_OBJ_RESOURCE, 0, (void *)&r) || (r->r.kinds & kind) != kind)
 		return -EPERM;
 	if (out) {
 		*out = r;
-		o = NULL;
+		r = NULL;
 	}
 	return 0;
 }
@@ -56,26 +50,18 @@ i64 resource_derive(i32 fd, u64 ures, u64 b, u64 c)
 {
 	HELD struct resource *parent = NULL, *r = NULL;
 	struct weft_res w;
-	int err = resource_require(fd, 0, &parent);
 
-	if (err)
-		return err;
-	if (copy_from_user(&w, ures, sizeof(w)))
-		return -EFAULT;
+	TRY(resource_require(fd, 0, &parent));
+	TRY(copy_from_user(&w, ures, sizeof(w)));
 	if (!w.kinds || w.kinds & ~WEFT_RES_ALL)
 		return -EINVAL;
 	if (w.kinds & ~parent->r.kinds)
 		return -EPERM;
-	if (!(w.kinds & RANGED)) {
-		w.base = parent->r.base;
-		w.len = parent->r.len;
-	} else if (!w.len || !resource_covers(&parent->r, w.base, w.len)) {
+	if (!(w.kinds & RANGED))
+		w = (struct weft_res){w.kinds, 0, parent->r.base, parent->r.len};
+	else if (!w.len || !resource_covers(&parent->r, w.base, w.len))
 		return -EPERM;
-	}
-	w.pad = 0;
-	err = resource_create(&w, &r);
-	if (err)
-		return err;
+	TRY(resource_create(&w, &r));
 	r->parent = parent->obj.id;
 	return fd_install(current_process(), &r->obj, WEFT_RIGHT_ALL, FD_NEW);
 }
@@ -83,19 +69,14 @@ i64 resource_derive(i32 fd, u64 ures, u64 b, u64 c)
 /* The DMA resource's parent says that the device has been reset. */
 i64 resource_reset(i32 fd, u64 dma, u64 b, u64 c)
 {
-	HELD struct object *p = NULL, *o = NULL;
-	struct resource *r;
-	int err;
+	HELD struct resource *p = NULL, *r = NULL;
 
-	if (fd_get(fd, WEFT_OBJ_RESOURCE, WEFT_RIGHT_CONTROL, &p))
+	if (fd_get(fd, WEFT_OBJ_RESOURCE, WEFT_RIGHT_CONTROL, (void *)&p))
 		return -EPERM;
-	err = fd_get((i32)dma, WEFT_OBJ_RESOURCE, 0, &o);
-	if (err)
-		return err;
-	r = container_of(o, struct resource, obj);
+	TRY(fd_get((i32)dma, WEFT_OBJ_RESOURCE, 0, (void *)&r));
 	if (!(r->r.kinds & WEFT_RES_DMA))
 		return -EINVAL;
-	if (r->parent != p->id)
+	if (r->parent != p->obj.id)
 		return -EPERM;
 	mem_pins_release(r);
 	return 0;

@@ -23,15 +23,13 @@ void scheme_get(struct scheme *s)
 
 void scheme_put(struct scheme *s)
 {
-	if (s)
-		object_put(&s->obj);
+	object_put(&s->obj);
 }
 
 int user_touch(u64 addr, u64 len, bool write)
 {
 	struct as *as = current_process()->as;
 
-	len = MAX(len, 1ul);
 	if (!user_range(addr, len))
 		return -EFAULT;
 	for (u64 a = ALIGN_DOWN(addr, PAGE_SIZE); a < addr + len; a += PAGE_SIZE)
@@ -49,26 +47,18 @@ static u32 server_ready(struct object *o)
 	return list_empty(&sv->s->queue) ? 0 : WEFT_POLLIN;
 }
 
-/* Takes the first of the queue out of it: a request fails, a notice is dropped. */
-static void fail_first(struct scheme *s)
-{
-	struct qnode *q = list_first(&s->queue, struct qnode, link);
-	struct oneway *w = container_of(q, struct oneway, q);
-
-	if (q->kind == Q_REQUEST) {
-		request_finish(container_of(q, struct request, q), -EIO, false);
-		return;
-	}
-	list_del(&q->link);
-	if (w->done)
-		w->done(w);
-}
-
 /* What completes may try to queue again, and is refused. */
 static void fail_queued(struct scheme *s)
 {
-	while (!list_empty(&s->queue))
-		fail_first(s);
+	struct qnode *q;
+
+	while (!list_empty(&s->queue)) {
+		q = list_first(&s->queue, struct qnode, link);
+		if (q->kind == Q_REQUEST)
+			request_finish(container_of(q, struct request, q), -EIO);
+		else
+			oneway_drop(container_of(q, struct oneway, q));
+	}
 	waitq_wake(&s->room, ~0u, 0);
 }
 
@@ -77,33 +67,21 @@ static void scheme_gone(struct scheme *s)
 {
 	struct handle *h;
 
-	if (s->gone)
-		return;
 	s->gone = s->expired = true;
 	ktimer_cancel(&s->orphan_timer);
-	scheme_get(s);
 	fail_queued(s);
 	list_for_each(h, &s->handles, link)
 		handle_abandon(h);
 	pager_scheme_died(s, true);
-	scheme_put(s);
 }
 
 static void orphan_expired(struct ktimer *t)
 {
-	struct scheme *s = container_of(t, struct scheme, orphan_timer);
+	HELD struct scheme *s = container_of(t, struct scheme, orphan_timer);
 
-	s->expired = true;
 	scheme_get(s);
+	s->expired = true;
 	fail_queued(s);
-	scheme_put(s);
-}
-
-static void drop_threads(struct scheme *s)
-{
-	while (!list_empty(&s->threads))
-		scheme_unserve(list_first(&s->threads, struct request, serve_link));
-	waitq_wake(&s->servers, ~0u, 0);
 }
 
 /* The server end's last fd is closed: the server is dead. */
@@ -113,20 +91,17 @@ static void server_closed(struct object *o)
 	struct scheme *s = sv->s;
 	struct qnode *q;
 
-	if (s->server != sv)
-		return;
+	kassert(s->server == sv);
 	s->server = NULL;
-	scheme_get(s);
-	drop_threads(s);
+	while (!list_empty(&s->threads))
+		scheme_unserve(list_first(&s->threads, struct request, serve_link));
+	waitq_wake(&s->servers, ~0u, 0);
 	/* Notices were for the dead one: a successor learns of live handles by REATTACH. */
 	list_for_each(q, &s->queue, link) {
 		struct oneway *w = container_of(q, struct oneway, q);
 
-		if (q->kind != Q_ONEWAY || w->op == WEFT_OP_PAGE_IDLE)
-			continue;
-		list_del(&q->link);
-		if (w->done)
-			w->done(w);
+		if (q->kind == Q_ONEWAY && w->op != WEFT_OP_PAGE_IDLE)
+			oneway_drop(w);
 	}
 	/* Last received, first queued again: their order stays. */
 	while (!list_empty(&s->delivered)) {
@@ -140,7 +115,6 @@ static void server_closed(struct object *o)
 		if (s->orphan_ns < (u64)WEFT_FOREVER - now_ns())
 			ktimer_arm(&s->orphan_timer, now_ns() + s->orphan_ns);
 	}
-	scheme_put(s);
 }
 
 static void server_destroy(struct object *o)
@@ -171,51 +145,20 @@ static void endpoint_destroy(struct object *o)
 
 static u32 endpoint_ready(struct object *o)
 {
-	struct scheme *s = container_of(o, struct scheme, obj);
-
 	/* Readable while it wants a server: init polls it to restart what has died. */
-	return s->server ? WEFT_POLLOUT : WEFT_POLLIN;
-}
-
-static void endpoint_info(struct object *o, struct weft_fd_info *out)
-{
-	struct scheme *s = container_of(o, struct scheme, obj);
-
-	out->scheme = o->id;
-	if (!s->server)
-		out->flags |= WEFT_INFO_ORPHAN;
-}
-
-static void server_info(struct object *o, struct weft_fd_info *out)
-{
-	out->scheme = container_of(o, struct server, obj)->s->obj.id;
+	return container_of(o, struct scheme, obj)->server ? WEFT_POLLOUT : WEFT_POLLIN;
 }
 
 static const struct obj_ops endpoint_ops = {
-	.name = "endpoint",
 	.ready = endpoint_ready,
-	.info = endpoint_info,
 	.closed = endpoint_closed,
 	.destroy = endpoint_destroy,
 };
 static const struct obj_ops server_ops = {
-	.name = "scheme",
 	.ready = server_ready,
-	.info = server_info,
 	.closed = server_closed,
 	.destroy = server_destroy,
 };
-
-static struct server *server_new(struct scheme *s)
-{
-	struct server *sv = object_new(sizeof(*sv), WEFT_OBJ_SCHEME, &server_ops);
-
-	if (!sv)
-		return NULL;
-	sv->s = s;
-	scheme_get(s);
-	return sv;
-}
 
 static struct scheme *scheme_new(const struct weft_scheme_limits *l)
 {
@@ -243,61 +186,51 @@ static struct scheme *scheme_new(const struct weft_scheme_limits *l)
 i64 sys_scheme_create(u64 flags, u64 ufds, u64 ulimits)
 {
 	HELD struct scheme *s = NULL;
-	HELD struct server *sv = NULL;
 	struct weft_scheme_limits l;
-	struct passed ends[2];
-	i64 err;
+	i32 fds[2];
+	int err;
 
 	if (flags)
 		return -EINVAL;
 	if (!ulimits)
 		return -EPERM;
-	if (copy_from_user(&l, ulimits, sizeof(l)))
-		return -EFAULT;
-	err = resource_require(l.authority, WEFT_RES_SCHEME, NULL);
-	if (err)
-		return err;
+	TRY(copy_from_user(&l, ulimits, sizeof(l)));
+	TRY(resource_require(l.authority, WEFT_RES_SCHEME, NULL));
 	s = scheme_new(&l);
-	sv = s ? server_new(s) : NULL;
-	if (!sv)
+	if (!s)
 		return -ENOMEM;
-	s->server = sv;
-	object_fd_get(&sv->obj);
-	object_fd_get(&s->obj);
-	ends[0] = (struct passed){&sv->obj, WEFT_RIGHT_ALL};
-	ends[1] = (struct passed){&s->obj, WEFT_RIGHT_ALL};
-	err = passed_give(ends, 2, ufds, FD_NEW, true);
-	passed_drop(ends, 2);
-	return MIN(err, 0);
+	fds[0] = TRY(scheme_succeed(s));
+	fds[1] = fd_install(current_process(), &s->obj, WEFT_RIGHT_ALL, FD_NEW);
+	err = fds[1] < 0 ? fds[1] : copy_to_user(ufds, fds, sizeof(fds));
+	if (err)
+		passed_uninstall(fds, 2);
+	return err;
 }
 
 /* endpoint: SUCCEED. A new server end; REATTACH for each handle goes before all requests that wait.
  */
-i64 scheme_succeed(struct scheme *s)
+i32 scheme_succeed(struct scheme *s)
 {
 	HELD struct server *sv = NULL;
-	struct handle *h;
-	struct list *p;
 	i32 fd;
 
 	if (s->server)
 		return -EBUSY;
 	if (s->gone)
 		return -EIO;
-	sv = server_new(s);
+	sv = object_new(sizeof(*sv), WEFT_OBJ_SCHEME, &server_ops);
 	if (!sv)
 		return -ENOMEM;
+	sv->s = s;
+	scheme_get(s);
 	fd = fd_install(current_process(), &sv->obj, WEFT_RIGHT_ALL, FD_NEW);
 	if (fd >= 0) {
 		ktimer_cancel(&s->orphan_timer);
 		s->expired = false;
 		s->server = sv;
 		/* Backwards, each to the front: the oldest handle comes first. */
-		for (p = s->handles.prev; p != &s->handles; p = p->prev) {
-			h = list_entry(p, struct handle, link);
-			if (!h->abandoned && h->obj.fds)
-				handle_reattach(h);
-		}
+		for (struct list *p = s->handles.prev; p != &s->handles; p = p->prev)
+			handle_reattach(list_entry(p, struct handle, link));
 	}
 	return fd;
 }
@@ -338,26 +271,21 @@ void scheme_unserve(struct request *r)
 		sched_set_prio(r->thread, r->thread->base_prio);
 }
 
-void scheme_queue_oneway(struct scheme *s, struct oneway *w, bool first)
-{
-	kassert(!oneway_queued(w));
-	if (!s->server && w->op != WEFT_OP_PAGE_IDLE) {
-		if (w->done)
-			w->done(w);
-		return;
-	}
-	w->q.kind = Q_ONEWAY;
-	list_add_after(first ? &s->queue : s->queue.prev, &w->q.link);
-	scheme_wake_server(s, 0, false);
-}
-
 void scheme_one_way(struct scheme *s, struct oneway *w, u16 op, u64 handle)
 {
-	if (s->gone || oneway_queued(w))
+	if (oneway_queued(w))
 		return;
 	w->op = op;
 	w->handle = handle;
-	scheme_queue_oneway(s, w, false);
+	w->q.kind = Q_ONEWAY;
+	if (s->gone || (!s->server && op != WEFT_OP_PAGE_IDLE)) {
+		oneway_drop(w);
+		return;
+	}
+	/* A new server hears of its handles before anything else. */
+	list_add_after(op == WEFT_OP_REATTACH ? &s->queue : s->queue.prev, &w->q.link);
+	if (op != WEFT_OP_REOPENED)
+		scheme_wake_server(s, 0, false);
 }
 
 struct scheme *scheme_of_server_fd(i32 fd)
@@ -388,14 +316,4 @@ int scheme_of_fd(i32 fd, struct server **out)
 	object_get(e->o);
 	*out = sv;
 	return 0;
-}
-
-void ipc_process_exited(struct process *p)
-{
-	struct scheme *s;
-	struct handle *h;
-
-	list_for_each(s, &schemes, all_link)
-		list_for_each(h, &s->watched, watch_link)
-			handle_owner_exited(h, p->pid);
 }

@@ -19,7 +19,6 @@
 #include <kernel/ipc.h>
 #include <kernel/mm.h>
 
-#define K_O_APPEND   0x400u
 #define K_O_NONBLOCK 0x800u
 
 /* Readiness as poll and epoll may ask for it: IN and OUT have the aliases POLLRDNORM and
@@ -31,7 +30,9 @@ static inline u32 poll_aliases(u32 bits)
 
 #define PASSED_MAX 253u
 
-/* The caller's fds: a capability of each. All or none. */
+/* A capability of the caller's fd. */
+int passed_peek(i32 fd, struct passed *to);
+/* Of several. All or none. */
 int passed_take(struct passed *p, u64 ufds, u32 n);
 /* Installs them in the current process: as many as it has room for, or with `all` all or none. ->
  * how many, or -errno. The capabilities stay the caller's. */
@@ -42,13 +43,6 @@ i64 passed_give(const struct passed *p, u32 n, u64 ufds, u32 dup_flags, bool all
 void passed_drop(struct passed *p, u32 n);
 
 #define TAG_BUCKETS 32u
-
-/* A thread's own request. */
-struct client_request {
-	struct request r;
-	struct weft_buf bufs[WEFT_REQ_BUFS];
-	struct passed fds[WEFT_REQ_FDS];
-};
 
 struct server {
 	struct object obj; /* WEFT_OBJ_SCHEME */
@@ -71,7 +65,6 @@ struct scheme {
 	struct list threads;
 	u64 orphan_ns;
 	struct ktimer orphan_timer;
-	u32 nhandles;
 	struct list handles; /* all but root handles */
 	struct list watched; /* handles with WATCH_OWNER, by watch_link */
 	u64 served, dead_replies, bad_replies;
@@ -86,8 +79,7 @@ struct handle {
 	u32 ready, edge;
 	u32 flags;  /* WEFT_HANDLE_* */
 	u32 opener; /* of one made by REOPEN: number of the identity, + 1 */
-	bool abandoned;
-	bool off_busy;
+	bool abandoned, off_busy;
 	struct memobj *mem;
 	u64 offset;
 	struct waitq offq;
@@ -97,19 +89,27 @@ struct handle {
 	struct list owners;			 /* those to be told of by OWNER_GONE */
 };
 
+/* It was delivered, or is not to be. */
+static inline void oneway_drop(struct oneway *w)
+{
+	list_del(&w->q.link);
+	if (w->done)
+		w->done(w);
+}
+
 /* scheme.c */
-void scheme_queue_oneway(struct scheme *s, struct oneway *w, bool first);
+i32 scheme_succeed(struct scheme *s);
 void scheme_wake_server(struct scheme *s, u32 prio, bool direct);
 void scheme_unserve(struct request *r); /* the thread stops being one of its scheme's servers */
 struct handle *scheme_find(struct scheme *s, u64 id);
-int scheme_of_fd(i32 fd,
-	struct server **out); /* referenced server end that is its scheme's server; -EBADF ... */
+/* Referenced server end that is its scheme's server; -EBADF ... */
+int scheme_of_fd(i32 fd, struct server **out);
 
 /* request.c */
 struct request *request_own(struct thread *t);	  /* NULL: no memory */
 struct request *request_begin(u16 op, u16 flags); /* the current thread's, with nothing in it */
 int request_enqueue(struct request *r, bool first);
-void request_finish(struct request *r, i64 result, bool direct);
+void request_finish(struct request *r, i64 result);
 void request_drop_fds(struct request *r);
 struct request *request_by_tag(struct scheme *s, u64 tag);
 i64 request_run(struct request *r, struct handle *h);
@@ -123,7 +123,6 @@ void handle_abandon(struct handle *h);
 void handle_reattach(struct handle *h);
 int handle_attach_mem(struct handle *h, i32 fd, u32 flags);
 int handle_note_owner(struct handle *h, u32 pid);
-void handle_owner_exited(struct handle *h, u32 pid);
 void handle_info(struct object *o, struct weft_fd_info *out);
 
 static inline bool user_range(u64 addr, u64 len)

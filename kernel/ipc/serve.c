@@ -14,28 +14,18 @@
 
 static int reply_fd(struct server *sv, const struct weft_reply_fd *f, struct passed *to)
 {
-	struct fd_entry *e;
-	struct handle *h;
-	int err;
+	HELD struct handle *h = NULL;
 
 	if (f->kind == WEFT_REPLY_NEW) {
-		err = handle_mint(sv->s, f, &h);
-		if (err)
-			return err;
+		TRY(handle_mint(sv->s, f, &h));
 		*to = (struct passed){&h->obj, f->rights & WEFT_RIGHT_ALL};
 		object_fd_get(to->o);
-		object_put(to->o);
 		return 0;
 	}
 	if (f->kind != WEFT_REPLY_FD)
 		return -EINVAL;
-	e = fd_peek(f->fd);
-	if (!e)
-		return -EBADF;
-	if (!(e->rights & WEFT_RIGHT_DUP))
-		return -EPERM;
-	*to = (struct passed){e->o, e->rights & f->rights};
-	object_fd_get(to->o);
+	TRY(passed_peek(f->fd, to));
+	to->rights &= f->rights;
 	if (f->flags & WEFT_REPLY_MOVE)
 		fd_close(current_process(), f->fd);
 	return 0;
@@ -45,20 +35,20 @@ static int reply_fd(struct server *sv, const struct weft_reply_fd *f, struct pas
 static int reply_fds(struct server *sv, u64 ufds, u32 n, struct passed *to)
 {
 	struct weft_reply_fd f;
-	int err = 0;
+	int err;
 
 	if (n > WEFT_REQ_FDS)
 		return -EINVAL;
 	for (u32 i = 0; i < n; i++) {
-		err = copy_from_user(&f, ufds + i * sizeof(f), sizeof(f))
-			? -EFAULT
-			: reply_fd(sv, &f, &to[i]);
+		err = copy_from_user(&f, ufds + i * sizeof(f), sizeof(f));
+		if (!err)
+			err = reply_fd(sv, &f, &to[i]);
 		if (err) {
 			passed_drop(to, i);
-			break;
+			return err;
 		}
 	}
-	return err;
+	return 0;
 }
 
 static int serve_reply(struct server *sv, u64 ucqe)
@@ -67,37 +57,33 @@ static int serve_reply(struct server *sv, u64 ucqe)
 	struct passed fds[WEFT_REQ_FDS];
 	struct weft_cqe c;
 	struct request *r;
-	int err;
+	u32 taken = 0;
+	bool bad;
 
-	if (unlikely(copy_from_user_nofault(&c, ucqe, sizeof(c)) &&
-		    copy_from_user(&c, ucqe, sizeof(c))))
-		return -EFAULT;
-	err = unlikely(c.nfds) ? reply_fds(sv, c.fds, c.nfds, fds) : 0;
-	if (unlikely(err)) {
+	if (unlikely(copy_from_user_nofault(&c, ucqe, sizeof(c))))
+		TRY(copy_from_user(&c, ucqe, sizeof(c)));
+	bad = unlikely(c.nfds) && reply_fds(sv, c.fds, c.nfds, fds);
+	if (unlikely(bad))
+		c.nfds = 0;
+	r = request_by_tag(s, c.tag);
+	if (likely(r && r->thread)) {
+		request_drop_fds(r);
+		for (; unlikely(taken < MIN(c.nfds, r->sqe.max_fds)); taken++)
+			r->fds[taken] = fds[taken];
+		r->sqe.nfds = (u8)taken;
+	}
+	/* Where nobody takes them, a new handle gets its CLOSE. */
+	passed_drop(fds + taken, c.nfds - taken);
+	if (unlikely(!r)) {
+		s->dead_replies++;
+		return 0;
+	}
+	if (r->sqe.op == WEFT_OP_READ || r->sqe.op == WEFT_OP_WRITE)
+		bad |= c.result > (i64)r->sqe.args[1] || c.result < -4095;
+	if (unlikely(bad)) {
 		s->bad_replies++;
 		c.result = -EPROTO;
 		c.flags &= ~WEFT_CQE_OUT;
-		c.nfds = 0;
-	}
-	r = request_by_tag(s, c.tag);
-	if (r && r->client) {
-		request_drop_fds(r);
-		while (unlikely(r->nfds < MIN(c.nfds, r->max_fds))) {
-			r->fds[r->nfds] = fds[r->nfds];
-			r->nfds++;
-		}
-	}
-	/* Where nobody takes them, a new handle gets its CLOSE. */
-	for (u32 i = r && r->client ? r->nfds : 0; unlikely(i < c.nfds); i++)
-		object_fd_put(fds[i].o);
-	if (unlikely(!r))
-		s->dead_replies++;
-	if (unlikely(!r))
-		return 0;
-	if ((r->op == WEFT_OP_READ || r->op == WEFT_OP_WRITE) && r->client &&
-		(c.result > (i64)r->args[1] || c.result < -4095)) {
-		s->bad_replies++;
-		c.result = -EPROTO;
 	}
 	if (c.flags & WEFT_CQE_READY && r->h) {
 		handle_set_ready(r->h, c.ready, c.edge != r->h->edge);
@@ -108,37 +94,25 @@ static int serve_reply(struct server *sv, u64 ucqe)
 		for (u32 i = 0; i < 4; i++)
 			r->out[i] = c.out[i];
 	}
-	request_finish(r, c.result, true);
+	request_finish(r, c.result);
 	return 0;
 }
 
 static int copy_sqe(u64 to, const struct weft_sqe *q)
 {
-	if (copy_to_user_nofault(to, q,
-		    offsetof(struct weft_sqe, len) + q->nbufs * sizeof(q->len[0])))
-		return -EFAULT;
-	if (unlikely(q->nfds) &&
-		copy_to_user_nofault(to + offsetof(struct weft_sqe, fds), q->fds,
-			q->nfds * sizeof(q->fds[0])))
-		return -EFAULT;
-	return 0;
+	TRY(copy_to_user_nofault(to, q,
+		offsetof(struct weft_sqe, len) + q->nbufs * sizeof(q->len[0])));
+	return likely(!q->nfds) ? 0
+				: copy_to_user_nofault(to + offsetof(struct weft_sqe, fds), q->fds,
+					  q->nfds * sizeof(q->fds[0]));
 }
 
-static int deliver_oneway(struct scheme *s, struct oneway *w, u64 to)
+static int deliver_oneway(struct oneway *w, u64 to)
 {
-	struct weft_sqe q;
+	struct weft_sqe q = {.op = w->op, .handle = w->handle, .args = {w->args[0], w->args[1]}};
 
-	memset(&q, 0, offsetof(struct weft_sqe, len));
-	q.op = w->op;
-	q.handle = w->handle;
-	q.args[0] = w->args[0];
-	q.args[1] = w->args[1];
-	if (copy_sqe(to, &q))
-		return -EFAULT;
-	list_del(&w->q.link);
-	if (w->done)
-		w->done(w);
-	s->served++;
+	TRY(copy_sqe(to, &q));
+	oneway_drop(w);
 	return 0;
 }
 
@@ -146,41 +120,24 @@ static int deliver_oneway(struct scheme *s, struct oneway *w, u64 to)
  * for its fds. */
 static int deliver_request(struct scheme *s, struct request *r, u64 to)
 {
-	struct weft_sqe q;
-	i64 err = 0;
+	struct weft_sqe *q = &r->sqe;
 
-	q.tag = ++s->last_tag;
-	q.op = r->op;
-	q.flags = r->sqe_flags;
-	q.nbufs = r->nbufs;
-	q.nfds = r->nfds;
-	q.max_fds = r->max_fds;
-	q.pad = 0;
-	q.handle = r->id;
-	for (u32 i = 0; i < 6; i++)
-		q.args[i] = r->args[i];
-	q.pid = r->pid;
-	q.tid = r->tid;
-	q.identity = r->identity;
-	q.prio = r->prio;
-	for (u32 i = 0; i < r->nbufs; i++)
-		q.len[i] = r->bufs[i].len;
-	if (unlikely(r->nfds))
-		err = passed_install(r->fds, r->nfds, FD_NEW | WEFT_DUP_NOFORK, true, q.fds);
-	if (unlikely(err < 0)) {
-		request_finish(r, -ENFILE, false);
+	q->tag = ++s->last_tag;
+	for (u32 i = 0; i < q->nbufs; i++)
+		q->len[i] = r->bufs[i].len;
+	if (unlikely(q->nfds) &&
+		passed_install(r->fds, q->nfds, FD_NEW | WEFT_DUP_NOFORK, true, q->fds) < 0) {
+		request_finish(r, -ENFILE);
 		return 1;
 	}
-	if (unlikely(copy_sqe(to, &q))) {
-		passed_uninstall(q.fds, r->nfds);
+	if (unlikely(copy_sqe(to, q))) {
+		passed_uninstall(q->fds, q->nfds);
 		return -EFAULT;
 	}
-	r->tag = q.tag;
-	list_add_tail(&s->tags[r->tag % TAG_BUCKETS], &r->tag_link);
+	list_add_tail(&s->tags[q->tag % TAG_BUCKETS], &r->tag_link);
 	r->state = REQ_DELIVERED;
 	list_del(&r->q.link);
 	list_add_tail(&s->delivered, &r->q.link);
-	s->served++;
 	return 0;
 }
 
@@ -200,17 +157,17 @@ static i64 deliver(struct server *sv, u64 sqes, u32 max)
 		if (likely(q->kind == Q_REQUEST)) {
 			struct request *r = container_of(q, struct request, q);
 
-			if (r->prio > prio)
-				prio = r->prio;
+			prio = MAX(prio, r->sqe.prio);
 			err = deliver_request(s, r, to);
 		} else {
-			err = deliver_oneway(s, container_of(q, struct oneway, q), to);
+			err = deliver_oneway(container_of(q, struct oneway, q), to);
 		}
 		if (likely(!err))
 			n++;
 		else if (err < 0 && user_touch(to, sizeof(struct weft_sqe), true))
 			return n ? (i64)n : -EFAULT;
 	}
+	s->served += n;
 	if (n && t->prio != prio)
 		sched_set_prio(t, prio);
 	return n;
@@ -223,13 +180,11 @@ i64 sys_scheme_serve(u64 fd, u64 cqes, u64 ncqe, u64 sqes, u64 nsqe, u64 deadlin
 	struct request *own;
 	struct scheme *s;
 	i64 n = 0;
-	int err;
+	int err = 0;
 
 	if (unlikely(ncqe > BATCH_MAX || nsqe > BATCH_MAX))
 		return -EINVAL;
-	err = scheme_of_fd((i32)fd, &sv);
-	if (unlikely(err))
-		return err;
+	TRY(scheme_of_fd((i32)fd, &sv));
 	s = sv->s;
 	own = request_own(t);
 	if (unlikely(!own))
@@ -242,10 +197,9 @@ i64 sys_scheme_serve(u64 fd, u64 cqes, u64 ncqe, u64 sqes, u64 nsqe, u64 deadlin
 	}
 	s->boost = 0;
 	for (u32 i = 0; i < ncqe; i++)
-		if (unlikely(serve_reply(sv, cqes + i * sizeof(struct weft_cqe))))
-			return -EFAULT;
+		TRY(serve_reply(sv, cqes + i * sizeof(struct weft_cqe)));
 	while (nsqe) {
-		n = deliver(sv, sqes, nsqe);
+		n = deliver(sv, sqes, (u32)nsqe);
 		if (n || err || deadline == WEFT_NOW)
 			break;
 		if (unlikely(s->server != sv))
@@ -268,7 +222,7 @@ static i64 redeliver(struct request *r, u64 addr, u64 end, bool write)
 	r->fault_addr = addr;
 	r->fault_end = end;
 	r->fault_write = write;
-	thread_wake(r->client, 0);
+	thread_wake(r->thread, 0);
 	return -WEFT_EREDELIVER;
 }
 
@@ -280,16 +234,15 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 	struct request *r;
 	struct scheme *s;
 	struct weft_buf b;
-	u64 done = 0, slice = 0;
-	int err = scheme_of_fd((i32)fd, &sv);
+	u64 done = 0;
+	int err;
 
-	if (unlikely(err))
-		return err;
+	TRY(scheme_of_fd((i32)fd, &sv));
 	s = sv->s;
 	r = request_by_tag(s, tag);
-	if (unlikely(!r || !r->client))
+	if (unlikely(!r || !r->thread))
 		return -ESTALE;
-	if (unlikely(which & ~0x1fful || idx >= r->nbufs))
+	if (unlikely(which & ~0x1fful || idx >= r->sqe.nbufs))
 		return -EINVAL;
 	b = r->bufs[idx];
 	if (unlikely(offset > b.len))
@@ -302,7 +255,7 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 	while (done < len) {
 		u64 addr = b.addr + offset + done;
 		u64 n = MIN(PAGE_SIZE - (addr & (PAGE_SIZE - 1)), len - done);
-		char *p = as_peek(r->client->proc->as, addr, out);
+		char *p = as_peek(r->thread->proc->as, addr, out);
 
 		if (unlikely(!p))
 			return redeliver(r, addr, b.addr + offset + len, out);
@@ -310,12 +263,9 @@ i64 sys_req_copy(u64 fd, u64 tag, u64 which, u64 offset, u64 local, u64 len)
 			  : copy_to_user_nofault(local + done, p, n);
 		if (likely(!err)) {
 			done += n;
-			slice += n;
-			if (likely(slice < COPY_SLICE || done == len))
+			if (likely(done % COPY_SLICE >= n || done == len))
 				continue;
-			slice = 0;
-			bkl_drop();
-			bkl_retake();
+			mm_pause();
 		} else if (user_touch(local + done, n, !out)) {
 			return -EFAULT;
 		}

@@ -84,7 +84,6 @@ static struct memobj *op_mem(struct object *o)
 }
 
 const struct obj_ops memobj_ops = {
-	.name = "memory",
 	.read = op_read,
 	.write = op_write,
 	.ctl = op_ctl,

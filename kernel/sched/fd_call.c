@@ -183,15 +183,8 @@ i64 sys_fd_write(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 	return transfer((i32)a0, a1, a2, (i64)a3, a4, true);
 }
 
-static int channel(u64 type, u64 half, struct object *o[2])
-{
-	if (half > 1)
-		return -EINVAL;
-	return half ? channel_create_half((u32)type, o) : channel_create((u32)type, o);
-}
-
 static create_fn *const creators[] = {[WEFT_OBJ_PIPE] = pipe_create,
-	[WEFT_OBJ_CHANNEL] = channel,
+	[WEFT_OBJ_CHANNEL] = channel_create,
 	[WEFT_OBJ_DGRAM] = dgram_create,
 	[WEFT_OBJ_FENCE] = fence_create,
 	[WEFT_OBJ_POLLSET] = pollset_create,

@@ -260,8 +260,10 @@ void process_set_page(struct process *p, struct frame *f, u64 addr)
 struct as *process_leave_as(struct process *p)
 {
 	struct as *as = p->as;
+	struct weft_as_usage usage;
 
-	p->used.max_resident = MAX(p->used.max_resident, as_resident(as));
+	as_usage(as, &usage);
+	p->used.max_resident = MAX(p->used.max_resident, usage.resident);
 	page_remove(as, p->pp_addr, p->pp_frame, p->shares_as);
 	process_set_page(p, NULL, 0);
 	p->as = NULL;

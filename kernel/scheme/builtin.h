@@ -9,8 +9,6 @@
 int ns_publish(struct namespace *n, const char *name, struct object *o);
 i64 resource_derive(i32 fd, u64 ures, u64 b, u64 c);
 i64 resource_reset(i32 fd, u64 dma, u64 b, u64 c);
-struct object *chan_create_reader(void);		     /* NULL: no memory */
-int chan_post(struct object *to, const void *data, u32 len); /* -EPIPE: nobody reads it any more */
 void chan_collect(void);
 
 #endif

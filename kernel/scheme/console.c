@@ -16,13 +16,9 @@ static struct {
 
 static void console_input(void)
 {
-	char c;
-
-	for (int got; (got = console_read_char()) >= 0;) {
-		c = (char)got;
+	for (int c; (c = console_read_char()) >= 0;)
 		if (queue_room(&con.in))
-			queue_put(&con.in, &c, 1, NULL);
-	}
+			queue_put(&con.in, &c, 1, NULL); /* its low byte */
 	random_stir(arch_tsc());
 }
 
@@ -42,9 +38,7 @@ static i64 console_put(struct object *o, struct uio *u, i64 off, u32 flags)
 			return done ? done : n;
 		console_write(part, (size_t)n);
 		done += n;
-		bkl_drop();
-		bkl_retake();
-		if (current_thread()->killed)
+		if (mm_pause())
 			break;
 	}
 	return done;

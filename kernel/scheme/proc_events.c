@@ -4,47 +4,51 @@
  * kernel sends to. A reader that does not read loses nothing but memory up to the limit, then
  * events; an event that was lost is told by one with what = 0.
  */
-#include "builtin.h"
+#include "../ipc/chan_impl.h"
 
 #define LISTENERS 8u
 
 static struct listener {
-	struct object *end; /* what is read, referenced */
+	struct chan_end *end; /* what is read, referenced */
 	bool lost;
 } listeners[LISTENERS];
 
 int proc_events_create(struct object **out)
 {
+	struct object *end[2];
+
 	for (struct listener *l = listeners; l < listeners + LISTENERS; l++) {
 		if (l->end)
 			continue;
-		*out = l->end = chan_create_reader();
-		if (!l->end)
-			return -ENOMEM;
-		object_get(l->end);
+		TRY(channel_create(WEFT_CHAN_SEQPACKET, true, end));
+		l->end = chan_of(end[0]);
+		l->end->role = ROLE_RECEIVER;
+		l->end->connected = true;
+		*out = end[0];
+		object_get(*out);
 		return 0;
 	}
 	return -EBUSY;
 }
 
-static void tell(struct listener *l, u32 what, u32 pid, u32 ppid, u32 arg)
+static bool post(struct chan_end *to, const struct weft_proc_event *ev)
 {
-	struct weft_proc_event ev = {what, pid, ppid, arg};
-	int err = chan_post(l->end, &ev, sizeof(ev));
+	struct msg *m = queue_room(&to->rx) >= sizeof(*ev) ? msg_new(NULL, 0) : NULL;
 
-	l->lost = err;
-	if (err != -EPIPE)
-		return;
-	object_put(l->end);
-	l->end = NULL;
+	return m && !queue_put(&to->rx, ev, sizeof(*ev), m);
 }
 
 void proc_event(u32 what, struct process *p, u32 arg)
 {
+	const struct weft_proc_event ev[] = {{0},
+		{what, p->pid, p->parent ? p->parent->pid : 0, arg}};
+
 	for (struct listener *l = listeners; l < listeners + LISTENERS; l++) {
-		if (l->end && l->lost)
-			tell(l, 0, 0, 0, 0);
-		if (l->end && !l->lost)
-			tell(l, what, p->pid, p->parent ? p->parent->pid : 0, arg);
+		if (l->end && l->end->rx.ended) {
+			object_put(&l->end->obj);
+			l->end = NULL;
+		}
+		if (l->end)
+			l->lost = (l->lost && !post(l->end, &ev[0])) || !post(l->end, &ev[1]);
 	}
 }

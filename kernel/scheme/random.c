@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random bytes: ChaCha20 (RFC 8439, 2.3) with fast key erasure: each request's first block gives
- * the next key, so that what was given cannot be computed from the state later. The key is stirred
+ * Random bytes: ChaCha20 (RFC 8439, 2.3) with fast key erasure: half of each block is the next
+ * key, so that what was given cannot be computed from the state later. The key is stirred
  * with RDRAND where there is one, with the TSC at every call and interrupt that reaches
  * random_stir, and at the start with boot data and the jitter of the TSC around memory accesses.
  */
 #include "builtin.h"
 
 static struct {
-	u32 key[8];
-	u64 stirred, count;
+	u32 key[8], count;
+	u64 stirred;
 	bool seeded;
 } pool;
 
@@ -30,44 +30,37 @@ static void quarter(u32 *s, u32 a, u32 b, u32 c, u32 d)
 	s[b] = rotl(s[b] ^ s[c], 7);
 }
 
-static void chacha20_block(const u32 key[8], u32 counter, u32 out[16])
-{
-	const u32 in[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, key[0], key[1], key[2],
-		key[3], key[4], key[5], key[6], key[7], counter};
-
-	memcpy(out, in, sizeof(in));
-	for (u32 i = 0; i < 10; i++) {
-		for (u32 k = 0; k < 4; k++)
-			quarter(out, k, 4 + k, 8 + k, 12 + k);
-		for (u32 k = 0; k < 4; k++)
-			quarter(out, k, 4 + (k + 1) % 4, 8 + (k + 2) % 4, 12 + (k + 3) % 4);
-	}
-	for (u32 i = 0; i < 16; i++)
-		out[i] += in[i];
-}
-
-/* The next key, and one that nobody can compute from it. */
+/* A block: the next key, and as much that nobody can compute from it. */
 static void turn(u32 other[8])
 {
-	u32 block[16];
+	u32 in[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, [12] = pool.count++};
+	u32 s[16];
 
-	chacha20_block(pool.key, (u32)pool.count++, block);
-	memcpy(pool.key, block, 32);
-	memcpy(other, block + 8, 32);
-	memset(block, 0, sizeof(block));
+	memcpy(in + 4, pool.key, sizeof(pool.key));
+	memcpy(s, in, sizeof(s));
+	for (u32 i = 0; i < 10; i++) {
+		for (u32 k = 0; k < 4; k++)
+			quarter(s, k, 4 + k, 8 + k, 12 + k);
+		for (u32 k = 0; k < 4; k++)
+			quarter(s, k, 4 + (k + 1) % 4, 8 + (k + 2) % 4, 12 + (k + 3) % 4);
+	}
+	for (u32 i = 0; i < 8; i++) {
+		pool.key[i] = in[i] + s[i];
+		other[i] = in[i + 8] + s[i + 8];
+	}
+	memset(in, 0, sizeof(in));
+	memset(s, 0, sizeof(s));
 }
 
 /* Xors the input into the key, 32 bytes at a time, and turns it over. */
 static void mix(const void *data, size_t n)
 {
-	u32 in[8];
+	u32 unused[8];
 
-	for (const char *p = data; n; p += MIN(n, sizeof(in)), n -= MIN(n, sizeof(in))) {
-		memset(in, 0, sizeof(in));
-		memcpy(in, p, MIN(n, sizeof(in)));
-		for (u32 i = 0; i < 8; i++)
-			pool.key[i] ^= in[i];
-		turn(in);
+	for (size_t i = 0; i < n; i++) {
+		((u8 *)pool.key)[i % sizeof(unused)] ^= ((const u8 *)data)[i];
+		if (i % sizeof(unused) == sizeof(unused) - 1 || i == n - 1)
+			turn(unused);
 	}
 }
 
@@ -102,7 +95,7 @@ void random_stir(u64 sample)
 void random_bytes(void *to, size_t n)
 {
 	u64 now[4] = {arch_tsc(), pool.stirred, now_ns()}, hardware;
-	u32 key[8], block[16], counter = 0;
+	u32 part[8];
 
 	if (!pool.seeded)
 		seed();
@@ -110,11 +103,9 @@ void random_bytes(void *to, size_t n)
 		if (arch_random(&hardware))
 			now[i] ^= hardware;
 	mix(now, sizeof(now));
-	turn(key);
-	for (char *p = to; n; p += MIN(n, sizeof(block)), n -= MIN(n, sizeof(block))) {
-		chacha20_block(key, counter++, block);
-		memcpy(p, block, MIN(n, sizeof(block)));
+	for (size_t done = 0; done < n; done += sizeof(part)) {
+		turn(part);
+		memcpy((char *)to + done, part, MIN(n - done, sizeof(part)));
 	}
-	memset(block, 0, sizeof(block));
-	memset(key, 0, sizeof(key));
+	memset(part, 0, sizeof(part));
 }

@@ -11,7 +11,7 @@
 #define RANDOM_MAX    (1ul << 20)
 #define BUFFER_MAX    (256ul << 10)
 
-u64 calls_unserved[512];
+static u64 calls_unserved[512]; /* Linux calls that no runtime served, by number */
 
 static i64 log_line(i32 auth, u64 from, u64 len, u64 c)
 {
@@ -21,8 +21,7 @@ static i64 log_line(i32 auth, u64 from, u64 len, u64 c)
 
 	if (len > LOG_LINE_MAX)
 		return -EINVAL;
-	if (copy_from_user(line, from, len))
-		return -EFAULT;
+	TRY(copy_from_user(line, from, len));
 	if (start > now)
 		return -EAGAIN;
 	p->log_next = start + LOG_PERIOD_NS;
@@ -37,36 +36,30 @@ static i64 log_line(i32 auth, u64 from, u64 len, u64 c)
 
 static i64 give(u64 to, u64 len, const void *from, u64 have)
 {
-	u64 n = MIN(len, have);
-
-	return n && copy_to_user(to, from, n) ? -EFAULT : (i64)n;
+	len = MIN(len, have);
+	return TRY(copy_to_user(to, from, len)) + (i64)len;
 }
 
 static i64 give_text(u64 to, u64 len, u64 *cursor)
 {
-	size_t n;
-	char *buf;
-	i64 r;
+	HELD_MEM char *buf = NULL;
 
 	len = MIN(len, BUFFER_MAX);
 	buf = kmalloc(len + 1);
 	if (!buf)
 		return -ENOMEM;
-	n = cursor ? klog_read(cursor, buf, len) : ktrace_text(buf, len);
-	r = give(to, len, buf, n);
-	kfree(buf);
-	return r;
+	return give(to, len, buf, cursor ? klog_read(cursor, buf, len) : ktrace_text(buf, len));
 }
 
 static i64 log_read(i32 auth, u64 to, u64 len, u64 ucursor)
 {
 	u64 cursor;
-	i64 r;
+	i64 n;
 
-	if (copy_from_user(&cursor, ucursor, sizeof(cursor)))
-		return -EFAULT;
-	r = give_text(to, len, &cursor);
-	return r >= 0 && copy_to_user(ucursor, &cursor, sizeof(cursor)) ? -EFAULT : r;
+	TRY(copy_from_user(&cursor, ucursor, sizeof(cursor)));
+	n = TRY(give_text(to, len, &cursor));
+	TRY(copy_to_user(ucursor, &cursor, sizeof(cursor)));
+	return n;
 }
 
 static i64 trace_read(i32 auth, u64 to, u64 len, u64 c)
@@ -81,18 +74,12 @@ static i64 give_random(i32 auth, u64 to, u64 len, u64 c)
 
 	if (len > RANDOM_MAX)
 		return -EINVAL;
-	while (done < len) {
+	while (done < len && !mm_pause()) {
 		n = MIN(len - done, sizeof(part));
 		random_bytes(part, n);
 		if (copy_to_user(to + done, part, n))
 			break;
 		done += n;
-		if (done & 0x3fff)
-			continue;
-		bkl_drop();
-		bkl_retake();
-		if (thread_interrupted(current_thread()))
-			break;
 	}
 	memset(part, 0, sizeof(part));
 	return done || !len ? (i64)done : -EFAULT;
@@ -140,7 +127,7 @@ static i64 give_info(i32 auth, u64 to, u64 b, u64 c)
 		i.reflected += cpus[n]->reflected;
 	}
 	memcpy(i.load, load_avg, sizeof(i.load));
-	return copy_to_user(to, &i, sizeof(i)) ? -EFAULT : 0;
+	return copy_to_user(to, &i, sizeof(i));
 }
 
 static i64 give_cpus(i32 auth, u64 to, u64 n, u64 c)
@@ -151,8 +138,7 @@ static i64 give_cpus(i32 auth, u64 to, u64 n, u64 c)
 		i = (struct weft_cpu_info){cpus[k]->user_ns, cpus[k]->system_ns, cpus[k]->idle_ns,
 			cpus[k]->irq_ns, cpus[k]->switches, cpus[k]->interrupts, cpus[k]->ipis,
 			cpus[k]->shootdowns, cpus[k]->id, cpus[k]->apic_id};
-		if (copy_to_user(to + k * sizeof(i), &i, sizeof(i)))
-			return -EFAULT;
+		TRY(copy_to_user(to + k * sizeof(i), &i, sizeof(i)));
 	}
 	return ncpus;
 }
@@ -161,15 +147,16 @@ static i64 give_schemes(i32 auth, u64 to, u64 n, u64 c)
 {
 	struct weft_scheme_info i;
 	struct scheme *s;
+	struct handle *h;
 	u64 k = 0;
 
 	list_for_each(s, &schemes, all_link) {
 		i = (struct weft_scheme_info){s->obj.id, s->served, s->dead_replies, s->bad_replies,
-			s->server ? s->server_pid : 0, s->rank, s->nreq, s->max, s->nhandles,
-			s->gone};
-		if (k < n && copy_to_user(to + k * sizeof(i), &i, sizeof(i)))
-			return -EFAULT;
-		k++;
+			s->server ? s->server_pid : 0, s->rank, s->nreq, s->max, 0, s->gone};
+		list_for_each(h, &s->handles, link)
+			i.handles++;
+		if (k++ < n)
+			TRY(copy_to_user(to + (k - 1) * sizeof(i), &i, sizeof(i)));
 	}
 	return (i64)k;
 }
@@ -183,7 +170,9 @@ static i64 give_objects(i32 auth, u64 to, u64 n, u64 c)
 	memcpy(v, object_count, sizeof(object_count));
 	v[WEFT_OBJ_COUNT] = slab_bytes;
 	v[WEFT_OBJ_COUNT + 1] = frames_free;
-	return give(to, MIN(n, ARRAY_SIZE(v)) * sizeof(v[0]), v, sizeof(v)) / (i64)sizeof(v[0]);
+	n = MIN(n, ARRAY_SIZE(v));
+	TRY(copy_to_user(to, v, n * sizeof(v[0])));
+	return (i64)n;
 }
 
 static i64 unserved(i32 auth, u64 call, u64 b, u64 c)
@@ -196,7 +185,7 @@ static i64 unserved(i32 auth, u64 call, u64 b, u64 c)
 
 static i64 unserved_read(i32 auth, u64 to, u64 b, u64 c)
 {
-	return copy_to_user(to, calls_unserved, sizeof(calls_unserved)) ? -EFAULT : 0;
+	return copy_to_user(to, calls_unserved, sizeof(calls_unserved));
 }
 
 static i64 give_acpi(u64 to, u64 len)
@@ -210,8 +199,7 @@ static i64 give_acpi(u64 to, u64 len)
 
 	if (len < sizeof(want))
 		return -EINVAL;
-	if (copy_from_user(&want, to, sizeof(want)))
-		return -EFAULT;
+	TRY(copy_from_user(&want, to, sizeof(want)));
 	t = acpi_find(want.sig, want.nth);
 	if (!t)
 		return -ENOENT;

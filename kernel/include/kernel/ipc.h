@@ -17,12 +17,10 @@ struct namespace *ns_create_root(void); /* empty; NULL: no memory */
 bool ns_subset(struct namespace *small, struct namespace *big);
 
 /* For obj_create: new objects, refs 1, fds 0. */
-create_fn pipe_create, dgram_create, pollset_create, irq_create;
-int channel_create(u32 type, struct object *out[2]);
-int channel_create_half(u32 type, struct object **out) __attribute__((
-	weak)); /* obj_create(CHANNEL, type, 1): its peer comes by WEFT_CHAN_OPEN_PEER */
-int proc_events_create(
-	struct object **out); /* the channel end that yields struct weft_proc_event */
+/* CHANNEL with half: one end, whose peer comes by WEFT_CHAN_OPEN_PEER. */
+create_fn pipe_create, channel_create, dgram_create, pollset_create, irq_create;
+/* The channel end that yields struct weft_proc_event. */
+int proc_events_create(struct object **out);
 
 /* fd_dup(REOPEN): *o, referenced, becomes a handle of its own for the same node. -EINVAL: no
  * handle; -EPERM, -EAGAIN: weft/scheme.h; -ENOMEM. */
@@ -54,8 +52,8 @@ struct oneway {
 	struct qnode q;
 	u16 op;
 	u64 handle, args[2];
-	void (*done)(struct oneway *
-			w); /* delivered or dropped; may free what it is embedded in; may be NULL */
+	/* Delivered or dropped; may free what it is embedded in. NULL: nothing to do. */
+	void (*done)(struct oneway *w);
 };
 static inline bool oneway_queued(const struct oneway *w)
 {
@@ -80,26 +78,19 @@ struct handle;
 struct request {
 	struct qnode q; /* in scheme.queue or scheme.delivered */
 	u8 state;
-	u8 nbufs, nfds, max_fds;
-	u16 op, flags; /* WEFT_REQ_* */
-	u16 sqe_flags;
-	bool cancelled, has_out;
-	u8 prio;
-	u32 pid, tid, identity;
+	bool cancelled, has_out, fault_write;
+	u16 flags;	     /* WEFT_REQ_* */
+	struct weft_sqe sqe; /* what its server is told; sqe.nfds: of fds */
 	struct scheme *s;
-	u64 tag, id; /* id: the server's for the handle */
 	struct handle *h;
-	struct thread *client; /* NULL: the kernel's */
-	u64 args[6];
 	i64 result;
 	u64 out[4];
-	struct thread *thread;	/* whose this is */
+	struct thread *thread;	/* whose this is; NULL: the kernel's, or the thread is dead */
 	struct scheme *serving; /* the thread is one of this scheme's server threads */
 	struct list serve_link; /* in scheme.threads */
 	struct list tag_link;	/* in scheme.tags */
-	u64 fault_addr, fault_end;
-	bool fault_write;
 	u32 tries;
+	u64 fault_addr, fault_end;
 	void (*fn)(struct request *r, i64 result); /* in place of client */
 	struct oneway cancel;
 	struct weft_buf *bufs;
@@ -121,12 +112,11 @@ struct scheme *scheme_of_server_fd(i32 fd); /* referenced, ERR_PTR */
 
 /* The memory of a handle's file, for mem_map (through obj_ops.mem), and death notices. */
 void ipc_process_exited(struct process *p); /* OWNER_GONE */
-void ipc_thread_dying(
-	struct thread *t); /* detaches its request: buffers revoked, late fds closed */
+/* Detaches its request: buffers revoked, late fds closed. */
+void ipc_thread_dying(struct thread *t);
 
 void builtin_init(struct namespace *root); /* publishes debug, sys */
 struct object *console_object(void);	   /* the first process's fds 0, 1, 2; no reference taken */
-extern u64 calls_unserved[512];		   /* Linux calls that no runtime served, by number */
 void random_bytes(void *to, size_t n);	   /* ChaCha20 with fast key erasure */
 void random_stir(u64 sample);		   /* cheap; from interrupts */
 void proc_event(u32 what, struct process *p, u32 arg);

@@ -138,6 +138,9 @@ void *as_peek(struct as *a, u64 addr, bool write);
 int as_futex_key(struct as *a, u64 addr, bool is_private, u64 key[2]);
 void as_usage(struct as *a, struct weft_as_usage *out);
 
+/* Between the steps of long work, with nothing looked up: lets interrupts and other threads in.
+ * -EINTR: the thread must die. May block. */
+int mm_pause(void);
 /* User copies in the current address space (mm/usercopy.c). May block on a pager, or drop the BKL
  * for more than 1 KiB. 0 or -EFAULT. */
 int copy_from_user(void *to, u64 from, size_t n);

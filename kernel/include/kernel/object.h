@@ -30,7 +30,6 @@ struct uio {
 };
 
 struct obj_ops {
-	const char *name;
 	bool stream; /* reads and writes at an offset are -ESPIPE */
 	u32 record;  /* those of fewer bytes are -EINVAL */
 	/* May block, unless flags has WEFT_IO_NONBLOCK. off -1: the object's shared offset or no

@@ -101,10 +101,7 @@ struct weft_fd_info {
 	u64 object; /* unique number of the kernel object (two fds with the same number name the
 		       same object) */
 	u64 scheme; /* HANDLE: unique number of its endpoint; else 0 */
-	u64 handle; /* HANDLE: the server's id, only if the caller holds that scheme's server end,
-		       else 0 */
-	u64 koid2;  /* PROCESS: pid; CHANNEL/PIPE: number of the peer; HANDLE with memory: number of
-		       the memory object */
+	u64 koid2;  /* PROCESS: pid; CHANNEL/PIPE: number of the peer */
 	u32 status; /* O_* bits */
 	u32 flags;  /* WEFT_INFO_* */
 	struct weft_attr attr; /* HANDLE */

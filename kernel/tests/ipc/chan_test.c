@@ -26,7 +26,7 @@ static void pair(u32 type, i32 fds[2])
 {
 	struct object *o[2];
 
-	IS(channel_create(type, o), 0);
+	IS(channel_create(type, false, o), 0);
 	for (u32 i = 0; i < 2; i++) {
 		fds[i] = fd_install(p, o[i], WEFT_RIGHT_ALL, 0);
 		object_put(o[i]);
@@ -181,12 +181,13 @@ static void half_closes(void **state)
 
 static void made_later(void **state)
 {
-	struct object *o;
+	struct object *half[2], *o;
 	char b[4];
 	i64 peer;
 	i32 fd;
 
-	IS(channel_create_half(WEFT_CHAN_STREAM, &o), 0);
+	IS(channel_create(WEFT_CHAN_STREAM, true, half), 0);
+	o = half[0];
 	fd = fd_install(p, o, WEFT_RIGHT_ALL, 0);
 	object_put(o);
 	assert_int_equal(send(fd, "x", 1, NULL, 0), -ENOTCONN);

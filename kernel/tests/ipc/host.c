@@ -528,12 +528,9 @@ size_t strlcpy(char *d, const char *s, size_t n)
 	return (size_t)snprintf(d, n, "%s", s);
 }
 
-void bkl_drop(void)
+int mm_pause(void)
 {
-}
-
-void bkl_retake(void)
-{
+	return 0;
 }
 
 struct identity *identity_get(u32 number)

@@ -22,9 +22,7 @@ static void thing_destroy(struct object *o)
 	free(container_of(o, struct thing, obj));
 }
 
-static const struct obj_ops thing_ops = {.name = "thing",
-	.ready = thing_ready,
-	.destroy = thing_destroy};
+static const struct obj_ops thing_ops = {.ready = thing_ready, .destroy = thing_destroy};
 
 static i32 thing(struct thing **out)
 {

@@ -167,9 +167,7 @@ static void holder_destroy(struct object *o)
 
 static void deep_chain(void **state)
 {
-	static const struct obj_ops ops = {.name = "holder",
-		.closed = holder_closed,
-		.destroy = holder_destroy};
+	static const struct obj_ops ops = {.closed = holder_closed, .destroy = holder_destroy};
 	struct object *next = NULL;
 
 	(void)state;

@@ -119,9 +119,7 @@ static void note_closed(struct object *o)
 
 struct object *shim_object(void)
 {
-	static const struct obj_ops ops = {.name = "test",
-		.closed = note_closed,
-		.destroy = note_destroyed};
+	static const struct obj_ops ops = {.closed = note_closed, .destroy = note_destroyed};
 	struct object *o = calloc(1, sizeof(*o));
 
 	object_init(o, WEFT_OBJ_PIPE, &ops);

@@ -63,7 +63,7 @@ int copy_to_user(u64 to, const void *from, size_t n)
 
 static int setup(void **state)
 {
-	static const struct obj_ops ops = {.name = "process"};
+	static const struct obj_ops ops = {0};
 
 	(void)state;
 	memset(&shim_process, 0, sizeof(shim_process));
