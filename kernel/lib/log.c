@@ -5,7 +5,7 @@
  * their own that gives up after a while, so that an NMI or a panic in the middle of a line can
  * still speak.
  */
-#include <kernel/arch.h>
+#include <kernel/thread.h>
 
 #define RING (256u << 10)
 
@@ -54,21 +54,11 @@ static void write(const char *s, size_t n)
 		console_write(s, n);
 }
 
-static int stamp(char *buf, size_t n)
-{
-	u64 us = tsc_hz
-		? (u64)(((unsigned __int128)(arch_tsc() - boot_info.entry_tsc) * tsc_mult) >>
-			  tsc_shift) /
-			1000
-		: 0;
-
-	return snprintf(buf, n, "[%5lu.%06lu] ", us / 1000000, us % 1000000);
-}
-
 static void vlog(const char *prefix, const char *fmt, __builtin_va_list ap)
 {
 	char line[1200];
-	int n = stamp(line, sizeof(line));
+	u64 us = now_ns() / 1000;
+	int n = snprintf(line, sizeof(line), "[%5lu.%06lu] ", us / 1000000, us % 1000000);
 	bool taken;
 
 	n += strlcpy(line + n, prefix, sizeof(line) - n);
@@ -108,23 +98,12 @@ size_t klog_read(u64 *cursor, char *buf, size_t n)
 
 /* --- the end --- */
 
-struct trace {
-	char line[512];
-	int n;
-};
-
-static void add_frame(u64 addr, void *arg)
-{
-	struct trace *t = arg;
-
-	if (t->n < (int)sizeof(t->line) - 24)
-		t->n += snprintf(t->line + t->n, sizeof(t->line) - t->n, " %lx", addr);
-}
-
 void panic(const char *fmt, ...)
 {
 	static u32 panicking;
-	struct trace t = {.n = 0};
+	char trace[512] = "";
+	u64 frames[24];
+	u32 n;
 	__builtin_va_list ap;
 
 	if (__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL))
@@ -134,8 +113,10 @@ void panic(const char *fmt, ...)
 	__builtin_va_start(ap, fmt);
 	vlog("@@panic ", fmt, ap);
 	__builtin_va_end(ap);
-	arch_backtrace((u64)__builtin_frame_address(0), add_frame, &t);
-	klog("@@bt%s", t.line);
+	n = arch_backtrace((u64)__builtin_frame_address(0), frames, ARRAY_SIZE(frames));
+	for (u32 i = 0, at = 0; i < n; i++)
+		at += snprintf(trace + at, sizeof(trace) - at, " %lx", frames[i]);
+	klog("@@bt%s", trace);
 	if (boot_option("panic=off"))
 		arch_power_off(127);
 	arch_halt();

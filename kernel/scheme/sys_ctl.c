@@ -226,8 +226,6 @@ static i64 boot_data(i32 auth, u64 what, u64 to, u64 len)
 	switch (what) {
 	case WEFT_BOOT_CMDLINE:
 		return give(to, len, b->cmdline, strlen(b->cmdline) + 1);
-	case WEFT_BOOT_RSDP:
-		return give(to, len, &b->rsdp, sizeof(b->rsdp));
 	case WEFT_BOOT_FB:
 		return b->fb.width ? give(to, len, &b->fb, sizeof(b->fb)) : -ENOENT;
 	case WEFT_BOOT_ACPI:

@@ -31,12 +31,12 @@ static u64 get(const void *p, u32 off, u32 n)
 
 static struct header *map_table(u64 phys)
 {
-	struct header *h = phys ? map_firmware(phys, sizeof(*h)) : NULL;
+	struct header *h = phys ? map_phys(phys, sizeof(*h), ARCH_PTE_R) : NULL;
 	u8 sum = 0;
 
 	if (!h || h->len < sizeof(*h) || h->len > 1u << 20)
 		return NULL;
-	h = map_firmware(phys, h->len);
+	h = map_phys(phys, h->len, ARCH_PTE_R);
 	for (u32 i = 0; h && i < h->len; i++)
 		sum += ((u8 *)h)[i];
 	return sum == 0 ? h : NULL;
@@ -58,7 +58,7 @@ static void read_madt(const struct header *h)
 	for (u32 i = 0; i < 16; i++)
 		acpi.isa[i].gsi = i;
 	for (u32 at = 44; at + 2 <= h->len && b[at + 1] >= 2; at += b[at + 1]) {
-		u32 id = ~0u, flags = 0;
+		u32 id, flags = 0;
 
 		switch (b[at]) {
 		case 0:
@@ -67,7 +67,7 @@ static void read_madt(const struct header *h)
 			break;
 		case 9:
 			id = get(b, at + 4, 4);
-			flags = get(b, at + 8, 4);
+			flags = x86.x2apic ? get(b, at + 8, 4) : 0;
 			break;
 		case 1:
 			if (acpi.nioapics < ARRAY_SIZE(acpi.ioapics)) {
@@ -89,7 +89,7 @@ static void read_madt(const struct header *h)
 			acpi.lapic = get(b, at + 4, 8);
 			break;
 		}
-		if (flags & 1 && id != ~0u && acpi.ncpus < ARRAY_SIZE(acpi.apic_ids))
+		if (flags & 1 && acpi.ncpus < ARRAY_SIZE(acpi.apic_ids))
 			acpi.apic_ids[acpi.ncpus++] = id;
 	}
 }
@@ -132,7 +132,6 @@ static void read_fadt(const struct header *h)
 	acpi.pm1b_cnt = get(h, 68, 4);
 	acpi.pm_timer = get(h, 76, 4);
 	acpi.century = get(h, 108, 1);
-	acpi.pm_timer_32 = get(h, 112, 4) & 1u << 8;
 	if (h->len >= 129 && get(h, 112, 4) & 1u << 10) {
 		acpi.reset_space = get(h, 116, 1);
 		acpi.reset_addr = get(h, 120, 8);
@@ -150,31 +149,15 @@ static void read_fadt(const struct header *h)
 
 void acpi_init(void)
 {
-	u8 *rsdp = boot_info.rsdp ? map_firmware(boot_info.rsdp, 36) : NULL;
-	struct header *root, *h;
-	u32 width = 4;
+	struct header *root = map_table(boot_info.acpi_root), *h;
+	u32 width = root && root->sig[0] == 'X' ? 8 : 4;
 
-	if (!rsdp)
-		return;
-	root = map_table(get(rsdp, 16, 4));
-	if (rsdp[15] >= 2 && get(rsdp, 24, 8)) {
-		struct header *x = map_table(get(rsdp, 24, 8));
-
-		if (x) {
-			root = x;
-			width = 8;
-		}
-	}
 	for (u32 at = sizeof(*root); root && at + width <= root->len && ntables < MAX_TABLES - 1;
-		at += width) {
-		h = map_table(get(root, at, width));
-		if (h)
+		at += width)
+		if ((h = map_table(get(root, at, width))))
 			tables[ntables++] = h;
-	}
 	if ((h = acpi_find("APIC", 0)))
 		read_madt(h);
 	if ((h = acpi_find("FACP", 0)))
 		read_fadt(h);
-	if ((h = acpi_find("HPET", 0)) && get(h, 40, 1) == 0)
-		acpi.hpet = get(h, 44, 8);
 }

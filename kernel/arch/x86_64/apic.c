@@ -55,16 +55,11 @@ void lapic_eoi(void)
 	lapic_write(LAPIC_EOI, 0);
 }
 
-u32 lapic_id(void)
-{
-	return lapic ? lapic_read(LAPIC_ID) >> 24 : lapic_read(LAPIC_ID);
-}
-
 void lapic_ipi(u32 apic_id, u32 low)
 {
-	if (!lapic) {
-		__atomic_thread_fence(
-			__ATOMIC_SEQ_CST); /* x2APIC writes do not order what was stored before */
+	this_cpu()->ipis++;
+	if (!lapic) { /* its writes do not order what was stored before */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		wrmsr(MSR_X2APIC + LAPIC_ICR / 16, (u64)apic_id << 32 | low);
 		return;
 	}
@@ -82,7 +77,8 @@ void lapic_init_cpu(void)
 	lapic_write(LAPIC_LVT_LINT0, MASKED);
 	lapic_write(LAPIC_LVT_ERROR, MASKED);
 	lapic_write(LAPIC_TIMER_DIVIDE, 0xb); /* by 1 */
-	lapic_write(LAPIC_LVT_TIMER, VEC_TIMER);
+	lapic_write(LAPIC_LVT_TIMER, VEC_TIMER | (x86.tsc_deadline ? 2u << 17 : 0));
+	this_cpu()->apic_id = lapic ? lapic_read(LAPIC_ID) >> 24 : lapic_read(LAPIC_ID);
 }
 
 void lapic_timer(u32 count)
@@ -93,11 +89,6 @@ void lapic_timer(u32 count)
 u32 lapic_timer_count(void)
 {
 	return lapic_read(LAPIC_TIMER_COUNT);
-}
-
-void lapic_timer_mode(bool deadline)
-{
-	lapic_write(LAPIC_LVT_TIMER, VEC_TIMER | (deadline ? 2u << 17 : 0));
 }
 
 static u32 ioapic_read(u32 i, u32 reg)
@@ -250,24 +241,21 @@ void arch_irq_free(u32 id)
 
 void apic_init(void)
 {
-	outb(0x20, 0x11); /* the PICs: moved out of the exceptions' way, and masked */
-	outb(0xa0, 0x11);
-	outb(0x21, 0xf0);
-	outb(0xa1, 0xf8);
-	outb(0x21, 4);
-	outb(0xa1, 2);
-	outb(0x21, 1);
-	outb(0xa1, 1);
-	outb(0x21, 0xff);
-	outb(0xa1, 0xff);
+	/* The PICs: moved out of the exceptions' way, and masked. */
+	static const struct {
+		u8 port, value;
+	} pics[] = {{0x20, 0x11}, {0xa0, 0x11}, {0x21, 0xf0}, {0xa1, 0xf8}, {0x21, 4}, {0xa1, 2},
+		{0x21, 1}, {0xa1, 1}, {0x21, 0xff}, {0xa1, 0xff}};
+
+	for (u32 i = 0; i < ARRAY_SIZE(pics); i++)
+		outb(pics[i].port, pics[i].value);
 	if (!x86.x2apic) {
-		lapic = arch_map_mmio(acpi.lapic, PAGE_SIZE);
+		lapic = map_phys(acpi.lapic, PAGE_SIZE, DEVICE);
 		kassert(lapic);
 	}
 	lapic_init_cpu();
-	cpu0.apic_id = lapic_id();
 	for (u32 i = 0; i < acpi.nioapics; i++) {
-		ioapics[i].regs = arch_map_mmio(acpi.ioapics[i].phys, PAGE_SIZE);
+		ioapics[i].regs = map_phys(acpi.ioapics[i].phys, PAGE_SIZE, DEVICE);
 		ioapics[i].gsi = acpi.ioapics[i].gsi;
 		if (!ioapics[i].regs)
 			continue;

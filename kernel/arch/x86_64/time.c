@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The TSC is the clock. Its rate comes from CPUID or the hypervisor where they tell it, else it is
- * measured for some milliseconds against the HPET, the ACPI PM timer or the PIT; the local APIC's
- * timer is measured at the same time.
+ * measured for some milliseconds against the ACPI PM timer; the local APIC's timer is measured at
+ * the same time.
  */
 #include <kernel/thread.h>
 #include "x86.h"
 
 #define MEASURE_US 5000
 #define NS	   1000000000ul
+#define PM_HZ	   3579545ul
+#define PM_MASK	   0xffffffu
 
 u64 tsc_hz, tsc_mult;
 u32 tsc_shift = 32;
 static u64 lapic_hz;
-static volatile u8 *hpet;
-static bool deadline_mode;
 
 /* a * b / c, where the result fits. */
 static u64 mul_div(u64 a, u64 b, u64 c)
@@ -29,65 +29,21 @@ static u64 known_hz(void)
 {
 	u32 r[4];
 
-	cpuid(0, 0, r);
-	if (r[0] >= 0x15) {
-		cpuid(0x15, 0, r);
-		if (r[0] && r[1] && r[2])
-			return (u64)r[2] * r[1] / r[0];
-	}
-	cpuid(1, 0, r);
-	if (r[2] & 1u << 31) { /* a hypervisor's leaf: kHz */
-		cpuid(0x40000000, 0, r);
-		if (r[0] >= 0x40000010) {
-			cpuid(0x40000010, 0, r);
-			if (r[0])
-				return r[0] * 1000ul;
-		}
-	}
-	return 0;
+	if (cpu_leaf(0x15, r) && r[EAX] && r[EBX] && r[ECX])
+		return (u64)r[ECX] * r[EBX] / r[EAX];
+	return cpu_leaf(0x40000010, r) ? r[EAX] * 1000ul : 0; /* a hypervisor's leaf */
 }
 
-/* A counter that runs at *hz and wraps at *mask. */
-static u64 counter_read(void)
+/* PM timer and TSC at one moment: of some tries the one with the least time around the read. */
+static u32 sample(u64 *tsc)
 {
-	if (hpet)
-		return mmio_read(hpet + 0xf0);
-	if (acpi.pm_timer)
-		return inl(acpi.pm_timer);
-	outb(0x43, 0x80); /* latch PIT channel 2, which counts down */
-	return 0xffff - (inb(0x42) | inb(0x42) << 8);
-}
-
-static u64 counter_start(u64 *mask)
-{
-	if (acpi.hpet && (hpet = arch_map_mmio(acpi.hpet, PAGE_SIZE))) {
-		u32 period = mmio_read(hpet + 4); /* femtoseconds */
-
-		if (period >= 100000 && period <= 100000000) {
-			mmio_write(hpet + 0x10, mmio_read(hpet + 0x10) | 1);
-			*mask = 0xffffffff;
-			return 1000000000000000ul / period;
-		}
-		hpet = NULL;
-	}
-	*mask = acpi.pm_timer_32 ? 0xffffffff : 0xffffff;
-	if (acpi.pm_timer)
-		return 3579545;
-	*mask = 0xffff;
-	outb(0x61, (inb(0x61) & ~2) | 1);
-	outb(0x43, 0xb0);
-	outb(0x42, 0xff);
-	outb(0x42, 0xff);
-	return 1193182;
-}
-
-/* Counter and TSC at one moment: of some tries the one with the least time around the read. */
-static u64 sample(u64 *tsc)
-{
-	u64 best = ~0ul, value = 0;
+	u64 best = ~0ul;
+	u32 value = 0;
 
 	for (u32 i = 0; i < 8; i++) {
-		u64 before = arch_tsc(), v = counter_read(), after = arch_tsc();
+		u64 before = arch_tsc();
+		u32 v = inl(acpi.pm_timer);
+		u64 after = arch_tsc();
 
 		if (after - before < best) {
 			best = after - before;
@@ -100,57 +56,39 @@ static u64 sample(u64 *tsc)
 
 static void measure(void)
 {
-	u64 mask, hz = counter_start(&mask), start, end, tsc_start, tsc_end, ticks;
-	u32 count;
+	u64 tsc_start = 0, tsc_end = 0;
+	u32 start, ticks, count;
 
-	lapic_timer_mode(false);
+	if (!acpi.pm_timer)
+		panic("time: neither CPUID nor an ACPI PM timer tells the TSC's rate");
 	start = sample(&tsc_start);
-	lapic_timer(0xffffffff);
-	while (((counter_read() - start) & mask) < hz * MEASURE_US / 1000000)
+	lapic_timer(~0u);
+	while (((inl(acpi.pm_timer) - start) & PM_MASK) < PM_HZ * MEASURE_US / 1000000)
 		;
 	count = lapic_timer_count();
-	end = sample(&tsc_end);
-	ticks = (end - start) & mask;
+	ticks = (sample(&tsc_end) - start) & PM_MASK;
 	lapic_timer(0);
 	if (!tsc_hz)
-		tsc_hz = mul_div(tsc_end - tsc_start, hz, ticks);
-	lapic_hz = mul_div(0xffffffff - count, hz, ticks);
+		tsc_hz = mul_div(tsc_end - tsc_start, PM_HZ, ticks);
+	lapic_hz = mul_div(~0u - count, PM_HZ, ticks);
 }
 
 void tsc_init(void)
 {
 	tsc_hz = known_hz();
-	deadline_mode = x86.tsc_deadline;
-	if (!tsc_hz || !deadline_mode)
+	if (!tsc_hz || !x86.tsc_deadline)
 		measure();
 	tsc_mult = mul_div(NS, 1ul << tsc_shift, tsc_hz);
-	if (deadline_mode)
-		lapic_timer_mode(true);
 }
 
 void arch_timer_set(u64 deadline_ns)
 {
-	struct cpu *c = this_cpu();
-	u64 now, delta, ticks;
+	u64 now = now_ns(), delta = deadline_ns > now ? MIN(deadline_ns - now, 3600 * NS) : 1;
 
-	if (c->arch.timer_deadline == deadline_ns)
-		return;
-	c->arch.timer_deadline = deadline_ns;
-	if (deadline_ns >= (u64)WEFT_FOREVER) {
-		if (deadline_mode)
-			wrmsr(MSR_TSC_DEADLINE, 0);
-		else
-			lapic_timer(0);
-		return;
-	}
-	now = now_ns();
-	delta = deadline_ns > now ? MIN(deadline_ns - now, 3600 * NS) : 1;
-	if (deadline_mode) {
+	if (x86.tsc_deadline)
 		wrmsr(MSR_TSC_DEADLINE, arch_tsc() + mul_div(delta, tsc_hz, NS));
-		return;
-	}
-	ticks = mul_div(delta, lapic_hz, NS);
-	lapic_timer(MAX(MIN(ticks, 0xfffffffful), 1));
+	else
+		lapic_timer(MAX(MIN(mul_div(delta, lapic_hz, NS), 0xfffffffful), 1));
 }
 
 void delay_us(u32 us)

@@ -62,7 +62,6 @@ static void interrupt(u32 vector)
 	switch (vector) {
 	case VEC_TIMER:
 		lapic_eoi();
-		c->arch.timer_deadline = 0; /* it is not armed any more */
 		ktimer_interrupt();
 		break;
 	case VEC_RESCHED:
@@ -164,23 +163,19 @@ void trap_paranoid(struct weft_regs *r, u32 vector, u64 error)
 	panic("%s at %lx", names[vector], r->rip);
 }
 
-void arch_backtrace(u64 rbp, void (*fn)(u64 addr, void *arg), void *arg)
+u32 arch_backtrace(u64 rbp, u64 *to, u32 max)
 {
-	struct thread *t = this_cpu()->current;
-	u64 top = t ? t->arch.kstack_top : 0;
+	u64 end = rbp + KSTACK_SIZE, *frame;
+	u32 n = 0;
 
-	for (u32 i = 0; i < 40; i++) {
-		extern char boot_stack[], boot_stack_top[];
-		bool on_stack = top && rbp >= top - KSTACK_SIZE && rbp + 16 <= top;
-		bool on_boot = rbp >= (u64)boot_stack && rbp + 16 <= (u64)boot_stack_top;
-		u64 *frame = (u64 *)rbp;
-
-		if (rbp % 8 || (!on_stack && !on_boot) || frame[1] < (u64)text_start ||
-			frame[1] >= (u64)text_end)
-			return;
-		fn(frame[1], arg);
+	while (n < max && rbp % 8 == 0 && rbp < end) {
+		frame = (u64 *)rbp;
+		if (frame[1] < (u64)text_start || frame[1] >= (u64)text_end)
+			break;
+		to[n++] = frame[1];
 		if (frame[0] <= rbp)
-			return;
+			break;
 		rbp = frame[0];
 	}
+	return n;
 }

@@ -143,7 +143,6 @@ struct cpu {
 	struct list runq[32];
 	u32 run_bits; /* which queues are not empty */
 	u32 nready;
-	struct arch_cpu arch;
 	u64 user_ns, system_ns, idle_ns, irq_ns, switches, interrupts, ipis, shootdowns, syscalls;
 	struct thread *direct; /* preferred by the next switch; it is in this CPU's run queue */
 	u64 timer_at;	       /* what arch_timer_set was told */
@@ -156,6 +155,7 @@ struct cpu {
 	struct thread *linger;
 	u32 hops; /* switches between address spaces since hops_since */
 	u64 hops_since, poll_until;
+	struct arch_cpu arch;
 };
 extern struct cpu *cpus[];
 extern u32 ncpus;

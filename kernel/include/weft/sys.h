@@ -48,20 +48,20 @@ enum weft_sys_op {
 			      then slab bytes and free frames: for the leak check */
 	WEFT_SYS_TRACE_READ, /* auth LOG: a: buffer, b: length: the trace ring as text -> bytes */
 	WEFT_SYS_CPU,	     /* a: struct weft_cpu_info *, b: n -> CPUs */
-	WEFT_SYS_UNSERVED_READ,	  /* auth LOG: a: u64 counts[512] */
+	WEFT_SYS_UNSERVED_READ, /* auth LOG: a: u64 counts[512] */
 	WEFT_SYS_SCHEMES, /* auth LOG: a: struct weft_scheme_info *, b: n -> schemes that there are
 			   */
 };
 enum weft_boot {
 	WEFT_BOOT_CMDLINE,
-	WEFT_BOOT_RSDP /* u64 */,
 	WEFT_BOOT_FB /* struct weft_fb */,
 	WEFT_BOOT_ACPI /* 'SIG\0' u32 at the start of the buffer selects the table */
 };
-struct weft_fb {
+struct weft_fb { /* as Multiboot2 tells it; type 1: the colours have the places given */
 	u64 phys;
-	u32 width, height, pitch, bpp;
-	u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size, pad[2];
+	u32 pitch, width, height;
+	u8 bpp, type, pad[2];
+	u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size, pad2[2];
 };
 struct weft_mem_stats {
 	u64 anon, cache, dirty, shared, kstacks, tables, dma; /* pages */
