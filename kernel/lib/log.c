@@ -118,6 +118,6 @@ void panic(const char *fmt, ...)
 		at += snprintf(trace + at, sizeof(trace) - at, " %lx", frames[i]);
 	klog("@@bt%s", trace);
 	if (boot_option("panic=off"))
-		arch_power_off(127);
+		arch_exit(127);
 	arch_halt();
 }

@@ -103,12 +103,12 @@ static i64 power(i32 auth, u64 what, u64 code, u64 c)
 	if (what > 2)
 		return -EINVAL;
 	klog("power %s", what == 0 ? "off" : what == 1 ? "cycle" : "stays, halted");
-	if (what == 0)
-		arch_power_off(code);
 	if (what == 1)
-		arch_reboot();
-	if (what != 2)
+		arch_reset();
+	if (what == 0) {
+		arch_exit(code);
 		return -EIO;
+	}
 	arch_stop_others();
 	arch_halt();
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The static ACPI tables that the kernel itself needs: MADT (CPUs, interrupt controllers), HPET,
- * FADT (power, PM timer) and the
- * \_S5 package, found in the DSDT's bytes without an interpreter. User mode reads the rest
- * (WEFT_BOOT_ACPI).
+ * The static ACPI tables that the kernel itself needs: MADT (CPUs, interrupt controllers) and FADT
+ * (PM timer). User mode reads the rest (WEFT_BOOT_ACPI), and does with it what ends in AML.
  */
 #include <kernel/arch.h>
 #include "x86.h"
@@ -16,7 +14,7 @@ struct header {
 	u32 oem_rev, creator, creator_rev;
 } __attribute__((packed));
 
-struct acpi_info acpi = {.lapic = 0xfee00000, .s5a = -1, .s5b = -1};
+struct acpi_info acpi = {.lapic = 0xfee00000};
 #define MAX_TABLES 48
 static struct header *tables[MAX_TABLES];
 static u32 ntables;
@@ -94,57 +92,13 @@ static void read_madt(const struct header *h)
 	}
 }
 
-/* One element of a package: a byte constant, zero or one. */
-static i32 aml_small(const u8 **p)
-{
-	u8 op = *(*p)++;
-
-	if (op == 0x0a)
-		return *(*p)++;
-	return op == 0 || op == 1 ? op : -1;
-}
-
-/* NameOp '_S5_' PackageOp PkgLength NumElements a b ... */
-static void find_s5(const struct header *h)
-{
-	const u8 *b = (const u8 *)h;
-
-	for (u32 i = sizeof(*h); i + 16 < h->len; i++) {
-		const u8 *p = b + i + 4;
-
-		if (memcmp(b + i, "_S5_", 4) != 0 || *p++ != 0x12)
-			continue;
-		p += 1 + (*p >> 6) + 1;
-		acpi.s5a = aml_small(&p);
-		acpi.s5b = aml_small(&p);
-		return;
-	}
-}
-
 static void read_fadt(const struct header *h)
 {
-	u64 dsdt = get(h, 40, 4);
-	struct header *d;
+	u64 dsdt = h->len >= 148 ? get(h, 140, 8) : 0;
 
-	acpi.smi_cmd = get(h, 48, 4);
-	acpi.acpi_enable = get(h, 52, 1);
-	acpi.pm1a_cnt = get(h, 64, 4);
-	acpi.pm1b_cnt = get(h, 68, 4);
 	acpi.pm_timer = get(h, 76, 4);
-	acpi.century = get(h, 108, 1);
-	if (h->len >= 129 && get(h, 112, 4) & 1u << 10) {
-		acpi.reset_space = get(h, 116, 1);
-		acpi.reset_addr = get(h, 120, 8);
-		acpi.reset_value = get(h, 128, 1);
-	}
-	if (h->len >= 148 && get(h, 140, 8))
-		dsdt = get(h, 140, 8);
-	d = map_table(dsdt);
-	if (d) {
-		find_s5(d);
-		if (ntables < MAX_TABLES)
-			tables[ntables++] = d;
-	}
+	tables[ntables] = map_table(dsdt ? dsdt : get(h, 40, 4));
+	ntables += tables[ntables] != NULL;
 }
 
 void acpi_init(void)

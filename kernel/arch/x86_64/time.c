@@ -98,36 +98,3 @@ void delay_us(u32 us)
 	while (arch_tsc() < until)
 		cpu_relax();
 }
-
-static u32 cmos(u8 reg)
-{
-	outb(0x70, reg);
-	return inb(0x71);
-}
-
-u64 arch_rtc_read(void)
-{
-	u32 v[7], again[7];
-	const u8 regs[7] = {0, 2, 4, 7, 8, 9, acpi.century ? acpi.century : 0x32};
-	u64 y, m, days;
-
-	do { /* until two readings outside an update agree */
-		for (u32 i = 0; i < 7; i++)
-			v[i] = cmos(regs[i]);
-		for (u32 i = 0; i < 7; i++)
-			again[i] = cmos(regs[i]);
-	} while (cmos(0xa) & 0x80 || memcmp(v, again, sizeof(v)) != 0);
-	bool pm = v[2] & 0x80;
-	v[2] &= 0x7f;
-	if (!(cmos(0xb) & 4))
-		for (u32 i = 0; i < 7; i++)
-			v[i] = (v[i] & 15) + (v[i] >> 4) * 10;
-	if (!(cmos(0xb) & 2))
-		v[2] = v[2] % 12 + (pm ? 12 : 0);
-	y = v[5] + (v[6] >= 19 && v[6] < 30 ? v[6] * 100 : 2000);
-	m = v[4];
-	y -= m <= 2; /* days from civil: years begin in March */
-	days = y * 365 + y / 4 - y / 100 + y / 400 + (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 +
-		v[3] - 1 - 719468;
-	return days * 86400 + v[2] * 3600 + v[1] * 60 + v[0];
-}

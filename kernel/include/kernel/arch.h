@@ -133,9 +133,9 @@ void arch_timer_set(u64 deadline_ns); /* one-shot on this CPU */
 void arch_send_resched(u32 cpu);
 void arch_stop_others(void);   /* panic */
 NORETURN void arch_halt(void); /* this CPU, for good */
-void arch_power_off(u64 code);
-void arch_reboot(void);
-u64 arch_rtc_read(void);    /* seconds since 1970 */
+/* Where there is a debug-exit device, QEMU ends with the status (code << 1) | 1; 0: nothing. */
+void arch_exit(u64 code);
+NORETURN void arch_reset(void);
 bool arch_random(u64 *out); /* RDRAND, false if there is none */
 /* The return addresses of the frames from rbp outwards -> how many. */
 u32 arch_backtrace(u64 rbp, u64 *to, u32 max);

@@ -253,7 +253,7 @@ void ktimer_cancel(struct ktimer *t);
 void ktimer_interrupt(void); /* runs what is due and programs the next */
 u64 now_ns(void);	     /* monotonic */
 extern u64 realtime_off;
-void time_init(void); /* boot_info.entry_tsc is time 0; reads the RTC */
+void time_init(void); /* boot_info.entry_tsc is time 0 */
 void time_set_realtime(u64 ns);
 struct memobj *time_page_object(void);	   /* no reference taken */
 u64 clock_ns(u32 clock, struct thread *t); /* enum weft_clock; CPU clocks of t or its process */

@@ -45,7 +45,6 @@ struct weft_time_page {
 	u64 base_tsc;
 	u64 base_ns;	  /* monotonic */
 	u64 realtime_off; /* realtime = monotonic + this */
-	u64 boot_ns;	  /* realtime at boot */
 	u32 ncpus, pad;
 };
 

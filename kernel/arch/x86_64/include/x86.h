@@ -48,20 +48,10 @@ static inline void outb(u16 port, u8 v)
 {
 	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
 }
-static inline void outw(u16 port, u16 v)
-{
-	__asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port));
-}
 static inline u8 inb(u16 port)
 {
 	u8 v;
 	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline u16 inw(u16 port)
-{
-	u16 v;
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
 	return v;
 }
 static inline u32 inl(u16 port)
@@ -149,11 +139,7 @@ struct acpi_info {
 		u32 gsi;
 		bool level, low;
 	} isa[16];
-	u32 pm_timer, pm1a_cnt, pm1b_cnt, smi_cmd, acpi_enable;
-	i32 s5a, s5b; /* SLP_TYP values, -1: unknown */
-	u8 reset_space, reset_value;
-	u64 reset_addr;
-	u8 century;
+	u32 pm_timer; /* its port, 0: none */
 };
 extern struct acpi_info acpi;
 void acpi_init(void);
