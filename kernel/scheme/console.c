@@ -14,7 +14,7 @@ static struct {
 	struct queue in;
 } con;
 
-static void console_input(void)
+static void console_input(void *arg)
 {
 	char c;
 

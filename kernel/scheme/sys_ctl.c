@@ -42,7 +42,7 @@ static i64 give(u64 to, u64 len, const void *from, u64 have)
 	return n && copy_to_user(to, from, n) ? -EFAULT : (i64)n;
 }
 
-static i64 give_text(u64 to, u64 len, u64 *cursor)
+static i64 give_text(enum log_ring ring, u64 to, u64 len, u64 *cursor)
 {
 	size_t n;
 	char *buf;
@@ -52,7 +52,7 @@ static i64 give_text(u64 to, u64 len, u64 *cursor)
 	buf = kmalloc(len + 1);
 	if (!buf)
 		return -ENOMEM;
-	n = cursor ? klog_read(cursor, buf, len) : ktrace_text(buf, len);
+	n = klog_read(ring, cursor, buf, len);
 	r = give(to, len, buf, n);
 	kfree(buf);
 	return r;
@@ -65,13 +65,15 @@ static i64 log_read(i32 auth, u64 to, u64 len, u64 ucursor)
 
 	if (copy_from_user(&cursor, ucursor, sizeof(cursor)))
 		return -EFAULT;
-	r = give_text(to, len, &cursor);
+	r = give_text(LOG_KERNEL, to, len, &cursor);
 	return r >= 0 && copy_to_user(ucursor, &cursor, sizeof(cursor)) ? -EFAULT : r;
 }
 
 static i64 trace_read(i32 auth, u64 to, u64 len, u64 c)
 {
-	return give_text(to, len, NULL);
+	u64 cursor = 0;
+
+	return give_text(LOG_TRACE, to, len, &cursor);
 }
 
 static i64 give_random(i32 auth, u64 to, u64 len, u64 c)

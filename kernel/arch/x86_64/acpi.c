@@ -14,7 +14,7 @@ struct header {
 	u32 oem_rev, creator, creator_rev;
 } __attribute__((packed));
 
-struct acpi_info acpi = {.lapic = 0xfee00000};
+struct acpi_info acpi = {.lapic = 0xfee00000, .com1_gsi = 4};
 #define MAX_TABLES 48
 static struct header *tables[MAX_TABLES];
 static u32 ntables;
@@ -53,42 +53,37 @@ static void read_madt(const struct header *h)
 	const u8 *b = (const u8 *)h;
 
 	acpi.lapic = get(b, 36, 4);
-	for (u32 i = 0; i < 16; i++)
-		acpi.isa[i].gsi = i;
 	for (u32 at = 44; at + 2 <= h->len && b[at + 1] >= 2; at += b[at + 1]) {
-		u32 id, flags = 0;
+		u32 id = get(b, at + 4, 4), flags;
 
 		switch (b[at]) {
 		case 0:
-			id = b[at + 3];
-			flags = get(b, at + 4, 4);
+			if (b[at + 4] & 1 && acpi.ncpus < ARRAY_SIZE(acpi.apic_ids))
+				acpi.apic_ids[acpi.ncpus++] = b[at + 3];
 			break;
 		case 9:
-			id = get(b, at + 4, 4);
-			flags = x86.x2apic ? get(b, at + 8, 4) : 0;
+			if (x86.x2apic && b[at + 8] & 1 && acpi.ncpus < ARRAY_SIZE(acpi.apic_ids))
+				acpi.apic_ids[acpi.ncpus++] = id;
 			break;
 		case 1:
 			if (acpi.nioapics < ARRAY_SIZE(acpi.ioapics)) {
-				acpi.ioapics[acpi.nioapics].id = b[at + 2];
-				acpi.ioapics[acpi.nioapics].phys = get(b, at + 4, 4);
+				acpi.ioapics[acpi.nioapics].phys = id;
 				acpi.ioapics[acpi.nioapics++].gsi = get(b, at + 8, 4);
 			}
 			break;
 		case 2:
-			if (b[at + 3] < 16) {
-				flags = get(b, at + 8, 2);
-				acpi.isa[b[at + 3]].gsi = get(b, at + 4, 4);
-				acpi.isa[b[at + 3]].low = (flags & 3) == 3;
-				acpi.isa[b[at + 3]].level = (flags >> 2 & 3) == 3;
+			flags = get(b, at + 8, 2);
+			if (id < ARRAY_SIZE(acpi.isa)) {
+				acpi.isa[id].low = (flags & 3) == 3;
+				acpi.isa[id].level = (flags >> 2 & 3) == 3;
 			}
-			flags = 0;
+			if (b[at + 3] == 4)
+				acpi.com1_gsi = id;
 			break;
 		case 5:
 			acpi.lapic = get(b, at + 4, 8);
 			break;
 		}
-		if (flags & 1 && acpi.ncpus < ARRAY_SIZE(acpi.apic_ids))
-			acpi.apic_ids[acpi.ncpus++] = id;
 	}
 }
 

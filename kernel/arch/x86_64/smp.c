@@ -24,7 +24,6 @@ void arch_init_early(void)
 	acpi_init();
 	apic_init();
 	tsc_init();
-	uart_irq_init();
 	for (; ncpus < acpi.ncpus; ncpus++) {
 		cpus[ncpus] = kzalloc(sizeof(struct cpu));
 		cpu_stacks[ncpus] = kstack_alloc();

@@ -51,20 +51,9 @@ struct weft_regs *arch_user_regs(struct thread *t)
 	return (struct weft_regs *)(t->arch.kstack_top - REGS_SIZE);
 }
 
-/* Below the registers: what switch_stack pops, and where it returns to. */
-static void first_frame(struct thread *t)
-{
-	u64 *sp = (u64 *)(t->arch.kstack_top - REGS_SIZE);
-
-	*--sp = (u64)thread_entry_user;
-	for (u32 i = 0; i < 6; i++)
-		*--sp = 0;
-	t->arch.rsp = (u64)sp;
-}
-
 int arch_thread_init(struct thread *t, const struct weft_regs *regs, u64 fs_base)
 {
-	u64 top = kstack_alloc();
+	u64 top = kstack_alloc(), *sp = (u64 *)(top - REGS_SIZE);
 	void *fpu = top ? kmalloc(fpu_area) : NULL;
 
 	if (!fpu) {
@@ -72,13 +61,17 @@ int arch_thread_init(struct thread *t, const struct weft_regs *regs, u64 fs_base
 			kstack_free(top);
 		return -ENOMEM;
 	}
-	t->arch = (struct arch_thread){.kstack_top = top,
+	/* Below the registers: what switch_stack pops, and where it returns to. */
+	*--sp = (u64)thread_entry_user;
+	sp -= 6;
+	memset(sp, 0, 6 * sizeof(*sp));
+	t->arch = (struct arch_thread){.rsp = (u64)sp,
+		.kstack_top = top,
 		.fs_base = fs_base,
 		.fpu = fpu,
 		.fpu_cpu = ~0u};
 	memcpy(t->arch.fpu, fpu_clean, fpu_area);
 	*arch_user_regs(t) = *regs;
-	first_frame(t);
 	return 0;
 }
 

@@ -58,12 +58,6 @@ void tlb_poll(void)
 		answer(c);
 }
 
-void tlb_interrupt(void)
-{
-	tlb_poll();
-	lapic_eoi();
-}
-
 void tlb_shootdown(struct arch_as *a, u64 start, u64 end)
 {
 	u64 targets = 0;

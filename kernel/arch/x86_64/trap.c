@@ -69,7 +69,8 @@ static void interrupt(u32 vector)
 		c->need_resched = true;
 		break;
 	default:
-		irq_interrupt(vector);
+		if (vector < VEC_DEVICE + NDEVICE)
+			irq_interrupt(vector);
 	}
 }
 
@@ -86,16 +87,22 @@ static void user_exception(struct weft_regs *r, u32 vector, u64 error, u64 addre
 	user_fault(r, cause, vector, error, address);
 }
 
+/* What is answered without the BKL. */
+static bool answered(u32 vector)
+{
+	user_access_off();
+	if (vector == VEC_SHOOTDOWN) {
+		tlb_poll();
+		lapic_eoi();
+	}
+	return vector == VEC_SHOOTDOWN || vector == VEC_SPURIOUS;
+}
+
 void trap_user(struct weft_regs *r, u32 vector, u64 error)
 {
 	u64 address = vector == VEC_PF ? READ_CR(2) : 0;
 
-	user_access_off();
-	if (vector == VEC_SHOOTDOWN) {
-		tlb_interrupt();
-		return;
-	}
-	if (vector == VEC_SPURIOUS)
+	if (answered(vector))
 		return;
 	bkl_lock();
 	if (vector < 32)
@@ -133,12 +140,9 @@ void trap_kernel(struct weft_regs *r, u32 vector, u64 error)
 {
 	u64 address = vector == VEC_PF ? READ_CR(2) : 0;
 
-	user_access_off();
-	if (vector == VEC_SHOOTDOWN) {
-		tlb_interrupt();
-	} else if (vector == VEC_SPURIOUS || vector == VEC_DB) {
+	if (answered(vector) || vector == VEC_DB)
 		return;
-	} else if (vector >= 32) {
+	if (vector >= 32) {
 		bkl_lock();
 		interrupt(vector);
 		bkl_unlock();

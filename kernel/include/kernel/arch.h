@@ -139,14 +139,14 @@ NORETURN void arch_reset(void);
 bool arch_random(u64 *out); /* RDRAND, false if there is none */
 /* The return addresses of the frames from rbp outwards -> how many. */
 u32 arch_backtrace(u64 rbp, u64 *to, u32 max);
-void arch_debug_putc(char c);		     /* port 0xe9 */
-void console_write(const char *s, size_t n); /* COM1 */
-int console_read_char(void);		     /* -1: none */
-void console_set_input(void (*fn)(void));    /* called from the UART's interrupt */
+void arch_debug_putc(char c);		       /* port 0xe9 */
+void console_write(const char *s, size_t n);   /* COM1 */
+int console_read_char(void);		       /* -1: none */
+void console_set_input(void (*fn)(void *arg)); /* called from the UART's interrupt */
 /* Device interrupts. handler runs with the BKL held; level lines stay masked until arch_irq_unmask.
  */
-int arch_irq_alloc(u32 gsi, void (*handler)(void *arg), void *arg,
-	u32 *id); /* gsi WEFT_IRQ_MSI: an MSI vector */
+/* gsi WEFT_IRQ_MSI: an MSI vector. */
+int arch_irq_alloc(u32 gsi, void (*handler)(void *arg), void *arg, u32 *id);
 int arch_irq_msi(u32 id, u64 *address, u32 *data);
 void arch_irq_unmask(u32 id);
 void arch_irq_free(u32 id);

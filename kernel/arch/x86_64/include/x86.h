@@ -88,14 +88,6 @@ static inline void invlpg(u64 a)
 {
 	__asm__ volatile("invlpg (%0)" ::"r"(a) : "memory");
 }
-static inline u32 mmio_read(volatile void *p)
-{
-	return *(volatile u32 *)p;
-}
-static inline void mmio_write(volatile void *p, u32 v)
-{
-	*(volatile u32 *)p = v;
-}
 
 /* What CPUID said of the boot CPU; the others are taken to be alike. */
 struct x86_features {
@@ -125,20 +117,19 @@ extern struct cpu cpu0;
 /* thread.c */
 void fpu_init(void);
 /* tlb.c */
-void tlb_interrupt(void);
 /* acpi.c */
 struct acpi_info {
 	u64 lapic;
 	u32 ncpus, apic_ids[64]; /* the boot CPU among them */
 	u32 nioapics;
 	struct {
-		u32 id, gsi;
-		u64 phys;
+		u32 phys, gsi, n; /* [gsi, gsi + n) */
+		volatile u32 *regs;
 	} ioapics[8];
 	struct {
-		u32 gsi;
 		bool level, low;
-	} isa[16];
+	} isa[16]; /* what the first system interrupts are like */
+	u32 com1_gsi;
 	u32 pm_timer; /* its port, 0: none */
 };
 extern struct acpi_info acpi;
@@ -159,7 +150,6 @@ void tsc_init(void);
 void delay_us(u32 us);
 /* uart.c */
 void uart_init(void);
-void uart_irq_init(void);
 /* trap.c */
 void trap_user(struct weft_regs *r, u32 vector, u64 error);
 void trap_kernel(struct weft_regs *r, u32 vector, u64 error);
