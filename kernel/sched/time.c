@@ -37,7 +37,6 @@ static void page_write(void)
 	page->base_tsc = boot_info.entry_tsc;
 	page->base_ns = 0;
 	page->realtime_off = realtime_off;
-	page->ncpus = ncpus;
 	__atomic_store_n(&page->seq, seq + 2, __ATOMIC_RELEASE);
 }
 
@@ -53,7 +52,6 @@ void time_init(void)
 
 struct memobj *time_page_object(void)
 {
-	page_write(); /* the CPUs have been counted meanwhile */
 	return page_object;
 }
 

@@ -12,8 +12,8 @@
 #include <kernel/thread.h>
 #include "x86.h"
 
-#define SPAN(level)                                                                                \
-	(1ul << (12 + 9 * (level))) /* covered by one entry: 0 is a page, 3 a top entry */
+/* Covered by one entry: 0 is a page, 3 a top entry. */
+#define SPAN(level) (1ul << (12 + 9 * (level)))
 
 static pte_t kernel_top[512] __attribute__((aligned(4096)));
 u64 kernel_root = (u64)boot_pml4; /* until the final one is made */
