@@ -38,19 +38,6 @@ class Splitting(unittest.TestCase):
         self.assertIsNone(s.status)
 
 
-class Joining(unittest.TestCase):
-    def test_parts_of_any_order_of_size(self):
-        with tempfile.TemporaryDirectory() as folder:
-            parts = []
-            for index, size in enumerate((5000, 10, 0, 7000, 300)):
-                path = Path(folder, str(index))
-                path.write_bytes(bytes([index]) * size)
-                parts.append(path)
-            out = Path(folder, "out")
-            job.join(out, parts, b"end")
-            self.assertEqual(out.read_bytes(), b"".join(p.read_bytes() for p in parts) + b"end")
-
-
 class Overlay(unittest.TestCase):
     def test_words_are_ended_by_nul(self):
         data = job.overlay(job.Job(["sh", "-c", "a b"], env={"X": "1"}), "n1", "/dev/vda3")

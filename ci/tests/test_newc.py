@@ -65,5 +65,18 @@ class Newc(unittest.TestCase):
         self.assertTrue(stat.S_ISCHR(entries["dev/null"][0]))
 
 
+class Joining(unittest.TestCase):
+    def test_parts_of_any_order_of_size(self):
+        with tempfile.TemporaryDirectory() as folder:
+            parts = []
+            for index, size in enumerate((5000, 10, 0, 7000, 300)):
+                path = Path(folder, str(index))
+                path.write_bytes(bytes([index]) * size)
+                parts.append(path)
+            out = Path(folder, "out")
+            newc.join(out, parts, b"end")
+            self.assertEqual(out.read_bytes(), b"".join(p.read_bytes() for p in parts) + b"end")
+
+
 if __name__ == "__main__":
     unittest.main()

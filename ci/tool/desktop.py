@@ -127,7 +127,7 @@ def pieces(args, folder, overlay=b""):
         if args.config != "none" and args.root == "memory":
             archives.append(rootfs.as_cpio(args.config))
     initrd = folder / "initrd"
-    job.join(initrd, archives, overlay)
+    newc.join(initrd, archives, overlay)
     mem = args.mem or 2048 + (initrd.stat().st_size >> 30) * 1024
     argv = qemu.machine(args.smp, mem, log if args.kernel == "weft" else None)
     argv += ["-kernel", str(kernel), "-initrd", str(initrd), *qemu.desktop(args.gl), *devices,

@@ -17,7 +17,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
-from . import build, config as configs, host, rootfs
+from . import build, config as configs, host, newc, rootfs
 from .base import (BUILD, SOURCE_DATE_EPOCH, WeftError, cached, digest, remove, run, say, step)
 
 SECTOR = 512
@@ -315,8 +315,6 @@ set gfxpayload=1280x800x32,1280x800,1024x768x32,1024x768,auto
 menuentry "Weft (live)" {
 	multiboot2 /boot/weft.elf
 	module2 /boot/boot.cpio boot.cpio
-	module2 /boot/services.cpio services.cpio
-	module2 /boot/root.cpio root.cpio
 }
 """
 
@@ -330,12 +328,8 @@ def iso(name, out):
         (boot / "grub").mkdir(parents=True)
         (boot / "grub" / "grub.cfg").write_text(ISO_GRUB_CFG)
         services = rootfs.services_cpio(name)
-        for source, target in ((build.kernel(), "weft.elf"), (build.ARCHIVE, "boot.cpio"),
-                               (services, "services.cpio"), (root, "root.cpio")):
-            try:
-                os.link(source, boot / target)
-            except OSError:
-                run(["cp", "--reflink=auto", source, boot / target])
+        run(["cp", "--reflink=auto", build.kernel(), boot / "weft.elf"])
+        newc.join(boot / "boot.cpio", [build.ARCHIVE, services, root])
         for path in [boot, *boot.rglob("*")]:
             if path.suffix not in (".elf", ".cpio"):
                 os.utime(path, (SOURCE_DATE_EPOCH, SOURCE_DATE_EPOCH))

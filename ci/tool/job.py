@@ -10,7 +10,6 @@ import io
 import os
 import re
 import secrets
-import shutil
 import sys
 import tempfile
 import time
@@ -142,7 +141,7 @@ def command_line(job, nonce, folder):
         devices += qemu.disk(disk.image(job.config, job.packages) if of_image else path,
                              snapshot=of_image, number=devices.count("-drive"))
     initrd = folder / "initrd"
-    join(initrd, parts, extra)
+    newc.join(initrd, parts, extra)
     size = initrd.stat().st_size >> 20
     mem = job.mem or (1024 if size < 128 else 2048 + size // 512 * 1024)
     argv = qemu.machine(job.smp, mem, log if job.kernel == "weft" else None)
@@ -156,15 +155,6 @@ def command_line(job, nonce, folder):
         # The second serial port takes the kernel's messages, as the log does on Weft.
         argv += ["-chardev", f"file,id=log,path={log}", "-serial", "chardev:log"]
     return argv, log
-
-
-def join(path, parts, extra):
-    """Write archives one after the other; each is a multiple of 512 bytes long."""
-    with open(path, "wb") as out:
-        for part in parts:
-            with open(part, "rb") as source:
-                shutil.copyfileobj(source, out, 1 << 22)
-        out.write(extra)
 
 
 FAIL = re.compile(rb"@@weft-fail ([^\n]*)\n")

@@ -6,6 +6,7 @@ directory or on inode numbers, so equal inputs give equal bytes.
 """
 
 import os
+import shutil
 import stat
 import tarfile
 from pathlib import Path
@@ -155,3 +156,12 @@ def read(data):
         at += pad(at)
         if name != TRAILER:
             yield name, field[1], data[body:body + field[6]]
+
+
+def join(path, parts, extra=b""):
+    """Write archives one after the other; each is a multiple of 512 bytes long."""
+    with open(path, "wb") as out:
+        for part in parts:
+            with open(part, "rb") as source:
+                shutil.copyfileobj(source, out, 1 << 22)
+        out.write(extra)

@@ -5,14 +5,17 @@
  * their own that gives up after a while, so that an NMI or a panic in the middle of a line can
  * still speak.
  */
-#include <kernel/arch.h>
+#include <kernel/thread.h>
 
 #define RING (256u << 10)
 
-static char ring[RING];
-static u64 head; /* bytes ever written */
+static struct ring {
+	char bytes[RING];
+	u64 head; /* bytes ever written */
+} rings[LOG_RINGS];
 static u32 lock;
 static int serial = -1;
+bool trace_on;
 
 static bool take(void)
 {
@@ -33,51 +36,44 @@ static void drop(bool taken)
 bool boot_option(const char *word)
 {
 	const char *line = boot_info.cmdline;
-	size_t n = strlen(word);
+	size_t n;
 
-	for (const char *p = line; *p; p++)
-		if ((p == line || p[-1] == ' ') && strncmp(p, word, n) == 0 &&
-			(p[n] == 0 || p[n] == ' '))
+	for (const char *p = line; *p; p++) {
+		for (n = 0; word[n] && p[n] == word[n];)
+			n++;
+		if ((p == line || p[-1] == ' ') && !word[n] && (p[n] == 0 || p[n] == ' '))
 			return true;
+	}
 	return false;
 }
 
-static void write(const char *s, size_t n)
+static void write(enum log_ring ring, const char *s, size_t n)
 {
+	struct ring *r = &rings[ring];
+	bool taken = take();
+
 	for (size_t i = 0; i < n; i++) {
-		ring[head++ % RING] = s[i];
-		arch_debug_putc(s[i]);
+		r->bytes[r->head++ % RING] = s[i];
+		if (ring == LOG_KERNEL)
+			arch_debug_putc(s[i]);
 	}
 	if (serial < 0)
 		serial = boot_option("klog=serial");
-	if (serial)
+	if (serial && ring == LOG_KERNEL)
 		console_write(s, n);
+	drop(taken);
 }
 
-static int stamp(char *buf, size_t n)
-{
-	u64 us = tsc_hz
-		? (u64)(((unsigned __int128)(arch_tsc() - boot_info.entry_tsc) * tsc_mult) >>
-			  tsc_shift) /
-			1000
-		: 0;
-
-	return snprintf(buf, n, "[%5lu.%06lu] ", us / 1000000, us % 1000000);
-}
-
-static void vlog(const char *prefix, const char *fmt, __builtin_va_list ap)
+static void vlog(enum log_ring ring, const char *prefix, const char *fmt, __builtin_va_list ap)
 {
 	char line[1200];
-	int n = stamp(line, sizeof(line));
-	bool taken;
+	u64 us = now_ns() / 1000;
+	int n = snprintf(line, sizeof(line), "[%5lu.%06lu] %s", us / 1000000, us % 1000000, prefix);
 
-	n += strlcpy(line + n, prefix, sizeof(line) - n);
 	n += vsnprintf(line + n, sizeof(line) - n, fmt, ap);
 	n = MIN(n, (int)sizeof(line) - 2);
 	line[n++] = '\n';
-	taken = take();
-	write(line, n);
-	drop(taken);
+	write(ring, line, n);
 }
 
 void klog(const char *fmt, ...)
@@ -85,22 +81,31 @@ void klog(const char *fmt, ...)
 	__builtin_va_list ap;
 
 	__builtin_va_start(ap, fmt);
-	vlog("", fmt, ap);
+	vlog(LOG_KERNEL, "", fmt, ap);
 	__builtin_va_end(ap);
 }
 
-size_t klog_read(u64 *cursor, char *buf, size_t n)
+void trace_add(const char *fmt, ...)
 {
-	bool taken = take();
-	u64 from = *cursor, oldest = head > RING ? head - RING : 0;
+	struct cpu *c = this_cpu();
+	char who[32];
+	__builtin_va_list ap;
 
-	if (from < oldest)
-		from = oldest;
-	if (from > head)
-		from = head;
-	n = MIN(n, head - from);
+	snprintf(who, sizeof(who), "cpu%u t%u ", c->id, c->current ? c->current->tid : 0);
+	__builtin_va_start(ap, fmt);
+	vlog(LOG_TRACE, who, fmt, ap);
+	__builtin_va_end(ap);
+}
+
+size_t klog_read(enum log_ring ring, u64 *cursor, char *buf, size_t n)
+{
+	struct ring *r = &rings[ring];
+	bool taken = take();
+	u64 oldest = r->head > RING ? r->head - RING : 0, from = MIN(MAX(*cursor, oldest), r->head);
+
+	n = MIN(n, r->head - from);
 	for (size_t i = 0; i < n; i++)
-		buf[i] = ring[(from + i) % RING];
+		buf[i] = r->bytes[(from + i) % RING];
 	*cursor = from + n;
 	drop(taken);
 	return n;
@@ -108,23 +113,12 @@ size_t klog_read(u64 *cursor, char *buf, size_t n)
 
 /* --- the end --- */
 
-struct trace {
-	char line[512];
-	int n;
-};
-
-static void add_frame(u64 addr, void *arg)
-{
-	struct trace *t = arg;
-
-	if (t->n < (int)sizeof(t->line) - 24)
-		t->n += snprintf(t->line + t->n, sizeof(t->line) - t->n, " %lx", addr);
-}
-
 void panic(const char *fmt, ...)
 {
 	static u32 panicking;
-	struct trace t = {.n = 0};
+	char trace[512] = "";
+	u64 frames[24];
+	u32 n;
 	__builtin_va_list ap;
 
 	if (__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL))
@@ -132,11 +126,13 @@ void panic(const char *fmt, ...)
 	arch_stop_others();
 	serial = 1;
 	__builtin_va_start(ap, fmt);
-	vlog("@@panic ", fmt, ap);
+	vlog(LOG_KERNEL, "@@panic ", fmt, ap);
 	__builtin_va_end(ap);
-	arch_backtrace((u64)__builtin_frame_address(0), add_frame, &t);
-	klog("@@bt%s", t.line);
+	n = arch_backtrace((u64)__builtin_frame_address(0), frames, ARRAY_SIZE(frames));
+	for (u32 i = 0, at = 0; i < n; i++)
+		at += snprintf(trace + at, sizeof(trace) - at, " %lx", frames[i]);
+	klog("@@bt%s", trace);
 	if (boot_option("panic=off"))
-		arch_power_off(127);
+		arch_exit(127);
 	arch_halt();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Formatting: %d %u %x %p %c %s %% with the flag 0, width, precision of strings (* too) and
+/* Formatting: %d %u %x %s %% with the flag 0, width, precision of strings (* too) and
  * the length l. */
 #include <kernel/kernel.h>
 
@@ -56,7 +56,7 @@ int vsnprintf(char *buf, size_t n, const char *p, __builtin_va_list ap)
 	for (; *p; p++) {
 		bool wide, minus;
 		int width, precision = -1, len = 0;
-		char fill = ' ', c;
+		char fill = ' ';
 		const char *s;
 		u64 v;
 
@@ -82,13 +82,6 @@ int vsnprintf(char *buf, size_t n, const char *p, __builtin_va_list ap)
 			minus = *p == 'd' && (wide ? (i64)v : (i32)v) < 0;
 			v = minus ? (wide ? -v : -(u32)v) : v;
 			put_number(&o, v, *p == 'x' ? 16 : 10, minus, width, fill);
-			break;
-		case 'p':
-			put_number(&o, __builtin_va_arg(ap, u64), 16, false, width, fill);
-			break;
-		case 'c':
-			c = (char)__builtin_va_arg(ap, int);
-			put_text(&o, &c, 1, width, ' ');
 			break;
 		case 's':
 			s = __builtin_va_arg(ap, const char *);

@@ -27,20 +27,6 @@ void *memcpy(void *restrict d, const void *restrict s, size_t n)
 	return d;
 }
 
-void *memmove(void *d, const void *s, size_t n)
-{
-	u8 *to = d;
-	const u8 *from = s;
-
-	if ((u64)d - (u64)s < n)
-		while (n--)
-			to[n] = from[n];
-	else
-		for (size_t i = 0; i < n; i++)
-			to[i] = from[i];
-	return d;
-}
-
 void *memset(void *d, int c, size_t n)
 {
 	u64 v = (u8)c * 0x0101010101010101ul;
@@ -83,13 +69,6 @@ int strcmp(const char *a, const char *b)
 	for (; *a && *a == *b; a++, b++)
 		;
 	return (u8)*a - (u8)*b;
-}
-
-int strncmp(const char *a, const char *b, size_t n)
-{
-	for (; n && *a && *a == *b; a++, b++, n--)
-		;
-	return n ? (u8)*a - (u8)*b : 0;
 }
 
 size_t strlcpy(char *d, const char *s, size_t n)

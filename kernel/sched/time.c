@@ -37,8 +37,6 @@ static void page_write(void)
 	page->base_tsc = boot_info.entry_tsc;
 	page->base_ns = 0;
 	page->realtime_off = realtime_off;
-	page->boot_ns = realtime_off;
-	page->ncpus = ncpus;
 	__atomic_store_n(&page->seq, seq + 2, __ATOMIC_RELEASE);
 }
 
@@ -46,7 +44,6 @@ void time_init(void)
 {
 	struct frame *f = frame_alloc_zero();
 
-	realtime_off = arch_rtc_read() * 1000000000ul - now_ns();
 	if (!f || memobj_create_phys(frame_phys(f), PAGE_SIZE, WEFT_MEM_CACHE_WB, &page_object))
 		panic("time: no memory for the time page");
 	page = frame_virt(f);
@@ -55,7 +52,6 @@ void time_init(void)
 
 struct memobj *time_page_object(void)
 {
-	page_write(); /* the CPUs have been counted meanwhile */
 	return page_object;
 }
 

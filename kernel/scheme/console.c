@@ -14,7 +14,7 @@ static struct {
 	struct queue in;
 } con;
 
-static void console_input(void)
+static void console_input(void *arg)
 {
 	for (int c; (c = console_read_char()) >= 0;)
 		if (queue_room(&con.in))

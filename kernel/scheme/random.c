@@ -67,7 +67,7 @@ static void mix(const void *data, size_t n)
 static void seed(void)
 {
 	static volatile u8 walk[4096];
-	u64 in[4] = {arch_rtc_read(), boot_info.entry_tsc, tsc_hz, frames_free};
+	u64 in[4] = {arch_tsc(), boot_info.entry_tsc, tsc_hz, frames_free};
 	u32 at = 0;
 
 	mix(in, sizeof(in));

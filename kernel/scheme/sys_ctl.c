@@ -40,7 +40,7 @@ static i64 give(u64 to, u64 len, const void *from, u64 have)
 	return TRY(copy_to_user(to, from, len)) + (i64)len;
 }
 
-static i64 give_text(u64 to, u64 len, u64 *cursor)
+static i64 give_text(enum log_ring ring, u64 to, u64 len, u64 *cursor)
 {
 	HELD_MEM char *buf = NULL;
 
@@ -48,7 +48,7 @@ static i64 give_text(u64 to, u64 len, u64 *cursor)
 	buf = kmalloc(len + 1);
 	if (!buf)
 		return -ENOMEM;
-	return give(to, len, buf, cursor ? klog_read(cursor, buf, len) : ktrace_text(buf, len));
+	return give(to, len, buf, klog_read(ring, cursor, buf, len));
 }
 
 static i64 log_read(i32 auth, u64 to, u64 len, u64 ucursor)
@@ -57,14 +57,16 @@ static i64 log_read(i32 auth, u64 to, u64 len, u64 ucursor)
 	i64 n;
 
 	TRY(copy_from_user(&cursor, ucursor, sizeof(cursor)));
-	n = TRY(give_text(to, len, &cursor));
+	n = TRY(give_text(LOG_KERNEL, to, len, &cursor));
 	TRY(copy_to_user(ucursor, &cursor, sizeof(cursor)));
 	return n;
 }
 
 static i64 trace_read(i32 auth, u64 to, u64 len, u64 c)
 {
-	return give_text(to, len, NULL);
+	u64 cursor = 0;
+
+	return give_text(LOG_TRACE, to, len, &cursor);
 }
 
 static i64 give_random(i32 auth, u64 to, u64 len, u64 c)
@@ -90,12 +92,12 @@ static i64 power(i32 auth, u64 what, u64 code, u64 c)
 	if (what > 2)
 		return -EINVAL;
 	klog("power %s", what == 0 ? "off" : what == 1 ? "cycle" : "stays, halted");
-	if (what == 0)
-		arch_power_off(code);
 	if (what == 1)
-		arch_reboot();
-	if (what != 2)
+		arch_reset();
+	if (what == 0) {
+		arch_exit(code);
 		return -EIO;
+	}
 	arch_stop_others();
 	arch_halt();
 }
@@ -214,8 +216,6 @@ static i64 boot_data(i32 auth, u64 what, u64 to, u64 len)
 	switch (what) {
 	case WEFT_BOOT_CMDLINE:
 		return give(to, len, b->cmdline, strlen(b->cmdline) + 1);
-	case WEFT_BOOT_RSDP:
-		return give(to, len, &b->rsdp, sizeof(b->rsdp));
 	case WEFT_BOOT_FB:
 		return b->fb.width ? give(to, len, &b->fb, sizeof(b->fb)) : -ENOENT;
 	case WEFT_BOOT_ACPI:

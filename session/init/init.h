@@ -107,6 +107,13 @@ bool process_ended(i32 proc, u32 *status);
 bool job_is_native(const char *path, struct cpio_entry *e);
 void console_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* machine.c */
+enum { MACHINE_OFF, MACHINE_RESET, MACHINE_HALT }; /* as WEFT_SYS_POWER has them */
+/** From the clock chip. */
+void machine_set_clock(void);
+/** Does not return. code: what an emulator's exit status shall be made of, or 0. */
+void machine_end(u64 action, u64 code) __attribute__((noreturn));
+
 /* output.c */
 /** A new pipe to the log for this service's fds 1 and 2. -> its write end, for the caller to close, or a negative errno. */
 i32 output_open(struct service *s);

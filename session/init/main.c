@@ -26,12 +26,13 @@ static void start_services(void)
 static void fail(const char *what, int error)
 {
 	console_say("\n@@weft-fail %s: error %d\n", what, -error);
-	weft_sys_ctl(native_boot()->resource, WEFT_SYS_POWER, 0, 125, 0);
+	machine_end(MACHINE_OFF, 125);
 }
 
 int main(void)
 {
 	console_say("@@weft-init\n");
+	machine_set_clock();
 	int r = archive_open(native_boot());
 	if (r < 0)
 		fail("the boot archive", r);

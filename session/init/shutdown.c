@@ -44,10 +44,7 @@ static void log_unserved(void)
 static void power(void)
 {
 	log_unserved();
-	weft_sys_ctl(native_boot()->resource, WEFT_SYS_POWER, action, code, 0);
-	console_say("\ninit: the machine did not switch off\n");
-	for (;;)
-		weft_sleep(WEFT_CLOCK_MONOTONIC, WEFT_FOREVER);
+	machine_end(action, code);
 }
 
 /* A service that is a part of the system below: programs with paths end with the others of the root file system. */

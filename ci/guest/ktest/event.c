@@ -368,7 +368,7 @@ TEST(futex_errors)
 	ERR(weft_futex(WEFT_FUTEX_WAIT, KERNELPTR, 0, WEFT_NOW, 0, ~0u), EFAULT);
 	ERR(weft_futex(WEFT_FUTEX_WAIT, PTR(w), 0, WEFT_FOREVER, 0, 0), EINVAL);
 	ERR(weft_futex(99, PTR(w), 0, 0, 0, ~0u), ENOSYS);
-	ERR(weft_futex(WEFT_FUTEX_LOCK_PI, PTR(w), 0, 0, 0, ~0u), ENOSYS);
+	ERR(weft_futex(WEFT_FUTEX_WAKE_OP + 1, PTR(w), 0, 0, 0, ~0u), ENOSYS);
 }
 
 static void futex_waiter(void *arg)

@@ -227,7 +227,6 @@ TEST(sys_boot_data)
 	char text[2048];
 	i64 n = OK(weft_sys_ctl(t_root, WEFT_SYS_BOOT, WEFT_BOOT_CMDLINE, PTR(text), sizeof text));
 	CHECK(n <= (i64)sizeof text);
-	OK(weft_sys_ctl(t_root, WEFT_SYS_BOOT, WEFT_BOOT_RSDP, PTR(text), sizeof text));
 	memcpy(text, "APIC\0\0\0\0", 8);
 	n = OK(weft_sys_ctl(t_root, WEFT_SYS_BOOT, WEFT_BOOT_ACPI, PTR(text), sizeof text));
 	CHECK(n >= 44 && memcmp(text, "APIC", 4) == 0);

@@ -31,21 +31,16 @@ struct irq {
 };
 static struct irq irqs[NDEVICE];
 static volatile u8 *lapic;
-static struct {
-	volatile u32 *regs;
-	u32 gsi, n;
-} ioapics[8];
-static u32 nioapics;
 
 static u32 lapic_read(u32 reg)
 {
-	return lapic ? mmio_read(lapic + reg) : (u32)rdmsr(MSR_X2APIC + reg / 16);
+	return lapic ? *(volatile u32 *)(lapic + reg) : (u32)rdmsr(MSR_X2APIC + reg / 16);
 }
 
 static void lapic_write(u32 reg, u32 v)
 {
 	if (lapic)
-		mmio_write(lapic + reg, v);
+		*(volatile u32 *)(lapic + reg) = v;
 	else
 		wrmsr(MSR_X2APIC + reg / 16, v);
 }
@@ -55,16 +50,11 @@ void lapic_eoi(void)
 	lapic_write(LAPIC_EOI, 0);
 }
 
-u32 lapic_id(void)
-{
-	return lapic ? lapic_read(LAPIC_ID) >> 24 : lapic_read(LAPIC_ID);
-}
-
 void lapic_ipi(u32 apic_id, u32 low)
 {
-	if (!lapic) {
-		__atomic_thread_fence(
-			__ATOMIC_SEQ_CST); /* x2APIC writes do not order what was stored before */
+	this_cpu()->ipis++;
+	if (!lapic) { /* its writes do not order what was stored before */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		wrmsr(MSR_X2APIC + LAPIC_ICR / 16, (u64)apic_id << 32 | low);
 		return;
 	}
@@ -82,7 +72,8 @@ void lapic_init_cpu(void)
 	lapic_write(LAPIC_LVT_LINT0, MASKED);
 	lapic_write(LAPIC_LVT_ERROR, MASKED);
 	lapic_write(LAPIC_TIMER_DIVIDE, 0xb); /* by 1 */
-	lapic_write(LAPIC_LVT_TIMER, VEC_TIMER);
+	lapic_write(LAPIC_LVT_TIMER, VEC_TIMER | (x86.tsc_deadline ? 2u << 17 : 0));
+	this_cpu()->apic_id = lapic ? lapic_read(LAPIC_ID) >> 24 : lapic_read(LAPIC_ID);
 }
 
 void lapic_timer(u32 count)
@@ -95,28 +86,23 @@ u32 lapic_timer_count(void)
 	return lapic_read(LAPIC_TIMER_COUNT);
 }
 
-void lapic_timer_mode(bool deadline)
-{
-	lapic_write(LAPIC_LVT_TIMER, VEC_TIMER | (deadline ? 2u << 17 : 0));
-}
-
 static u32 ioapic_read(u32 i, u32 reg)
 {
-	ioapics[i].regs[0] = reg;
-	return ioapics[i].regs[4];
+	acpi.ioapics[i].regs[0] = reg;
+	return acpi.ioapics[i].regs[4];
 }
 
 static void ioapic_write(u32 i, u32 reg, u32 v)
 {
-	ioapics[i].regs[0] = reg;
-	ioapics[i].regs[4] = v;
+	acpi.ioapics[i].regs[0] = reg;
+	acpi.ioapics[i].regs[4] = v;
 }
 
 static bool ioapic_of(u32 gsi, u32 *i, u32 *reg)
 {
-	for (*i = 0; *i < nioapics; ++*i) {
-		*reg = 0x10 + 2 * (gsi - ioapics[*i].gsi);
-		if (gsi >= ioapics[*i].gsi && gsi - ioapics[*i].gsi < ioapics[*i].n)
+	for (*i = 0; *i < acpi.nioapics; ++*i) {
+		*reg = 0x10 + 2 * (gsi - acpi.ioapics[*i].gsi);
+		if (gsi - acpi.ioapics[*i].gsi < acpi.ioapics[*i].n)
 			return true;
 	}
 	return false;
@@ -132,14 +118,14 @@ static void line_mask(u32 gsi, bool masked)
 
 void irq_interrupt(u32 vector)
 {
-	struct irq *q = vector < VEC_DEVICE + NDEVICE ? &irqs[vector - VEC_DEVICE] : NULL;
+	struct irq *q = &irqs[vector - VEC_DEVICE];
 
-	if (q && q->level)
+	if (q->level)
 		line_mask(q->gsi, true);
 	lapic_eoi();
-	if (q && !q->level && q->handler)
+	if (!q->level && q->handler)
 		q->handler(q->arg);
-	for (u32 i = 0; q && q->level && i < NDEVICE; i++) {
+	for (u32 i = 0; q->level && i < NDEVICE; i++) {
 		if (irqs[i].handler && irqs[i].level && irqs[i].gsi == q->gsi) {
 			irqs[i].waiting = true;
 			irqs[i].handler(irqs[i].arg);
@@ -147,10 +133,11 @@ void irq_interrupt(u32 vector)
 	}
 }
 
-static struct irq *find_line(u32 gsi, const struct irq *but)
+/* One who has the line, or who has still to look at it. */
+static struct irq *find_line(u32 gsi, bool waiting)
 {
 	for (u32 i = 0; i < NDEVICE; i++)
-		if (&irqs[i] != but && irqs[i].handler && irqs[i].gsi == gsi)
+		if (irqs[i].handler && irqs[i].gsi == gsi && irqs[i].waiting >= waiting)
 			return &irqs[i];
 	return NULL;
 }
@@ -158,27 +145,17 @@ static struct irq *find_line(u32 gsi, const struct irq *but)
 /* Lets the line come again if nobody who shares it still has to look. */
 static void line_settle(u32 gsi)
 {
-	for (u32 i = 0; i < NDEVICE; i++)
-		if (irqs[i].handler && irqs[i].gsi == gsi && irqs[i].waiting)
-			return;
-	line_mask(gsi, false);
+	if (!find_line(gsi, true))
+		line_mask(gsi, false);
 }
 
-/* ISA lines by their overrides, else edge and high; PCI lines level and low. */
+/* Masked if it is level. ISA lines as ACPI says, else edge and high; PCI lines level and low. */
 static bool line_route(u32 gsi, u32 vector, bool *level)
 {
-	bool low = gsi >= 16;
+	bool isa = gsi < ARRAY_SIZE(acpi.isa), low = isa ? acpi.isa[gsi].low : true;
 	u32 i, reg;
 
-	*level = gsi >= 16;
-	for (u32 n = 0; n < 16; n++) {
-		if (acpi.isa[n].gsi == gsi && (n == gsi || gsi < 16)) {
-			*level = acpi.isa[n].level;
-			low = acpi.isa[n].low;
-			if (n != gsi)
-				break;
-		}
-	}
+	*level = isa ? acpi.isa[gsi].level : true;
 	if (!ioapic_of(gsi, &i, &reg))
 		return false;
 	ioapic_write(i, reg + 1, cpu0.apic_id << 24);
@@ -189,26 +166,25 @@ static bool line_route(u32 gsi, u32 vector, bool *level)
 
 int arch_irq_alloc(u32 gsi, void (*handler)(void *arg), void *arg, u32 *id)
 {
-	struct irq *shared = gsi == WEFT_IRQ_MSI ? NULL : find_line(gsi, NULL);
+	struct irq *shared = gsi == WEFT_IRQ_MSI ? NULL : find_line(gsi, false);
 
 	if (shared && !shared->level)
 		return -EBUSY;
 	for (u32 i = 0; i < NDEVICE; i++) {
-		struct irq *q =
-			&irqs[(i * 16 + i / 12) % NDEVICE]; /* spread over the priority classes */
+		/* Spread over the priority classes. */
+		struct irq *q = &irqs[(i * 16 + i / 12) % NDEVICE];
 
 		if (q->handler)
 			continue;
 		*q = (struct irq){handler, arg, gsi, shared, false};
 		*id = q - irqs;
-		if (shared)
+		if (shared || gsi == WEFT_IRQ_MSI)
 			return 0;
-		if (gsi != WEFT_IRQ_MSI && !line_route(gsi, VEC_DEVICE + *id, &q->level)) {
+		if (!line_route(gsi, VEC_DEVICE + *id, &q->level)) {
 			q->handler = NULL;
 			return -EINVAL;
 		}
-		if (q->level)
-			line_mask(gsi, false);
+		line_mask(gsi, false);
 		return 0;
 	}
 	return -ENOSPC;
@@ -216,7 +192,7 @@ int arch_irq_alloc(u32 gsi, void (*handler)(void *arg), void *arg, u32 *id)
 
 int arch_irq_msi(u32 id, u64 *address, u32 *data)
 {
-	if (id >= NDEVICE || !irqs[id].handler || irqs[id].gsi != WEFT_IRQ_MSI)
+	if (irqs[id].gsi != WEFT_IRQ_MSI)
 		return -EINVAL;
 	*address = 0xfee00000 | cpu0.apic_id << 12;
 	*data = VEC_DEVICE + id;
@@ -225,7 +201,7 @@ int arch_irq_msi(u32 id, u64 *address, u32 *data)
 
 void arch_irq_unmask(u32 id)
 {
-	if (id >= NDEVICE || !irqs[id].handler || !irqs[id].level)
+	if (!irqs[id].level)
 		return;
 	irqs[id].waiting = false;
 	line_settle(irqs[id].gsi);
@@ -235,12 +211,10 @@ void arch_irq_free(u32 id)
 {
 	struct irq *q = &irqs[id], *other;
 
-	if (id >= NDEVICE || !q->handler)
-		return;
 	q->handler = NULL;
 	if (q->gsi == WEFT_IRQ_MSI)
 		return;
-	other = find_line(q->gsi, q);
+	other = find_line(q->gsi, false);
 	line_mask(q->gsi, true);
 	if (other) { /* the vector may have been this one's */
 		line_route(q->gsi, VEC_DEVICE + (other - irqs), &other->level);
@@ -250,30 +224,24 @@ void arch_irq_free(u32 id)
 
 void apic_init(void)
 {
-	outb(0x20, 0x11); /* the PICs: moved out of the exceptions' way, and masked */
-	outb(0xa0, 0x11);
-	outb(0x21, 0xf0);
-	outb(0xa1, 0xf8);
-	outb(0x21, 4);
-	outb(0xa1, 2);
-	outb(0x21, 1);
-	outb(0xa1, 1);
-	outb(0x21, 0xff);
-	outb(0xa1, 0xff);
+	/* The PICs: moved out of the exceptions' way, and masked. */
+	static const struct {
+		u8 port, value;
+	} pics[] = {{0x20, 0x11}, {0xa0, 0x11}, {0x21, 0xf0}, {0xa1, 0xf8}, {0x21, 4}, {0xa1, 2},
+		{0x21, 1}, {0xa1, 1}, {0x21, 0xff}, {0xa1, 0xff}};
+
+	for (u32 i = 0; i < ARRAY_SIZE(pics); i++)
+		outb(pics[i].port, pics[i].value);
 	if (!x86.x2apic) {
-		lapic = arch_map_mmio(acpi.lapic, PAGE_SIZE);
+		lapic = map_phys(acpi.lapic, PAGE_SIZE, DEVICE);
 		kassert(lapic);
 	}
 	lapic_init_cpu();
-	cpu0.apic_id = lapic_id();
 	for (u32 i = 0; i < acpi.nioapics; i++) {
-		ioapics[i].regs = arch_map_mmio(acpi.ioapics[i].phys, PAGE_SIZE);
-		ioapics[i].gsi = acpi.ioapics[i].gsi;
-		if (!ioapics[i].regs)
-			continue;
-		nioapics = i + 1;
-		ioapics[i].n = (ioapic_read(i, 1) >> 16 & 0xff) + 1;
-		for (u32 n = 0; n < ioapics[i].n; n++)
+		acpi.ioapics[i].regs = map_phys(acpi.ioapics[i].phys, PAGE_SIZE, DEVICE);
+		kassert(acpi.ioapics[i].regs);
+		acpi.ioapics[i].n = (ioapic_read(i, 1) >> 16 & 0xff) + 1;
+		for (u32 n = 0; n < acpi.ioapics[i].n; n++)
 			ioapic_write(i, 0x10 + 2 * n, MASKED);
 	}
 }

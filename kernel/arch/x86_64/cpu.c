@@ -8,20 +8,9 @@
 #include <kernel/thread.h>
 #include "x86.h"
 
-#define EXCEPTION_STACK	  4096
-#define NEXCEPTION_STACKS 3
-
-/* The TSS is followed by its I/O bitmap: a bit per port and a byte of ones. */
-struct tss_block {
-	struct arch_tss tss;
-	u8 bitmap[8192 + 1];
-} __attribute__((packed));
-
 struct x86_features x86;
 bool arch_emulated;
 struct cpu cpu0 __attribute__((aligned(4096)));
-static struct tss_block tss0 __attribute__((aligned(16)));
-static u8 stacks0[NEXCEPTION_STACKS * EXCEPTION_STACK] __attribute__((aligned(4096)));
 static struct {
 	u16 low, sel;
 	u8 ist, type;
@@ -29,46 +18,44 @@ static struct {
 	u32 high, zero;
 } idt[256] __attribute__((aligned(4096)));
 
+bool cpu_leaf(u32 leaf, u32 r[4])
+{
+	cpuid(1, 0, r);
+	if (leaf >= 0x40000000 && !(r[ECX] >> 31)) /* a hypervisor's, and there is none */
+		return false;
+	cpuid(leaf & 0x40000000, 0, r);
+	if (r[EAX] < leaf)
+		return false;
+	cpuid(leaf, 0, r);
+	return true;
+}
+
+static bool has(u32 leaf, u32 reg, u32 bit)
+{
+	u32 r[4];
+
+	return cpu_leaf(leaf, r) && r[reg] >> bit & 1;
+}
+
 void cpu_detect(void)
 {
-	u32 r[4], max, max_ext;
+	u32 r[4];
 
-	cpuid(0, 0, r);
-	max = r[0];
-	cpuid(0x80000000, 0, r);
-	max_ext = r[0];
-	cpuid(1, 0, r);
-	if (r[2] & 1u << 31) {
-		u32 h[4];
-
-		cpuid(0x40000000, 0, h);
-		arch_emulated = memcmp(h + 1, "TCGTCGTCGTCG", 12) == 0;
-	}
-	x86.pge = r[3] & 1u << 13;
-	x86.x2apic = r[2] & 1u << 21;
-	x86.tsc_deadline = r[2] & 1u << 24;
-	x86.xsave = r[2] & 1u << 26;
-	x86.rdrand = r[2] & 1u << 30;
-	if (max >= 7) {
-		cpuid(7, 0, r);
-		x86.smep = r[1] & 1u << 7;
-		x86.smap = r[1] & 1u << 20;
-		x86.umip = r[2] & 1u << 2;
-	}
-	if (max_ext >= 0x80000001) {
-		cpuid(0x80000001, 0, r);
-		x86.gib_pages = r[3] & 1u << 26;
-	}
-	x86.xsave_size = 512;
-	if (x86.xsave && max >= 0xd) {
+	arch_emulated = cpu_leaf(0x40000000, r) && memcmp(r + 1, "TCGTCGTCGTCG", 12) == 0;
+	x86.x2apic = has(1, ECX, 21);
+	x86.tsc_deadline = has(1, ECX, 24);
+	x86.rdrand = has(1, ECX, 30);
+	x86.smap = has(7, EBX, 20);
+	x86.cr4 = (x86.smap ? CR4_SMAP : 0) | (has(7, EBX, 7) ? CR4_SMEP : 0) |
+		(has(7, ECX, 2) ? CR4_UMIP : 0);
+	if (has(1, ECX, 26)) {
+		x86.cr4 |= CR4_OSXSAVE;
 		cpuid(0xd, 0, r);
-		x86.xcr0 = r[0] & 0xe7; /* x87, SSE, AVX, AVX-512 */
+		x86.xcr0 = r[EAX] & 0xe7; /* x87, SSE, AVX, AVX-512 */
 		if ((x86.xcr0 & 0xe4) != 0xe4)
 			x86.xcr0 &= 7;
 		cpuid(0xd, 1, r);
-		x86.xsaveopt = r[0] & 1;
-	} else {
-		x86.xsave = false;
+		x86.xsaveopt = r[EAX] & 1;
 	}
 }
 
@@ -92,7 +79,7 @@ static void load_tables(struct cpu *c)
 		u16 limit;
 		u64 base;
 	} __attribute__((packed)) p;
-	u64 tss = (u64)c->arch.tss, limit = sizeof(struct tss_block) - 1;
+	u64 tss = (u64)&c->arch.tss, limit = sizeof(c->arch.tss) + sizeof(c->arch.io_bitmap) - 1;
 
 	memcpy(c->arch.gdt,
 		(u64[8]){
@@ -119,62 +106,24 @@ static void load_tables(struct cpu *c)
 
 void cpu_init(struct cpu *c)
 {
-	u64 cr4 = READ_CR(4) | CR4_OSFXSR | CR4_OSXMMEXCPT;
-
 	if (!idt[0].sel)
 		idt_init();
+	memset(c->arch.io_bitmap, 0xff, sizeof(c->arch.io_bitmap));
+	c->arch.tss.iomap = 0xffff; /* beyond the limit: no ports */
+	for (u32 i = 0; i < ARRAY_SIZE(c->arch.stacks); i++)
+		c->arch.tss.ist[i] = (u64)(c->arch.stacks + i + 1);
 	load_tables(c);
 	c->self = c;
 	wrmsr(MSR_GS_BASE, (u64)c);
 	wrmsr(MSR_KERNEL_GS_BASE, 0);
 	wrmsr(MSR_PAT, PAT_VALUE);
-	if (x86.pge)
-		cr4 |= CR4_PGE;
-	if (x86.smep)
-		cr4 |= CR4_SMEP;
-	if (x86.smap)
-		cr4 |= CR4_SMAP;
-	if (x86.umip)
-		cr4 |= CR4_UMIP;
-	if (x86.xsave)
-		cr4 |= CR4_OSXSAVE;
-	WRITE_CR(4, cr4);
+	WRITE_CR(4, READ_CR(4) | x86.cr4);
 	wrmsr(MSR_STAR, (u64)KERNEL_CS << 32 | 0x1bul << 48); /* sysret: SS 0x23, CS 0x2b */
 	wrmsr(MSR_LSTAR, (u64)syscall_entry);
 	wrmsr(MSR_SFMASK, 0x257fd5); /* all but the fixed ones: no IF, DF, TF, AC, NT */
-	fpu_init_cpu();
-}
-
-/* The tables of a CPU that is still to start. CPU 0's are static. */
-int cpu_alloc(u32 id, u32 apic_id, struct cpu **out)
-{
-	struct tss_block *t = &tss0;
-	u8 *stacks = stacks0;
-	struct cpu *c = &cpu0;
-
-	if (id != 0) {
-		struct frame *f =
-			frame_alloc(ALIGN_UP(sizeof(*c), PAGE_SIZE) > PAGE_SIZE ? 1 : 0, false);
-		struct frame *g = frame_alloc(2, false), *h = frame_alloc(2, false);
-
-		if (!f || !g || !h)
-			return -ENOMEM;
-		c = frame_virt(f);
-		t = frame_virt(g);
-		stacks = frame_virt(h);
-		memset(c, 0, sizeof(*c));
-	}
-	memset(t, 0, sizeof(struct arch_tss));
-	memset(t->bitmap, 0xff, sizeof(t->bitmap));
-	t->tss.iomap = 0xffff; /* beyond the limit: no ports */
-	for (u32 i = 0; i < NEXCEPTION_STACKS; i++)
-		t->tss.ist[i] = (u64)stacks + (i + 1) * EXCEPTION_STACK;
-	c->self = c;
-	c->id = id;
-	c->apic_id = apic_id;
-	c->arch.tss = &t->tss;
-	*out = c;
-	return 0;
+	if (x86.xcr0)
+		__asm__ volatile("xsetbv" ::"c"(0), "a"((u32)x86.xcr0), "d"((u32)(x86.xcr0 >> 32)));
+	__asm__ volatile("fninit");
 }
 
 NORETURN void arch_halt(void)

@@ -50,13 +50,11 @@ syscall_entry:
 	movq %gs:CPU_RT_ENTRY, %rcx
 	incq %gs:CPU_REFLECTED
 	movl $0x202, %r11d
-	movq %gs:CPU_SCRATCH, %rsp
+0:	movq %gs:CPU_SCRATCH, %rsp
 	swapgs
 	sysretq
 1:	movq $-38, %rax			/* -ENOSYS */
-	movq %gs:CPU_SCRATCH, %rsp
-	swapgs
-	sysretq
+	jmp 0b
 
 2:	movq %gs:CPU_KSTACK, %rsp
 	pushq %r11
@@ -197,8 +195,7 @@ isr_table:
 	vector = 0
 	.rept 256
 	.balign 16
-	.if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30
-	.else
+	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
 	pushq $0
 	.endif
 	pushq $vector

@@ -12,11 +12,11 @@
 #include <kernel/thread.h>
 #include "x86.h"
 
-#define SPAN(level)                                                                                \
-	(1ul << (12 + 9 * (level))) /* covered by one entry: 0 is a page, 3 a top entry */
+/* Covered by one entry: 0 is a page, 3 a top entry. */
+#define SPAN(level) (1ul << (12 + 9 * (level)))
 
 static pte_t kernel_top[512] __attribute__((aligned(4096)));
-u64 kernel_root;
+u64 kernel_root = (u64)boot_pml4; /* until the final one is made */
 static u64 mmio_next = KERNEL_MMIO;
 extern u64 smap_sites[], smap_sites_end[];
 
@@ -167,32 +167,45 @@ void arch_as_load(struct arch_as *a)
 	WRITE_CR(3, a ? a->root : kernel_root);
 }
 
-static pte_t *kernel_pte(u64 vaddr)
+static u64 table_alloc(void)
+{
+	struct frame *f;
+	u64 p;
+
+	if (!frames_total) {
+		p = boot_alloc(PAGE_SIZE, PAGE_SIZE);
+		memset(phys_to_virt(p), 0, PAGE_SIZE);
+		return p;
+	}
+	f = frame_alloc_zero();
+	if (f)
+		f->flags |= FRAME_KERNEL;
+	return f ? frame_phys(f) : 0;
+}
+
+/* The kernel's entry for vaddr at a level; the tables above it are made. NULL: no memory. All that
+ * is mapped after boot lies below top entries that are there. */
+static pte_t *kernel_pte(u64 vaddr, u32 level)
 {
 	pte_t *t = kernel_top;
 
-	for (u32 level = 3; level > 0; level--) {
-		pte_t *e = &t[slot(vaddr, level)];
+	for (u32 l = 3; l > level; l--) {
+		pte_t *e = &t[slot(vaddr, l)];
+		u64 p = *e & PTE_P ? 0 : table_alloc();
 
-		if (!(*e & PTE_P)) {
-			struct frame *f = level == 3
-				? NULL
-				: frame_alloc_zero(); /* the top is never changed after boot */
-
-			if (!f)
-				return NULL;
-			f->flags |= FRAME_KERNEL;
-			*e = frame_phys(f) | PTE_P | PTE_W | PTE_A;
-		}
+		if (p)
+			*e = p | PTE_P | PTE_W | PTE_A;
+		else if (!(*e & PTE_P))
+			return NULL;
 		kassert(!(*e & PTE_PS));
 		t = table(*e);
 	}
-	return &t[slot(vaddr, 0)];
+	return &t[slot(vaddr, level)];
 }
 
 int arch_kernel_map(u64 vaddr, u64 phys, u32 flags)
 {
-	pte_t *e = kernel_pte(vaddr);
+	pte_t *e = kernel_pte(vaddr, 0);
 
 	if (!e)
 		return -ENOMEM;
@@ -202,7 +215,7 @@ int arch_kernel_map(u64 vaddr, u64 phys, u32 flags)
 
 u64 arch_kernel_unmap(u64 vaddr)
 {
-	pte_t *e = kernel_pte(vaddr);
+	pte_t *e = kernel_pte(vaddr, 0);
 	u64 phys = e ? arch_pte_phys(*e) : 0;
 
 	if (e)
@@ -210,7 +223,7 @@ u64 arch_kernel_unmap(u64 vaddr)
 	return phys;
 }
 
-static void *map_device(u64 phys, u64 len, u32 flags)
+void *map_phys(u64 phys, u64 len, u32 flags)
 {
 	u64 start = ALIGN_DOWN(phys, PAGE_SIZE), end = ALIGN_UP(phys + len, PAGE_SIZE),
 	    at = mmio_next;
@@ -222,93 +235,35 @@ static void *map_device(u64 phys, u64 len, u32 flags)
 	return (void *)(at + (phys - start));
 }
 
-void *arch_map_mmio(u64 phys, u64 len)
-{
-	return map_device(phys, len, ARCH_PTE_R | ARCH_PTE_W | ARCH_PTE_UC);
-}
-
-/* Tables that firmware has left: in the direct map if they are in a kind of RAM, else mapped. */
-void *map_firmware(u64 phys, u64 len)
-{
-	pte_t e = kernel_top[slot(DIRECT_MAP + phys, 3)];
-
-	for (u32 level = 3; e & PTE_P && !(e & PTE_PS) && level > 0; level--)
-		e = table(e)[slot(DIRECT_MAP + phys, level - 1)];
-	if (e & PTE_P && ALIGN_DOWN(phys, SPAN(1)) == ALIGN_DOWN(phys + len - 1, SPAN(1)))
-		return phys_to_virt(phys);
-	return map_device(phys, len, ARCH_PTE_R);
-}
-
 /* --- the final tables, at boot --- */
 
-static pte_t *boot_table(pte_t *e)
-{
-	static u64 pool, left; /* taken in lots, so as not to chop up the ranges */
-
-	if (!(*e & PTE_P)) {
-		u64 p;
-
-		if (!left) {
-			left = 16;
-			pool = boot_alloc(left * PAGE_SIZE, PAGE_SIZE);
-		}
-		p = pool + --left * PAGE_SIZE;
-		memset(phys_to_virt(p), 0, PAGE_SIZE);
-		*e = p | PTE_P | PTE_W | PTE_A;
-	}
-	return table(*e);
-}
-
-/* Leaves what is mapped already. false: instead of a large page there is a table. */
-static bool boot_map(u64 vaddr, u64 phys, u32 level, u64 bits)
-{
-	pte_t *t = kernel_top, *e;
-
-	for (u32 l = 3; l > level; l--) {
-		e = &t[slot(vaddr, l)];
-		if (*e & PTE_PS)
-			return true;
-		t = boot_table(e);
-	}
-	e = &t[slot(vaddr, level)];
-	if (*e & PTE_P)
-		return level == 0 || *e & PTE_PS;
-	*e = phys | bits | PTE_P | PTE_G | PTE_A | PTE_D | (level ? PTE_PS : 0);
-	return true;
-}
-
 /* Read-only for text and constants, in whichever view; only text can be executed, and only at its
- * own address. */
+ * own address. The boot sections are in the direct map alone. */
 static void map_image(void)
 {
-	u64 image = ALIGN_DOWN(boot_info.kernel_phys_start, SPAN(1)),
-	    end = ALIGN_UP(boot_info.kernel_phys_end, SPAN(1));
+	u64 image = ALIGN_DOWN((u64)kernel_start, SPAN(1)),
+	    end = ALIGN_UP((u64)kernel_end, SPAN(1));
 
-	for (u64 p = image; p < end; p += PAGE_SIZE) {
-		u64 v = p + KERNEL_BASE;
+	for (u64 v = image; v < end; v += PAGE_SIZE) {
+		u64 p = v - KERNEL_BASE;
 		bool text = v >= (u64)text_start && v < (u64)text_end;
-		bool constant = v >= (u64)rodata_start && v < (u64)rodata_end;
+		bool constant = v >= (u64)text_start && v < (u64)data_start;
+		u32 flags = ARCH_PTE_R | (constant ? 0 : ARCH_PTE_W);
 
-		boot_map(DIRECT_MAP + p, p, 0, PTE_NX | (text || constant ? 0 : PTE_W));
-		if (text)
-			boot_map(v, p, 0, 0);
-		else if (constant)
-			boot_map(v, p, 0, PTE_NX);
-		else if (v >= (u64)data_start && v < (u64)kernel_end)
-			boot_map(v, p, 0, PTE_NX | PTE_W);
+		arch_kernel_map(p + DIRECT_MAP, p, flags);
+		if (v >= (u64)text_start && v < (u64)kernel_end)
+			arch_kernel_map(v, p, flags | (text ? ARCH_PTE_X : 0));
 	}
 }
 
+/* Leaves what is mapped already. */
 static void map_ram(u64 start, u64 end)
 {
-	for (u64 p = ALIGN_DOWN(start, SPAN(1)); p < end;) {
-		if (x86.gib_pages && p % SPAN(2) == 0 && p + SPAN(2) <= end && p &&
-			boot_map(DIRECT_MAP + p, p, 2, PTE_W | PTE_NX)) {
-			p += SPAN(2);
-		} else {
-			boot_map(DIRECT_MAP + p, p, 1, PTE_W | PTE_NX);
-			p += SPAN(1);
-		}
+	for (u64 p = ALIGN_DOWN(start, SPAN(1)); p < end; p += SPAN(1)) {
+		pte_t *e = kernel_pte(DIRECT_MAP + p, 1);
+
+		if (!(*e & PTE_P))
+			*e = arch_pte_make(p, ARCH_PTE_R | ARCH_PTE_W) | PTE_PS;
 	}
 }
 
@@ -333,8 +288,5 @@ void paging_init(void)
 	for (u32 i = 0; i < n; i++)
 		if (ranges[i].type != 2 && ranges[i].type != 5) /* neither reserved nor bad */
 			map_ram(ranges[i].base, ranges[i].base + ranges[i].len);
-	boot_table(&kernel_top[slot(KSTACK_AREA, 3)]);
-	wrmsr(MSR_PAT, PAT_VALUE);
-	WRITE_CR(4, READ_CR(4) | (x86.pge ? CR4_PGE : 0));
 	WRITE_CR(3, kernel_root);
 }

@@ -12,26 +12,14 @@
 static void *fpu_clean;	   /* the state that threads start with */
 static u32 fpu_area = 512; /* a power of two: kmalloc aligns those to themselves */
 
-void fpu_init_cpu(void)
-{
-	u64 cr0 = READ_CR(0) & ~(1ul << 2 | 1ul << 3); /* no EM, no TS */
-
-	WRITE_CR(0, cr0);
-	if (x86.xsave)
-		__asm__ volatile("xsetbv" ::"c"(0), "a"((u32)x86.xcr0), "d"((u32)(x86.xcr0 >> 32)));
-	__asm__ volatile("fninit");
-}
-
 void fpu_init(void)
 {
-	u32 r[4];
+	u32 r[4] = {0};
 	u8 *f;
 
-	if (x86.xsave) {
+	if (x86.xcr0)
 		cpuid(0xd, 0, r);
-		x86.xsave_size = r[1];
-	}
-	while (fpu_area < x86.xsave_size)
+	while (fpu_area < r[1])
 		fpu_area *= 2;
 	f = kzalloc(fpu_area);
 	kassert(f);
@@ -44,7 +32,7 @@ static inline void fpu_save(void *area)
 {
 	if (x86.xsaveopt)
 		__asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
-	else if (x86.xsave)
+	else if (x86.xcr0)
 		__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
 	else
 		__asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
@@ -52,7 +40,7 @@ static inline void fpu_save(void *area)
 
 static inline void fpu_load(void *area)
 {
-	if (x86.xsave)
+	if (x86.xcr0)
 		__asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
@@ -63,20 +51,9 @@ struct weft_regs *arch_user_regs(struct thread *t)
 	return (struct weft_regs *)(t->arch.kstack_top - REGS_SIZE);
 }
 
-/* Below the registers: what switch_stack pops, and where it returns to. */
-static void first_frame(struct thread *t)
-{
-	u64 *sp = (u64 *)(t->arch.kstack_top - REGS_SIZE);
-
-	*--sp = (u64)thread_entry_user;
-	for (u32 i = 0; i < 6; i++)
-		*--sp = 0;
-	t->arch.rsp = (u64)sp;
-}
-
 int arch_thread_init(struct thread *t, const struct weft_regs *regs, u64 fs_base)
 {
-	u64 top = kstack_alloc();
+	u64 top = kstack_alloc(), *sp = (u64 *)(top - REGS_SIZE);
 	void *fpu = top ? kmalloc(fpu_area) : NULL;
 
 	if (!fpu) {
@@ -84,13 +61,17 @@ int arch_thread_init(struct thread *t, const struct weft_regs *regs, u64 fs_base
 			kstack_free(top);
 		return -ENOMEM;
 	}
-	t->arch = (struct arch_thread){.kstack_top = top,
+	/* Below the registers: what switch_stack pops, and where it returns to. */
+	*--sp = (u64)thread_entry_user;
+	sp -= 6;
+	memset(sp, 0, 6 * sizeof(*sp));
+	t->arch = (struct arch_thread){.rsp = (u64)sp,
+		.kstack_top = top,
 		.fs_base = fs_base,
 		.fpu = fpu,
 		.fpu_cpu = ~0u};
-	memcpy(t->arch.fpu, fpu_clean, x86.xsave_size);
+	memcpy(t->arch.fpu, fpu_clean, fpu_area);
 	*arch_user_regs(t) = *regs;
-	first_frame(t);
 	return 0;
 }
 
@@ -98,7 +79,7 @@ void arch_thread_copy_fpu(struct thread *to, struct thread *from)
 {
 	if (this_cpu()->arch.user_owner == from)
 		fpu_save(from->arch.fpu);
-	memcpy(to->arch.fpu, from->arch.fpu, x86.xsave_size);
+	memcpy(to->arch.fpu, from->arch.fpu, fpu_area);
 }
 
 void arch_thread_free(struct thread *t)
@@ -114,23 +95,16 @@ void arch_thread_free(struct thread *t)
 
 static void load_ports(struct cpu *c, struct thread *t)
 {
-	u64 *granted = t->proc ? t->proc->io_bitmap : NULL;
-	u64 *bits = (u64 *)((u8 *)c->arch.tss + sizeof(struct arch_tss));
+	u64 *granted = t->proc->io_bitmap, *bits = (u64 *)c->arch.io_bitmap;
 
-	if (!granted) {
-		c->arch.tss->iomap = 0xffff;
-		c->arch.iomap_set = false;
-		return;
-	}
-	for (u32 i = 0; i < 1024; i++)
+	c->arch.tss.iomap = granted ? sizeof(struct arch_tss) : 0xffff; /* beyond the limit: none */
+	for (u32 i = 0; granted && i < 1024; i++)
 		bits[i] = ~granted[i];
-	c->arch.tss->iomap = sizeof(struct arch_tss);
-	c->arch.iomap_set = true;
 }
 
 static void load_runtime(struct cpu *c, struct thread *t)
 {
-	u64 entry = t->tp && t->proc ? t->proc->rt.entry : 0;
+	u64 entry = t->tp ? t->proc->rt.entry : 0;
 
 	c->tp = t->tp;
 	c->rt_entry = entry < WEFT_USER_MAX ? entry : 0;
@@ -155,13 +129,13 @@ void arch_switch(struct thread *from, struct thread *to)
 			c->arch.user_owner = to;
 			to->arch.fpu_cpu = c->id;
 		}
-		if (unlikely(c->arch.iomap_set || (to->proc && to->proc->io_bitmap)))
+		if (unlikely(c->arch.tss.iomap != 0xffff || to->proc->io_bitmap))
 			load_ports(c, to);
 	} else if (c->arch.user_owner == from && from->arch.fpu) {
 		fpu_save(from->arch.fpu);
 	}
 	c->kstack = to->arch.kstack_top;
-	c->arch.tss->rsp[0] = to->arch.kstack_top - REGS_SIZE;
+	c->arch.tss.rsp[0] = to->arch.kstack_top - REGS_SIZE;
 	c->current = to;
 	switch_stack(&from->arch.rsp, to->arch.rsp);
 }

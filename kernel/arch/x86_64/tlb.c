@@ -25,12 +25,8 @@ static void flush_all(void)
 {
 	u64 cr4 = READ_CR(4);
 
-	if (cr4 & CR4_PGE) { /* global entries too */
-		WRITE_CR(4, cr4 & ~CR4_PGE);
-		WRITE_CR(4, cr4);
-	} else {
-		WRITE_CR(3, READ_CR(3));
-	}
+	WRITE_CR(4, cr4 & ~CR4_PGE); /* global entries too */
+	WRITE_CR(4, cr4);
 }
 
 static void flush(struct arch_as *a, u64 start, u64 end)
@@ -62,15 +58,8 @@ void tlb_poll(void)
 		answer(c);
 }
 
-void tlb_interrupt(void)
-{
-	tlb_poll();
-	lapic_eoi();
-}
-
 void tlb_shootdown(struct arch_as *a, u64 start, u64 end)
 {
-	struct cpu *me = this_cpu();
 	u64 targets = 0;
 
 	flush(a, start, end);
@@ -78,22 +67,19 @@ void tlb_shootdown(struct arch_as *a, u64 start, u64 end)
 		targets = a->cpus;
 	} else {
 		for (u32 i = 0; i < ncpus; i++)
-			if (cpus[i]->arch.online)
+			if (cpus[i]->online)
 				targets |= 1ul << i;
 	}
-	targets &= ~(1ul << me->id);
+	targets &= ~(1ul << this_cpu()->id);
 	if (likely(!targets))
 		return;
 	shoot.as = a;
 	shoot.start = start;
 	shoot.end = end;
 	__atomic_store_n(&shoot.pending, targets, __ATOMIC_RELEASE);
-	for (u32 i = 0; i < ncpus; i++) {
-		if (targets & 1ul << i) {
+	for (u32 i = 0; i < ncpus; i++)
+		if (targets & 1ul << i)
 			lapic_ipi(cpus[i]->apic_id, VEC_SHOOTDOWN);
-			me->ipis++;
-		}
-	}
 	while (__atomic_load_n(&shoot.pending, __ATOMIC_ACQUIRE))
 		cpu_relax();
 }

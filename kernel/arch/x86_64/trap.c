@@ -62,7 +62,6 @@ static void interrupt(u32 vector)
 	switch (vector) {
 	case VEC_TIMER:
 		lapic_eoi();
-		c->arch.timer_deadline = 0; /* it is not armed any more */
 		ktimer_interrupt();
 		break;
 	case VEC_RESCHED:
@@ -70,7 +69,8 @@ static void interrupt(u32 vector)
 		c->need_resched = true;
 		break;
 	default:
-		irq_interrupt(vector);
+		if (vector < VEC_DEVICE + NDEVICE)
+			irq_interrupt(vector);
 	}
 }
 
@@ -87,16 +87,22 @@ static void user_exception(struct weft_regs *r, u32 vector, u64 error, u64 addre
 	user_fault(r, cause, vector, error, address);
 }
 
+/* What is answered without the BKL. */
+static bool answered(u32 vector)
+{
+	user_access_off();
+	if (vector == VEC_SHOOTDOWN) {
+		tlb_poll();
+		lapic_eoi();
+	}
+	return vector == VEC_SHOOTDOWN || vector == VEC_SPURIOUS;
+}
+
 void trap_user(struct weft_regs *r, u32 vector, u64 error)
 {
 	u64 address = vector == VEC_PF ? READ_CR(2) : 0;
 
-	user_access_off();
-	if (vector == VEC_SHOOTDOWN) {
-		tlb_interrupt();
-		return;
-	}
-	if (vector == VEC_SPURIOUS)
+	if (answered(vector))
 		return;
 	bkl_lock();
 	if (vector < 32)
@@ -134,12 +140,9 @@ void trap_kernel(struct weft_regs *r, u32 vector, u64 error)
 {
 	u64 address = vector == VEC_PF ? READ_CR(2) : 0;
 
-	user_access_off();
-	if (vector == VEC_SHOOTDOWN) {
-		tlb_interrupt();
-	} else if (vector == VEC_SPURIOUS || vector == VEC_DB) {
+	if (answered(vector) || vector == VEC_DB)
 		return;
-	} else if (vector >= 32) {
+	if (vector >= 32) {
 		bkl_lock();
 		interrupt(vector);
 		bkl_unlock();
@@ -164,23 +167,19 @@ void trap_paranoid(struct weft_regs *r, u32 vector, u64 error)
 	panic("%s at %lx", names[vector], r->rip);
 }
 
-void arch_backtrace(u64 rbp, void (*fn)(u64 addr, void *arg), void *arg)
+u32 arch_backtrace(u64 rbp, u64 *to, u32 max)
 {
-	struct thread *t = this_cpu()->current;
-	u64 top = t ? t->arch.kstack_top : 0;
+	u64 end = rbp + KSTACK_SIZE, *frame;
+	u32 n = 0;
 
-	for (u32 i = 0; i < 40; i++) {
-		extern char boot_stack[], boot_stack_top[];
-		bool on_stack = top && rbp >= top - KSTACK_SIZE && rbp + 16 <= top;
-		bool on_boot = rbp >= (u64)boot_stack && rbp + 16 <= (u64)boot_stack_top;
-		u64 *frame = (u64 *)rbp;
-
-		if (rbp % 8 || (!on_stack && !on_boot) || frame[1] < (u64)text_start ||
-			frame[1] >= (u64)text_end)
-			return;
-		fn(frame[1], arg);
+	while (n < max && rbp % 8 == 0 && rbp < end) {
+		frame = (u64 *)rbp;
+		if (frame[1] < (u64)text_start || frame[1] >= (u64)text_end)
+			break;
+		to[n++] = frame[1];
 		if (frame[0] <= rbp)
-			return;
+			break;
 		rbp = frame[0];
 	}
+	return n;
 }

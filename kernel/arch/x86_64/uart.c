@@ -9,22 +9,18 @@
 #define LSR  5
 
 static bool present, debug_port;
-static void (*on_input)(void);
 
 void uart_init(void)
 {
+	/* No interrupts; divisor 1, which is 115200; 8n1; FIFOs on and empty; DTR, RTS, OUT2. */
+	static const u8 setup[][2] = {{IER, 0}, {3, 0x80}, {0, 1}, {1, 0}, {3, 3}, {2, 7},
+		{4, 0xb}};
+
 	debug_port = inb(0xe9) == 0xe9;
 	outb(COM1 + 7, 0x5a);
 	present = inb(COM1 + 7) == 0x5a;
-	if (!present)
-		return;
-	outb(COM1 + IER, 0);
-	outb(COM1 + 3, 0x80); /* divisor: 115200 */
-	outb(COM1, 1);
-	outb(COM1 + 1, 0);
-	outb(COM1 + 3, 3); /* 8n1 */
-	outb(COM1 + 2, 7); /* FIFOs on and empty */
-	outb(COM1 + 4, 0xb);
+	for (u32 i = 0; present && i < ARRAY_SIZE(setup); i++)
+		outb(COM1 + setup[i][0], setup[i][1]);
 }
 
 void arch_debug_putc(char c)
@@ -59,28 +55,13 @@ int console_read_char(void)
 	return present && inb(COM1 + LSR) & 1 ? inb(COM1) : -1;
 }
 
-static void uart_interrupt(void *arg)
-{
-	(void)arg;
-	if (on_input)
-		on_input();
-	else
-		while (console_read_char() >= 0)
-			;
-}
-
-void uart_irq_init(void)
+void console_set_input(void (*fn)(void *arg))
 {
 	u32 id;
 
-	if (present &&
-		arch_irq_alloc(acpi.isa[4].gsi ? acpi.isa[4].gsi : 4, uart_interrupt, NULL, &id))
+	if (!present)
+		return;
+	if (arch_irq_alloc(acpi.com1_gsi, fn, NULL, &id))
 		klog("uart: no interrupt");
-}
-
-void console_set_input(void (*fn)(void))
-{
-	on_input = fn;
-	if (present)
-		outb(COM1 + IER, fn ? 1 : 0);
+	outb(COM1 + IER, 1);
 }

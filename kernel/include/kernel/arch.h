@@ -22,26 +22,25 @@ struct boot_range {
 struct boot_info {
 	u32 nranges;
 	struct boot_range ranges[128];
-	u64 archive_phys, archive_size; /* boot modules (concatenated cpio archives) */
-	u64 rsdp;
+	u64 archive_phys, archive_size; /* the boot module: concatenated cpio archives */
+	u64 acpi_root;			/* physical address of the RSDT or XSDT, 0: none */
 	char cmdline[2048];
 	struct weft_fb fb; /* width 0: none */
-	u64 kernel_phys_start, kernel_phys_end;
 	u64 entry_tsc;
 };
 /* Its usable ranges hold neither the kernel nor the archive nor what boot_alloc gave. */
 extern struct boot_info boot_info;
-u64 boot_alloc(u64 len, u64 align); /* before frames_init: memory below 4 GiB that is never freed;
-				       panics when there is none */
-NORETURN void kernel_main(
-	void); /* init/main.c: called on the boot CPU's stack with the direct map up */
+/* Before frames_init: memory below 4 GiB that is never freed; panics when there is none. */
+u64 boot_alloc(u64 len, u64 align);
+/* init/main.c: called on the boot CPU's stack with the direct map up. */
+NORETURN void kernel_main(void);
 
 #define KERNEL_BASE 0xffffffff80000000ul
 #ifndef DIRECT_MAP /* host tests have their own */
 #define DIRECT_MAP 0xffff800000000000ul
 #endif
 /* arch_kernel_map takes addresses of the stacks (KSTACK_AREA below) and of this range of 64 GiB,
- * arch_map_mmio's. */
+ * for devices. */
 #define KERNEL_MMIO 0xffffffa000000000ul
 static inline void *phys_to_virt(u64 p)
 {
@@ -63,8 +62,8 @@ struct arch_as {
 	u64 tables; /* frames used by page tables */
 };
 int arch_as_init(struct arch_as *a);
-void arch_as_destroy(struct arch_as
-		*a); /* frees the tables; leaf frames are the caller's business, done before */
+/* Frees the tables; leaf frames are the caller's business, done before. */
+void arch_as_destroy(struct arch_as *a);
 /* arch_pte_make(phys, flags), arch_pte_phys, arch_pte_flags, arch_pte_read_only
  * (of an entry) */
 #include <arch_pte.h>
@@ -75,8 +74,8 @@ void arch_as_destroy(struct arch_as
  * the one returned, in order.
  */
 #define ARCH_PTE_SPAN (2ul << 20)
-pte_t *arch_pte(struct arch_as *a, u64 addr,
-	bool create); /* NULL: no table there, or (create) no memory for one */
+/* NULL: no table there, or (create) no memory for one. */
+pte_t *arch_pte(struct arch_as *a, u64 addr, bool create);
 /* The first leaf table that covers part of [*addr, end): its entry for *addr, which is moved up to
  * the table's start if below; NULL: none. Skips empty upper tables. */
 pte_t *arch_pte_next(struct arch_as *a, u64 *addr, u64 end);
@@ -92,11 +91,9 @@ void tlb_poll(void); /* answers shootdowns while waiting for the BKL */
 int arch_kernel_map(u64 vaddr, u64 phys, u32 flags); /* kernel half: stacks, MMIO */
 u64 arch_kernel_unmap(u64 vaddr); /* -> the physical page that was there, 0: none. Does not flush:
 				     tlb_shootdown(NULL, ...) after it */
-#define KSTACK_AREA                                                                                \
-	0xffffff8000000000ul /* kernel stacks (mm/kstack.c); KSTACK_AREA_SIZE bytes, in every      \
-				address space */
+/* Kernel stacks (mm/kstack.c), in every address space. */
+#define KSTACK_AREA	 0xffffff8000000000ul
 #define KSTACK_AREA_SIZE (64ul << 30)
-void *arch_map_mmio(u64 phys, u64 len); /* kernel's own device mapping, uncached */
 
 /* User copies with fault fix-up (arch/x86_64/usercopy.S): run with interrupts off; -> bytes NOT
  * copied at the first unresolvable fault. The page-fault handler calls as_fault for them unless
@@ -112,15 +109,15 @@ void arch_thread_free(struct thread *t);
  * cpu->{kstack,tp,rt_entry,current}, I/O bitmap. AS was switched by the caller. Returns when the
  * old runs again. */
 void arch_switch(struct thread *from, struct thread *to);
-struct weft_regs *arch_user_regs(
-	struct thread *t); /* its saved user registers, at the top of its kernel stack */
+/* Its saved user registers, at the top of its kernel stack. */
+struct weft_regs *arch_user_regs(struct thread *t);
 void arch_set_fs(struct thread *t, u64 base);
 void arch_runtime_changed(void); /* current process's rt, tp or io_bitmap (bit set: granted)
 				    changed: refresh the cpu's copies */
 
 /* Interrupts, CPUs, time. */
-void arch_init_early(
-	void); /* after frames: GDT, IDT, ACPI tables, LAPIC, IOAPIC, TSC calibration */
+/* After frames: GDT, IDT, ACPI tables, LAPIC, IOAPIC, TSC calibration, the other CPUs' structs. */
+void arch_init_early(void);
 void arch_start_cpus(void); /* starts the others: each ends in sched_start_cpu */
 void arch_idle(void);	    /* sti; hlt; cli with the BKL not held */
 /*
@@ -132,23 +129,24 @@ u64 arch_linger(void *const *stop, const void *value, const bool *also, u64 unti
 /* u64 arch_tsc(void): inline, in arch_types.h */
 extern u64 tsc_hz, tsc_mult;
 extern u32 tsc_shift;
-void arch_timer_set(u64 deadline_ns); /* one-shot on this CPU; WEFT_FOREVER: off */
+void arch_timer_set(u64 deadline_ns); /* one-shot on this CPU */
 void arch_send_resched(u32 cpu);
 void arch_stop_others(void);   /* panic */
 NORETURN void arch_halt(void); /* this CPU, for good */
-void arch_power_off(u64 code);
-void arch_reboot(void);
-u64 arch_rtc_read(void);    /* seconds since 1970 */
+/* Where there is a debug-exit device, QEMU ends with the status (code << 1) | 1; 0: nothing. */
+void arch_exit(u64 code);
+NORETURN void arch_reset(void);
 bool arch_random(u64 *out); /* RDRAND, false if there is none */
-void arch_backtrace(u64 rbp, void (*fn)(u64 addr, void *arg), void *arg);
-void arch_debug_putc(char c);		     /* port 0xe9 */
-void console_write(const char *s, size_t n); /* COM1 */
-int console_read_char(void);		     /* -1: none */
-void console_set_input(void (*fn)(void));    /* called from the UART's interrupt */
+/* The return addresses of the frames from rbp outwards -> how many. */
+u32 arch_backtrace(u64 rbp, u64 *to, u32 max);
+void arch_debug_putc(char c);		       /* port 0xe9 */
+void console_write(const char *s, size_t n);   /* COM1 */
+int console_read_char(void);		       /* -1: none */
+void console_set_input(void (*fn)(void *arg)); /* called from the UART's interrupt */
 /* Device interrupts. handler runs with the BKL held; level lines stay masked until arch_irq_unmask.
  */
-int arch_irq_alloc(u32 gsi, void (*handler)(void *arg), void *arg,
-	u32 *id); /* gsi WEFT_IRQ_MSI: an MSI vector */
+/* gsi WEFT_IRQ_MSI: an MSI vector. */
+int arch_irq_alloc(u32 gsi, void (*handler)(void *arg), void *arg, u32 *id);
 int arch_irq_msi(u32 id, u64 *address, u32 *data);
 void arch_irq_unmask(u32 id);
 void arch_irq_free(u32 id);

@@ -28,8 +28,8 @@
 #define PTR_ERR(p) ((long)(p))
 #define IS_ERR(p)  ((u64)(p) >= (u64)-4095l)
 
-/* The value of e, an int or i64; if it is negative the calling function returns it. What was held by
- * scope (HELD) is released on the way. */
+/* The value of e, an int or i64; if it is negative the calling function returns it. What was held
+ * by scope (HELD) is released on the way. */
 #define TRY(e)                                                                                     \
 	({                                                                                         \
 		__typeof__(e) try_ = (e);                                                          \
@@ -78,22 +78,21 @@ static inline void list_del(struct list *n)
 
 /* lib/string.c, lib/printf.c */
 void *memcpy(void *restrict d, const void *restrict s, size_t n);
-void *memmove(void *d, const void *s, size_t n);
 void *memset(void *d, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
-int strncmp(const char *a, const char *b, size_t n);
 size_t strlcpy(char *d, const char *s, size_t n);
 int vsnprintf(char *buf, size_t n, const char *fmt, __builtin_va_list ap);
 int snprintf(char *buf, size_t n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* lib/log.c: the ring behind sys:log; lines also go to the debug port. Never blocks; callable from
+/* lib/log.c: rings of lines, and klog's also go to the debug port. Never blocks; callable from
  * anywhere. */
+enum log_ring { LOG_KERNEL, LOG_TRACE, LOG_RINGS };
 void klog(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Copies what came after *cursor (0: the oldest kept) and moves it on -> bytes. Drops nothing but
  * what the ring has lost. */
-size_t klog_read(u64 *cursor, char *buf, size_t n);
+size_t klog_read(enum log_ring ring, u64 *cursor, char *buf, size_t n);
 /* Prints, with a symbolisable back trace ("@@bt ADDR ..."), stops every CPU. */
 NORETURN void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define kassert(c)                                                                                 \
@@ -102,16 +101,14 @@ NORETURN void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 			panic("%s:%d: %s", __FILE__, __LINE__, #c);                                \
 	} while (0)
 
-/* lib/trace.c: a ring of (tsc, cpu, thread, event, a, b), filled where the command line says
- * "trace". */
+/* Lines of the ring LOG_TRACE, where the command line says "trace". */
 extern bool trace_on;
-void trace_add(const char *event, u64 a, u64 b);
+void trace_add(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define ktrace(event, a, b)                                                                        \
 	do {                                                                                       \
 		if (unlikely(trace_on))                                                            \
-			trace_add(event, a, b);                                                    \
+			trace_add("%.40s %lx %lx", event, (u64)(a), (u64)(b));                     \
 	} while (0)
-bool boot_option(const char *word);	 /* whether it is on the kernel's command line */
-size_t ktrace_text(char *buf, size_t n); /* the ring as text, oldest first -> bytes */
+bool boot_option(const char *word); /* whether it is on the kernel's command line */
 
 #endif

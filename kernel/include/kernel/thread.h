@@ -142,7 +142,6 @@ struct cpu {
 	struct list runq[32];
 	u32 run_bits; /* which queues are not empty */
 	u32 nready;
-	struct arch_cpu arch;
 	u64 user_ns, system_ns, idle_ns, irq_ns, switches, interrupts, ipis, shootdowns, syscalls;
 	struct thread *direct; /* preferred by the next switch; it is in this CPU's run queue */
 	u64 timer_at;	       /* what arch_timer_set was told */
@@ -155,6 +154,7 @@ struct cpu {
 	struct thread *linger;
 	u32 hops; /* switches between address spaces since hops_since */
 	u64 hops_since, poll_until;
+	struct arch_cpu arch;
 };
 extern struct cpu *cpus[];
 extern u32 ncpus;
@@ -252,7 +252,7 @@ void ktimer_cancel(struct ktimer *t);
 void ktimer_interrupt(void); /* runs what is due and programs the next */
 u64 now_ns(void);	     /* monotonic */
 extern u64 realtime_off;
-void time_init(void); /* boot_info.entry_tsc is time 0; reads the RTC */
+void time_init(void); /* boot_info.entry_tsc is time 0 */
 void time_set_realtime(u64 ns);
 struct memobj *time_page_object(void);	   /* no reference taken */
 u64 clock_ns(u32 clock, struct thread *t); /* enum weft_clock; CPU clocks of t or its process */

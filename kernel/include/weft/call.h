@@ -5,7 +5,9 @@
  * runtime (see thread.h), or is answered with -ENOSYS where no runtime is registered.
  *
  * The table is the only list of calls: the kernel's dispatch, libc/native's stubs and the tests are
- * made from it. X(NAME, name, number of arguments)
+ * made from it: fds (object.h), schemes (scheme.h), memory (mem.h), processes and threads
+ * (thread.h), synchronisation and time (event.h), channels (chan.h), the machine (sys.h).
+ * X(NAME, name, number of arguments)
  */
 #ifndef WEFT_CALL_H
 #define WEFT_CALL_H
@@ -14,7 +16,6 @@
 
 /* clang-format off */
 #define WEFT_CALLS(X) \
-	/* fds: object.h */ \
 	X(FD_CLOSE, fd_close, 1)	     /* fd */ \
 	X(FD_CLOSE_RANGE, fd_close_range, 3) /* lo, hi, flags */ \
 	X(FD_DUP, fd_dup, 4)		     /* fd, where, flags, rights -> fd */ \
@@ -24,14 +25,12 @@
 	X(FD_CALL, fd_call, 2)		     /* fd, weft_req * -> result */ \
 	X(FD_POLL, fd_poll, 3)		     /* weft_pollfd *, n, deadline -> ready fds */ \
 	X(OBJ_CREATE, obj_create, 5)	     /* kind, a, b, flags, i32 fds[2] */ \
-	/* schemes: scheme.h */ \
 	X(SCHEME_CREATE, scheme_create, 3)   /* flags, i32 fds[2] {server, endpoint}, weft_scheme_limits *or0 */ \
 	X(SCHEME_SERVE, scheme_serve, 6)     /* fd, weft_cqe *, ncqe, weft_sqe *, nsqe, deadline -> nsqe */ \
 	X(SCHEME_CTL, scheme_ctl, 5)	     /* fd, op, a, b, c */ \
 	X(REQ_COPY, req_copy, 6)	     /* fd, tag, buffer|dir, offset, local, len -> bytes */ \
 	X(NS_CTL, ns_ctl, 5)		     /* ns fd or -1, op, name, len, a */ \
 	X(IDENT_CTL, ident_ctl, 4)	     /* authority fd or -1, op, number, weft_identity * */ \
-	/* memory: mem.h */ \
 	X(AS_CREATE, as_create, 1)	     /* flags -> fd */ \
 	X(MEM_CREATE, mem_create, 5)	     /* kind, size, fd, arg, flags -> fd */ \
 	X(MEM_MAP, mem_map, 6)		     /* as or -1, addr, len, prot|flags, mem fd or -1, off -> addr */ \
@@ -43,7 +42,6 @@
 	X(MEM_CTL, mem_ctl, 5)		     /* mem fd, op, a, b, c */ \
 	X(MEM_PIN, mem_pin, 6)		     /* mem fd, off, len, res fd, u64 bus[], n -> pin fd */ \
 	X(PAGER_COPY, pager_copy, 6)	     /* mem fd, op, off, buf, len, flags */ \
-	/* processes and threads: thread.h */ \
 	X(PROC_CREATE, proc_create, 2)	     /* weft_proc_new *, size -> pid */ \
 	X(PROC_CTL, proc_ctl, 5)	     /* proc fd or -1, op, a, b, c */ \
 	X(PROC_EXEC, proc_exec, 2)	     /* weft_exec *, size; does not return on success */ \
@@ -54,17 +52,14 @@
 	X(THREAD_CTL, thread_ctl, 5)	     /* proc fd or -1, tid or 0, op, a, b */ \
 	X(SIG_POST, sig_post, 4)	     /* proc fd or -1, tid or 0, signal, weft_siginfo *or0 */ \
 	X(SIG_TAKE, sig_take, 3)	     /* mask, weft_siginfo *, deadline -> signal */ \
-	/* synchronisation and time: event.h */ \
 	X(FUTEX, futex, 6)		     /* op, u32 *, val, deadline | n, u32 *2, val3 */ \
 	X(SLEEP, sleep, 2)		     /* clock, deadline */ \
 	X(YIELD, yield, 0) \
 	X(TIMER_SET, timer_set, 3)	     /* fd, weft_timer_spec *, old * */ \
 	X(POLL_CTL, poll_ctl, 4)	     /* set, op, fd, weft_poll_event * */ \
 	X(POLL_WAIT, poll_wait, 4)	     /* set, weft_poll_event *, n, deadline -> n */ \
-	/* channels: chan.h */ \
 	X(CHAN_SEND, chan_send, 3)	     /* fd, weft_msg *, flags -> bytes */ \
 	X(CHAN_RECV, chan_recv, 3)	     /* fd, weft_msg *, flags -> bytes */ \
-	/* machine: sys.h */ \
 	X(SYS_CTL, sys_ctl, 5)		     /* authority fd or -1, op, a, b, c */ \
 	X(NULL_CALL, null_call, 0)	     /* does nothing; for measuring */
 

@@ -10,15 +10,14 @@ enum weft_chan_type { WEFT_CHAN_STREAM = 1, WEFT_CHAN_DGRAM = 2, WEFT_CHAN_SEQPA
 struct weft_msg {
 	u64 iov; /* struct weft_iov[niov] */
 	u32 niov;
-	u32 nfds;     /* send: how many; recv: room, then how many came */
-	u64 fds;      /* i32[], at most 253 */
-	u32 pid;      /* recv: the sender's at the time of sending */
-	u32 identity; /* recv */
-	u32 flags;    /* recv out: WEFT_MSG_* */
-	u32 name_len; /* DGRAM: send: length of name of the sender; recv: room, then length */
-	u64 name;     /* bytes, at most 108 */
-	u64 full_len; /* recv out: the message's real length (datagram, seqpacket) */
-	i32 dest;     /* DGRAM endpoints: fd of the destination's sender cap, or -1 */
+	u32 nfds;	   /* send: how many; recv: room, then how many came */
+	u64 fds;	   /* i32[], at most 253 */
+	u32 pid, identity; /* recv: the sender's at the time of sending */
+	u32 flags;	   /* recv out: WEFT_MSG_* */
+	u32 name_len;	   /* DGRAM: send: length of name of the sender; recv: room, then length */
+	u64 name;	   /* bytes, at most 108 */
+	u64 full_len;	   /* recv out: the message's real length (datagram, seqpacket) */
+	i32 dest;	   /* DGRAM endpoints: fd of the destination's sender cap, or -1 */
 	u32 pad;
 };
 #define WEFT_MSG_TRUNC	0x1u

@@ -19,8 +19,7 @@
 
 struct weft_pollfd { /* Linux's struct pollfd */
 	i32 fd;
-	i16 events;
-	i16 revents;
+	i16 events, revents;
 };
 struct weft_poll_event { /* Linux's struct epoll_event (packed on x86-64) */
 	u32 events;
@@ -41,18 +40,14 @@ enum weft_clock {
 struct weft_time_page {
 	u32 seq;
 	u32 shift; /* ns = base_ns + (((tsc - base_tsc) * mult) >> shift) */
-	u64 mult;
-	u64 base_tsc;
+	u64 mult, base_tsc;
 	u64 base_ns;	  /* monotonic */
 	u64 realtime_off; /* realtime = monotonic + this */
-	u64 boot_ns;	  /* realtime at boot */
-	u32 ncpus, pad;
 };
 
 struct weft_timer_spec { /* absolute ns of the timer's clock; 0 disarms. timer_set(fd, 0, old) only
 			    asks; old.value is what is left */
-	u64 value;
-	u64 interval;
+	u64 value, interval;
 	u32 flags; /* WEFT_TIMER_* */
 	i32 signo; /* TIMER_SIGNAL: posted to `tid` or the process at each expiry (siginfo code
 		      SI_TIMER, status = id, value) */
@@ -71,8 +66,6 @@ enum weft_futex_op {
 	WEFT_FUTEX_REQUEUE, /* addr, wake n, requeue n, addr2, expected value (WEFT_FUTEX_CMP) ->
 			       woken + moved */
 	WEFT_FUTEX_WAKE_OP, /* addr, n, n2, addr2, Linux's encoded op */
-	WEFT_FUTEX_LOCK_PI,
-	WEFT_FUTEX_UNLOCK_PI, /* -ENOSYS until they exist */
 };
 #define WEFT_FUTEX_PRIVATE  0x80u
 #define WEFT_FUTEX_CMP	    0x100u

@@ -36,16 +36,15 @@ enum weft_mem_kind {
 #define WEFT_MAP_FIXED	   0x200u /* replaces what is there */
 #define WEFT_MAP_NOREPLACE 0x400u /* with FIXED: -EEXIST instead */
 #define WEFT_MAP_POPULATE  0x800u
-#define WEFT_MAP_STACK                                                                             \
-	0x1000u /* grows down to at most 8 MiB below (the process's stack limit in addr is the     \
-		   caller's business) */
+/* Grows down to at most 8 MiB below (the process's stack limit in addr is the caller's business).
+ */
+#define WEFT_MAP_STACK	   0x1000u
 #define WEFT_MAP_NORESERVE 0x2000u
-#define WEFT_MAP_RUNTIME                                                                           \
-	0x4000u /* without FIXED: searched in [WEFT_RT_MIN, WEFT_RT_MAX), else below WEFT_RT_MIN,  \
-		   top down */
-#define WEFT_MAP_NOFORK 0x8000u /* not copied by PROC_COPY_AS */
-#define WEFT_MAP_LOCKED 0x10000u
-#define WEFT_MAP_32BIT	0x20000u
+/* Without FIXED: searched in [WEFT_RT_MIN, WEFT_RT_MAX), else below WEFT_RT_MIN, top down. */
+#define WEFT_MAP_RUNTIME 0x4000u
+#define WEFT_MAP_NOFORK	 0x8000u /* not copied by PROC_COPY_AS */
+#define WEFT_MAP_LOCKED	 0x10000u
+#define WEFT_MAP_32BIT	 0x20000u
 
 #define WEFT_REMAP_MAYMOVE   0x1u
 #define WEFT_REMAP_FIXED     0x2u
@@ -122,14 +121,16 @@ struct weft_mem_info {
 /* pager_copy(mem fd, op, offset, buf, len, flags): the server's side; needs CONTROL on a PAGER
  * object. */
 enum weft_pager_op {
-	WEFT_PAGER_SUPPLY, /* fills absent pages from buf (len 0..: whole pages; the tail of the
-			      last page is zeroed) and wakes waiters */
-	WEFT_PAGER_ZERO,   /* supplies zero pages for [offset, len) */
-	WEFT_PAGER_FAIL,   /* waiters for the range get SIGBUS or -EIO (flags: errno) */
-	WEFT_PAGER_FETCH,  /* copies present pages out to buf (for write-back); pages dirtied after
-			      this stay dirty */
-	WEFT_PAGER_DROP, /* whole pages vanish, dirty ones too: before the server frees what is behind them */
-	WEFT_PAGER_RELEASE, /* reservations of what is not dirty are forgotten: a next write asks again */
+	WEFT_PAGER_SUPPLY,  /* fills absent pages from buf (len 0..: whole pages; the tail of the
+			       last page is zeroed) and wakes waiters */
+	WEFT_PAGER_ZERO,    /* supplies zero pages for [offset, len) */
+	WEFT_PAGER_FAIL,    /* waiters for the range get SIGBUS or -EIO (flags: errno) */
+	WEFT_PAGER_FETCH,   /* copies present pages out to buf (for write-back); pages dirtied after
+			       this stay dirty */
+	WEFT_PAGER_DROP,    /* whole pages vanish, dirty ones too: before the server frees what is
+			       behind them */
+	WEFT_PAGER_RELEASE, /* reservations of what is not dirty are forgotten: a next write asks
+			       again */
 };
 
 #endif

@@ -49,11 +49,11 @@ enum weft_obj {
 #define WEFT_RIGHT_EXEC	 0x0004u /* may be mapped executable */
 #define WEFT_RIGHT_MAP	 0x0008u
 #define WEFT_RIGHT_DUP	 0x0010u /* may be duplicated and passed */
-#define WEFT_RIGHT_CONTROL                                                                         \
-	0x0020u /* fd_ctl setters, poll_ctl, scheme_ctl, timer_set, proc_ctl, mem_ctl ... */
-#define WEFT_RIGHT_ALL 0x003fu
-#define WEFT_RIGHT_GUARDED                                                                         \
-	0x0040u /* process fds from PROC_OPEN: they hold for guarded processes too */
+/* fd_ctl setters, poll_ctl, scheme_ctl, timer_set, proc_ctl, mem_ctl ... */
+#define WEFT_RIGHT_CONTROL 0x0020u
+#define WEFT_RIGHT_ALL	   0x003fu
+/* Process fds from PROC_OPEN: they hold for guarded processes too. */
+#define WEFT_RIGHT_GUARDED 0x0040u
 
 /* fd_dup(fd, where, flags, rights): where is a lower bound, or the exact number with EXACT (which
  * closes what was there). */
@@ -96,8 +96,7 @@ struct weft_attr {
 };
 
 struct weft_fd_info {
-	u32 type; /* enum weft_obj */
-	u32 rights;
+	u32 type, rights; /* enum weft_obj */
 	u64 object; /* unique number of the kernel object (two fds with the same number name the
 		       same object) */
 	u64 scheme; /* HANDLE: unique number of its endpoint; else 0 */
@@ -118,8 +117,7 @@ struct weft_fd_info {
 #define WEFT_IO_APPEND	 0x4u
 #define WEFT_IO_PEEK	 0x8u
 struct weft_iov {
-	u64 base;
-	u64 len;
+	u64 base, len;
 };
 
 #endif

@@ -19,8 +19,7 @@
 
 /* Operations below WEFT_OP_USER are made by the kernel; the rest is the scheme's protocol. */
 enum weft_op {
-	WEFT_OP_NONE,
-	WEFT_OP_CLOSE,	  /* one-way (tag 0): the last fd of the handle is gone */
+	WEFT_OP_CLOSE = 1, /* one-way (tag 0): the last fd of the handle is gone */
 	WEFT_OP_CANCEL,	  /* one-way: args[0] is the tag to finish early; the tag still gets its one
 			     final reply */
 	WEFT_OP_READ,	  /* fd_read on a handle without memory: args[0] offset (-1 shared), args[1]
@@ -50,18 +49,15 @@ enum weft_op {
 #define WEFT_BUF_OUT 0x2u /* the server may write it */
 struct weft_buf {
 	u64 addr;
-	u32 len;
-	u32 flags;
+	u32 len, flags;
 };
 
 /* fd_call's argument. */
 struct weft_req {
-	u16 op;	   /* >= WEFT_OP_USER */
-	u16 flags; /* WEFT_REQ_* */
-	u8 nbufs;
-	u8 nfds;     /* fds sent */
-	u8 max_fds;  /* room in fds_out */
-	u8 nfds_out; /* out: fds received */
+	u16 op;		      /* >= WEFT_OP_USER */
+	u16 flags;	      /* WEFT_REQ_* */
+	u8 nbufs, nfds;	      /* fds sent */
+	u8 max_fds, nfds_out; /* room in fds_out; out: fds received */
 	u64 args[6];
 	u64 bufs;    /* struct weft_buf[nbufs] */
 	u64 fds;     /* i32[nfds] */
@@ -71,8 +67,8 @@ struct weft_req {
 #define WEFT_REQ_CLOEXEC WEFT_DUP_CLOEXEC /* received fds get cloexec */
 #define WEFT_REQ_NOINTR	 0x2u		  /* signals do not interrupt it (death does) */
 #define WEFT_REQ_PRIVATE WEFT_DUP_PRIVATE /* received fds go to the private table */
-#define WEFT_REQ_IDEMPOTENT                                                                        \
-	0x8u /* if the server dies while it has it, its successor gets it again */
+/* If the server dies while it has it, its successor gets it again. */
+#define WEFT_REQ_IDEMPOTENT 0x8u
 
 /*
  * scheme_serve(fd, cqes, ncqe, sqes, nsqe, deadline) -> SQEs received, 0 at the deadline. The
@@ -85,17 +81,11 @@ struct weft_req {
 struct weft_sqe {
 	u64 tag; /* 0: one-way */
 	u16 op;
-	u16 flags; /* WEFT_SQE_* */
-	u8 nbufs;
-	u8 nfds;
-	u8 max_fds; /* how many fds the client takes */
-	u8 pad;
-	u64 handle; /* the server's id for the handle */
+	u16 flags;		      /* WEFT_SQE_* */
+	u8 nbufs, nfds, max_fds, pad; /* max_fds: how many the client takes */
+	u64 handle;		      /* the server's id for the handle */
 	u64 args[6];
-	u32 pid;
-	u32 tid;
-	u32 identity;
-	u32 prio;
+	u32 pid, tid, identity, prio;
 	u32 len[WEFT_REQ_BUFS]; /* only the first nbufs are written */
 	i32 fds[WEFT_REQ_FDS];	/* only the first nfds are written; they are the server's own
 				   (private, cloexec) fds */
@@ -118,8 +108,8 @@ struct weft_reply_fd {
 #define WEFT_REPLY_FD	1
 #define WEFT_REPLY_NEW	2
 #define WEFT_REPLY_MOVE 0x100u
-#define WEFT_HANDLE_TRAP_WRITE                                                                     \
-	0x1u /* writes go to the server though it has memory (watched or set-id file) */
+/* Writes go to the server though it has memory (watched or set-id file). */
+#define WEFT_HANDLE_TRAP_WRITE	0x1u
 #define WEFT_HANDLE_WATCH_OWNER 0x2u /* OWNER_GONE is wanted */
 #define WEFT_HANDLE_NO_OFFSET	0x4u /* a stream: seeking is ESPIPE */
 /* Without memory: the shared offset is the kernel's, and what is read and written may be so twice
@@ -208,10 +198,9 @@ struct weft_identity {
 	u32 uid, euid, suid, fsuid;
 	u32 gid, egid, sgid, fsgid;
 	u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
-	u32 sid;     /* session */
-	u32 pgid;    /* process group */
-	u32 flags;   /* WEFT_IDENT_* */
-	u32 ngroups; /* at most WEFT_IDENT_GROUPS */
+	u32 sid, pgid; /* session, process group */
+	u32 flags;     /* WEFT_IDENT_* */
+	u32 ngroups;   /* at most WEFT_IDENT_GROUPS */
 	u32 groups[WEFT_IDENT_GROUPS];
 };
 #define WEFT_IDENT_NO_NEW_PRIVS 0x1u

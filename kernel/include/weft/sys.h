@@ -8,8 +8,8 @@
 /* A resource fd names kinds of authority and ranges. sys_ctl(RES_DERIVE) narrows one. */
 #define WEFT_RES_MEM   0x01u /* physical range [base, base+len): WEFT_MEM_PHYS */
 #define WEFT_RES_PORTS 0x02u /* I/O ports [base, base+len) */
-#define WEFT_RES_IRQ                                                                               \
-	0x04u /* global system interrupts [base, base+len), or MSI vectors (base = 0xffffffff) */
+/* Global system interrupts [base, base+len), or MSI vectors (base = 0xffffffff). */
+#define WEFT_RES_IRQ	0x04u
 #define WEFT_RES_DMA	0x08u  /* DMA objects and pins: owned by this resource until RES_RESET */
 #define WEFT_RES_IDENT	0x10u  /* minting and setting identities */
 #define WEFT_RES_PROCS	0x20u  /* opening any process */
@@ -33,9 +33,9 @@ enum weft_sys_op {
 			       device is quiet: release its pins and DMA memory */
 	WEFT_SYS_LOG, /* a: bytes, b: length <= 1024: a line for the kernel log (rate limited per
 			 process) */
-	WEFT_SYS_LOG_READ,  /* auth LOG: a: buffer, b: length, c: u64 *cursor (in/out) -> bytes */
-	WEFT_SYS_POWER,	    /* auth POWER: a: 0 off, 1 reboot, 2 halt; b: exit code for a debug-exit
-			       device */
+	WEFT_SYS_LOG_READ, /* auth LOG: a: buffer, b: length, c: u64 *cursor (in/out) -> bytes */
+	WEFT_SYS_POWER, /* auth POWER: a: 0 off: an emulator with a debug-exit device ends, by code
+			   b, else -EIO: ACPI is user mode's; 1 reset; 2 halt */
 	WEFT_SYS_CLOCK_GET, /* a: enum weft_clock (CPU clocks included) -> ns */
 	WEFT_SYS_CLOCK_SET, /* auth CLOCK: a: realtime ns */
 	WEFT_SYS_INFO,	    /* a: struct weft_sys_info * */
@@ -48,20 +48,20 @@ enum weft_sys_op {
 			      then slab bytes and free frames: for the leak check */
 	WEFT_SYS_TRACE_READ, /* auth LOG: a: buffer, b: length: the trace ring as text -> bytes */
 	WEFT_SYS_CPU,	     /* a: struct weft_cpu_info *, b: n -> CPUs */
-	WEFT_SYS_UNSERVED_READ,	  /* auth LOG: a: u64 counts[512] */
+	WEFT_SYS_UNSERVED_READ, /* auth LOG: a: u64 counts[512] */
 	WEFT_SYS_SCHEMES, /* auth LOG: a: struct weft_scheme_info *, b: n -> schemes that there are
 			   */
 };
 enum weft_boot {
 	WEFT_BOOT_CMDLINE,
-	WEFT_BOOT_RSDP /* u64 */,
 	WEFT_BOOT_FB /* struct weft_fb */,
 	WEFT_BOOT_ACPI /* 'SIG\0' u32 at the start of the buffer selects the table */
 };
-struct weft_fb {
+struct weft_fb { /* as Multiboot2 tells it; type 1: the colours have the places given */
 	u64 phys;
-	u32 width, height, pitch, bpp;
-	u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size, pad[2];
+	u32 pitch, width, height;
+	u8 bpp, type, pad[2];
+	u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size, pad2[2];
 };
 struct weft_mem_stats {
 	u64 anon, cache, dirty, shared, kstacks, tables, dma; /* pages */

@@ -99,7 +99,6 @@ struct weft_thread_new {
 	u8 tp_rt[64];		 /* copied to the start of tp->rt */
 	i32 proc;		 /* process fd, or -1 */
 	u32 flags;		 /* WEFT_THREAD_* */
-	u32 set_tid_on;		 /* unused, 0 */
 	u32 prio;		 /* 0: the creator's */
 	u64 free_addr, free_len; /* unmapped by the kernel at the thread's death (its runtime
 				    stack), or 0 */
@@ -110,7 +109,7 @@ struct weft_thread_new {
 enum weft_proc_flags {
 	WEFT_PROC_COPY_AS = 0x1, /* copy-on-write copy of the caller's (fork) */
 	WEFT_PROC_SHARE_AS =
-		0x2, /* the caller's own (vfork, posix_spawn): needs another tp and pp address */
+		0x2, /* the caller's own (vfork, posix_spawn): needs another tp and pp */
 	WEFT_PROC_COPY_FDS = 0x4, /* else both tables start empty */
 	WEFT_PROC_VFORK = 0x10, /* the caller sleeps (uninterruptibly but by death) until the child
 				   execs or exits */
@@ -144,7 +143,7 @@ struct weft_proc_new {
 	u64 fds;	/* struct weft_fd_give[nfds] */
 	char name[16];
 	struct weft_thread_new
-		thread; /* thread.proc is ignored; thread.tp 0: no thread page (then no runtime) */
+		thread; /* its proc is ignored; its tp 0: no thread page, no runtime */
 };
 struct weft_fd_give {
 	i32 fd; /* the caller's */

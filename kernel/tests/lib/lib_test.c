@@ -10,24 +10,20 @@
 #include <cmocka.h>
 
 #define memcpy	  k_memcpy
-#define memmove	  k_memmove
 #define memset	  k_memset
 #define memcmp	  k_memcmp
 #define strlen	  k_strlen
 #define strcmp	  k_strcmp
-#define strncmp	  k_strncmp
 #define strlcpy	  k_strlcpy
 #define vsnprintf k_vsnprintf
 #define snprintf  k_snprintf
 #include "lib/string.c"
 #include "lib/printf.c"
 #undef memcpy
-#undef memmove
 #undef memset
 #undef memcmp
 #undef strlen
 #undef strcmp
-#undef strncmp
 #undef snprintf
 
 #define AGREE(...)                                                                                 \
@@ -41,7 +37,7 @@
 static void test_format(void **state)
 {
 	(void)state;
-	AGREE("plain %% %c%c", 'a', 'b');
+	AGREE("plain %%");
 	AGREE("%d %d %u", 0, -1, -1);
 	AGREE("%d %ld", INT32_MIN, INT64_MIN);
 	AGREE("%lu %lx %lx", UINT64_MAX, UINT64_MAX, 0xabcdeful);
@@ -73,9 +69,6 @@ static void test_copies(void **state)
 
 		for (size_t i = 0; i < sizeof(a); i++)
 			a[i] = b[i] = c[i] = rand();
-		k_memmove(a + to, a + from, n);
-		memmove(b + to, b + from, n);
-		assert_memory_equal(a, b, sizeof(a));
 		k_memcpy(a + to, c + from, n);
 		memcpy(b + to, c + from, n);
 		assert_memory_equal(a, b, sizeof(a));
@@ -99,8 +92,6 @@ static void test_strings(void **state)
 	assert_true(k_strcmp("a", "b") < 0 && k_strcmp("b", "a") > 0 && k_strcmp("a", "a") == 0 &&
 		k_strcmp("a", "ab") < 0);
 	assert_true(k_strcmp("\x80", "a") > 0);
-	assert_int_equal(k_strncmp("abcd", "abxy", 2), 0);
-	assert_true(k_strncmp("abcd", "abxy", 3) < 0);
 	assert_int_equal(k_strlcpy(buf, "abcdef", sizeof(buf)), 6);
 	assert_string_equal(buf, "abc");
 }

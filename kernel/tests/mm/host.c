@@ -59,8 +59,6 @@ void host_reset(void)
 	boot_info.ranges[1] = (struct boot_range){0x300000, 0x2000, 101};
 	boot_info.ranges[2] =
 		(struct boot_range){0x302000, 0x100000 + RAM_PAGES * PAGE_SIZE - 0x302000, 1};
-	boot_info.kernel_phys_start = 0x200000;
-	boot_info.kernel_phys_end = 0x280000;
 	boot_info.archive_phys = 0x300000;
 	boot_info.archive_size = 0x1234;
 	cpu0.self = &cpu0;

@@ -24,18 +24,18 @@ struct arch_tss {
 	u64 reserved1;
 	u64 ist[7];
 	u64 reserved2;
-	u16 reserved3, iomap;
+	u16 reserved3, iomap; /* where the ports' bitmap is; beyond the limit: none are granted */
 } __attribute__((packed));
 
 struct arch_cpu {
-	bool nofault; /* set around user copies that must not fault pages in */
-	bool online;
-	bool iomap_set;		   /* the TSS holds some process's ports */
+	bool nofault;		   /* set around user copies that must not fault pages in */
 	struct arch_as *as;	   /* whose tables CR3 holds */
 	struct thread *user_owner; /* whose FPU, FS and GS bases are in the registers */
-	u64 timer_deadline;	   /* ns, as programmed */
 	u64 gdt[8];
-	struct arch_tss *tss;
+	struct arch_tss tss;
+	/* Behind the TSS: a bit per port and a byte of ones; set: not granted. */
+	u8 io_bitmap[8192 + 1];
+	u8 stacks[3][4096] __attribute__((aligned(16))); /* for NMI, double fault, machine check */
 };
 
 static inline struct cpu *this_cpu(void)
@@ -50,8 +50,8 @@ static inline u64 arch_tsc(void)
 {
 	return __builtin_ia32_rdtsc();
 }
-extern bool
-	arch_emulated; /* by TCG, where pause leaves the translated code and costs a microsecond */
+/* By TCG, where pause leaves the translated code and costs a microsecond. */
+extern bool arch_emulated;
 /* Takes the interrupts that wait. The BKL is not held. */
 static inline void arch_irq_window(void)
 {

@@ -38,32 +38,20 @@
 #define MSR_GS_BASE	   0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
-#define CR4_PGE	       (1ul << 7)
-#define CR4_OSFXSR     (1ul << 9)
-#define CR4_OSXMMEXCPT (1ul << 10)
-#define CR4_UMIP       (1ul << 11)
-#define CR4_OSXSAVE    (1ul << 18)
-#define CR4_SMEP       (1ul << 20)
-#define CR4_SMAP       (1ul << 21)
+#define CR4_PGE	    (1ul << 7)
+#define CR4_UMIP    (1ul << 11)
+#define CR4_OSXSAVE (1ul << 18)
+#define CR4_SMEP    (1ul << 20)
+#define CR4_SMAP    (1ul << 21)
 
 static inline void outb(u16 port, u8 v)
 {
 	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
 }
-static inline void outw(u16 port, u16 v)
-{
-	__asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port));
-}
 static inline u8 inb(u16 port)
 {
 	u8 v;
 	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline u16 inw(u16 port)
-{
-	u16 v;
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
 	return v;
 }
 static inline u32 inl(u16 port)
@@ -100,62 +88,49 @@ static inline void invlpg(u64 a)
 {
 	__asm__ volatile("invlpg (%0)" ::"r"(a) : "memory");
 }
-static inline u32 mmio_read(volatile void *p)
-{
-	return *(volatile u32 *)p;
-}
-static inline void mmio_write(volatile void *p, u32 v)
-{
-	*(volatile u32 *)p = v;
-}
 
 /* What CPUID said of the boot CPU; the others are taken to be alike. */
 struct x86_features {
-	bool smep, smap, umip, pge, gib_pages, x2apic, tsc_deadline, xsave, xsaveopt, rdrand;
-	u32 xsave_size; /* of the save area, XSAVE or FXSAVE */
-	u64 xcr0;
+	bool smap, x2apic, tsc_deadline, xsaveopt, rdrand;
+	u64 cr4;  /* the bits to set in it */
+	u64 xcr0; /* 0: FXSAVE */
 };
 extern struct x86_features x86;
 
 /* boot.c */
-extern char kernel_start[], text_start[], text_end[], rodata_start[], rodata_end[], data_start[],
-	kernel_end[];
+extern char kernel_start[], text_start[], text_end[], data_start[], kernel_end[];
 /* paging.c */
-#define PAT_VALUE                                                                                  \
-	0x0007040600070106ul /* by PCD, PWT: write-back, write-combining, uncached-, uncached */
-void *map_firmware(u64 phys, u64 len);
+/* By PCD, PWT: write-back, write-combining, uncached-, uncached. */
+#define PAT_VALUE 0x0007040600070106ul
+/* The kernel's own mapping of a device or of firmware's tables; NULL: no memory. */
+void *map_phys(u64 phys, u64 len, u32 flags);
+#define DEVICE (ARCH_PTE_R | ARCH_PTE_W | ARCH_PTE_UC)
 void paging_init(void);
 extern u64 kernel_root; /* physical address of the kernel's own top table */
 /* cpu.c */
 void cpu_detect(void);
-void cpu_init(
-	struct cpu *c); /* tables and control registers of the CPU that runs this; GS leads to c */
-int cpu_alloc(u32 id, u32 apic_id, struct cpu **out);
+enum { EAX, EBX, ECX, EDX };
+bool cpu_leaf(u32 leaf, u32 r[4]); /* false where CPUID does not know it */
+/* Tables and control registers of the CPU that runs this; GS leads to c. */
+void cpu_init(struct cpu *c);
 extern struct cpu cpu0;
 /* thread.c */
-void fpu_init_cpu(void);
 void fpu_init(void);
 /* tlb.c */
-void tlb_interrupt(void);
 /* acpi.c */
 struct acpi_info {
-	u64 lapic, hpet;
-	u32 ncpus, apic_ids[64];
+	u64 lapic;
+	u32 ncpus, apic_ids[64]; /* the boot CPU among them */
 	u32 nioapics;
 	struct {
-		u32 id, gsi;
-		u64 phys;
+		u32 phys, gsi, n; /* [gsi, gsi + n) */
+		volatile u32 *regs;
 	} ioapics[8];
 	struct {
-		u32 gsi;
 		bool level, low;
-	} isa[16];
-	u32 pm_timer, pm1a_cnt, pm1b_cnt, smi_cmd, acpi_enable;
-	bool pm_timer_32;
-	i32 s5a, s5b; /* SLP_TYP values, -1: unknown */
-	u8 reset_space, reset_value;
-	u64 reset_addr;
-	u8 century;
+	} isa[16]; /* what the first system interrupts are like */
+	u32 com1_gsi;
+	u32 pm_timer; /* its port, 0: none */
 };
 extern struct acpi_info acpi;
 void acpi_init(void);
@@ -164,10 +139,8 @@ void apic_init(void);
 void lapic_init_cpu(void);
 void lapic_eoi(void);
 void lapic_ipi(u32 apic_id, u32 low);
-u32 lapic_id(void);
 void lapic_timer(u32 count);
 u32 lapic_timer_count(void);
-void lapic_timer_mode(bool deadline);
 void irq_interrupt(u32 vector);
 #define IPI_NMI	    0x400u
 #define IPI_INIT    0x4500u
@@ -177,7 +150,6 @@ void tsc_init(void);
 void delay_us(u32 us);
 /* uart.c */
 void uart_init(void);
-void uart_irq_init(void);
 /* trap.c */
 void trap_user(struct weft_regs *r, u32 vector, u64 error);
 void trap_kernel(struct weft_regs *r, u32 vector, u64 error);
@@ -186,6 +158,7 @@ extern char syscall_entry[], isr_table[], usercopy_start[], usercopy_end[], user
 	usercopy_bytes[], usercopy_bytes_fixup[];
 void switch_stack(u64 *save_rsp, u64 rsp);
 void thread_entry_user(void);
-extern char trampoline_start[], trampoline_end[];
+/* boot.S */
+extern char boot_pml4[], trampoline_start[], trampoline_end[];
 #endif
 #endif
