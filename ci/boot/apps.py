@@ -179,8 +179,8 @@ def gles2(user):
 
 def sway(user):
     begun = change_session(user, "WEFT_COMPOSITOR=sway", "weft-msg quit")
-    yield "sway is the compositor", begun and "sway version" in user.tell(
-        "export SWAYSOCK=$(ls $XDG_RUNTIME_DIR/sway-ipc.*.sock); swaymsg -t get_version"), user.end()
+    asked = "export SWAYSOCK=$(ls $XDG_RUNTIME_DIR/sway-ipc.*.sock); swaymsg -t get_version; true"
+    yield "sway is the compositor", begun and user.until(90, lambda: "sway version" in user.tell(asked)), user.end()
     bar = user.wait_picture(SLOW, lambda p: text_like(p, 900, 2, 370, 18) > 60)
     yield "sway's bar has a text", bar is not None, "none at its right"
     user.keys("meta_l", "ret")
