@@ -167,6 +167,10 @@ def gles2(user):
     begun = change_session(user, "WLR_RENDERER=gles2", "weft-msg quit")
     yield "the next session draws with GLES2", begun and \
         re.search(rb"GL renderer: llvmpipe", user.console), user.end()
+    # Until its own first frame the screen has the last one of the session before.
+    drawn = begun and user.wait(SLOW, lambda: user.console.count(b"first frame on") >= 2)
+    yield "it draws a frame", drawn and user.console.count(b"first frame on") >= 2, user.end()
+    user.wait(10)
     same = user.wait_picture(SLOW, lambda p: unlike(p.crop(0, 100, 1280, 700),
                                                     pixman.crop(0, 100, 1280, 700)) < 0.01)
     yield "it looks as before", same is not None, "another wallpaper"
