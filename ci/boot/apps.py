@@ -167,6 +167,10 @@ def gles2(user):
     begun = change_session(user, "WLR_RENDERER=gles2", "weft-msg quit")
     yield "the next session draws with GLES2", begun and \
         re.search(rb"GL renderer: llvmpipe", user.console), user.end()
+    # Until its own first frame the screen has the last one of the session before.
+    drawn = begun and user.wait(SLOW, lambda: user.console.count(b"first frame on") >= 2)
+    yield "it draws a frame", drawn and user.console.count(b"first frame on") >= 2, user.end()
+    user.wait(10)
     same = user.wait_picture(SLOW, lambda p: unlike(p.crop(0, 100, 1280, 700),
                                                     pixman.crop(0, 100, 1280, 700)) < 0.01)
     yield "it looks as before", same is not None, "another wallpaper"
@@ -179,8 +183,8 @@ def gles2(user):
 
 def sway(user):
     begun = change_session(user, "WEFT_COMPOSITOR=sway", "weft-msg quit")
-    yield "sway is the compositor", begun and "sway version" in user.tell(
-        "export SWAYSOCK=$(ls $XDG_RUNTIME_DIR/sway-ipc.*.sock); swaymsg -t get_version"), user.end()
+    asked = "export SWAYSOCK=$(ls $XDG_RUNTIME_DIR/sway-ipc.*.sock); swaymsg -t get_version; true"
+    yield "sway is the compositor", begun and user.until(90, lambda: "sway version" in user.tell(asked)), user.end()
     bar = user.wait_picture(SLOW, lambda p: text_like(p, 900, 2, 370, 18) > 60)
     yield "sway's bar has a text", bar is not None, "none at its right"
     user.keys("meta_l", "ret")

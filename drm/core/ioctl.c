@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <virtgpu_drm.h>
 
-#define AUTH 1u	  /* authenticated, or a render node */
 #define MASTER 2u
 #define RENDER 4u /* allowed on render nodes */
 
@@ -183,8 +182,8 @@ static const struct {
 	{0xa0, 0, get_resources}, {0xa1, 0, get_crtc}, {0xa2, MASTER, legacy_set_crtc}, {0xa3, MASTER, legacy_cursor}, {0xa4, 0, legacy_get_gamma},
 	{0xa5, MASTER, legacy_set_gamma}, {0xa6, 0, get_encoder}, {0xa7, 0, get_connector}, {0xaa, 0, prop_get},
 	{0xab, MASTER, legacy_set_property}, {0xac, 0, blob_get}, {0xad, 0, fb_get}, {0xae, 0, fb_add}, {0xaf, 0, fb_remove},
-	{0xb0, MASTER, legacy_page_flip}, {0xb1, MASTER, fb_dirty}, {0xb2, AUTH, gem_create_dumb}, {0xb3, AUTH, gem_map_dumb},
-	{0xb4, AUTH, gem_destroy_dumb}, {0xb5, 0, get_plane_resources}, {0xb6, 0, get_plane}, {0xb7, MASTER, legacy_set_plane}, {0xb8, 0, fb_add2},
+	{0xb0, MASTER, legacy_page_flip}, {0xb1, MASTER, fb_dirty}, {0xb2, 0, gem_create_dumb}, {0xb3, 0, gem_map_dumb},
+	{0xb4, 0, gem_destroy_dumb}, {0xb5, 0, get_plane_resources}, {0xb6, 0, get_plane}, {0xb7, MASTER, legacy_set_plane}, {0xb8, 0, fb_add2},
 	{0xb9, 0, prop_object}, {0xba, MASTER, legacy_set_property}, {0xbb, MASTER, legacy_cursor}, {0xbc, MASTER, atomic_commit},
 	{0xbd, 0, blob_create}, {0xbe, 0, blob_destroy}, {0xbf, RENDER, syncobj_ioctl}, {0xc0, RENDER, syncobj_ioctl},
 	{0xc1, RENDER, syncobj_ioctl}, {0xc2, RENDER, syncobj_ioctl}, {0xc3, RENDER, syncobj_ioctl}, {0xc4, RENDER, syncobj_ioctl},
@@ -205,8 +204,6 @@ i64 drm_ioctl(struct fsreq *r)
 		if (f->render && !(table[i].flags & RENDER))
 			return -EACCES;
 		if ((table[i].flags & MASTER) && !is_master(f))
-			return -EACCES;
-		if ((table[i].flags & AUTH) && !f->authenticated && !f->render)
 			return -EACCES;
 		return table[i].fn(r);
 	}

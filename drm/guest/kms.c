@@ -276,6 +276,11 @@ static bool masters(void)
 	struct drm_auth a = {0};
 	NEED(fd >= 0 && ioctl(fd, DRM_IOCTL_GET_MAGIC, &a) == 0 && a.magic);
 	NEED_ERROR(ioctl(fd, DRM_IOCTL_AUTH_MAGIC, &a), EACCES); /* not the master */
+	/* Dumb buffers are for anybody who may open the node. */
+	struct drm_mode_create_dumb dumb = {.width = 64, .height = 64, .bpp = 32};
+	NEED(ioctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &dumb) == 0 && dumb.size >= 64 * 64 * 4);
+	struct drm_mode_map_dumb where = {.handle = dumb.handle};
+	NEED(ioctl(fd, DRM_IOCTL_MODE_MAP_DUMB, &where) == 0);
 	NEED_ERROR(ioctl(fd, DRM_IOCTL_SET_MASTER, 0), EBUSY);
 	NEED_ERROR(ioctl(fd, DRM_IOCTL_DROP_MASTER, 0), EINVAL);
 	NEED(ioctl(card, DRM_IOCTL_AUTH_MAGIC, &a) == 0);
