@@ -81,6 +81,10 @@ class Killing:
         if not desktop.up(first):
             raise Broken(f"{why}: the picture is empty")
 
+    def programs(self):
+        """(pid, name) of each; some have children for a moment, which have their names."""
+        return {tuple(line.split()) for line in self.call(PROGRAMS).splitlines()}
+
     def load(self):
         text = self.call("cat /tmp/load").split()
         return int(text[0]), " ".join(text[2:])
@@ -88,7 +92,7 @@ class Killing:
     def kill(self, name, device):
         """One death, with somebody typing on. Raises Broken."""
         guest = self.guest
-        before, load = self.call(PROGRAMS), self.load()
+        before, load = self.programs(), self.load()
         mark = len(guest.console)
         number = guest.start(f"/host/kill-service.py {name} {device or ''}")
         guest.type("abc")
@@ -110,8 +114,9 @@ class Killing:
             raise Broken(f"{name}: abc was typed meanwhile, the terminal has {self.lines()[-3:]}")
         self.type_and_see(name)
         self.pictures_change(name)
-        if self.call(PROGRAMS) != before:
-            raise Broken(f"{name}: programs changed: {before} now {self.call(PROGRAMS)}")
+        gone = before - self.programs()
+        if gone:
+            raise Broken(f"{name}: programs have ended: {sorted(gone)}")
         for _ in range(30):
             rounds, wrong = self.load()
             if wrong != "-":
