@@ -55,8 +55,8 @@ def tests():
         for result in suites.checks(again.split("@@changed")[0], "after a boot: "):
             yield result.name, result.ok, result.why
         yield "the list is the one that was written", sums[:1] == listed(text), f"{sums} {listed(text)}"
-        yield "reboot ends the machine", "the machine stopped" in changed.reason and len(sums) == 2, \
-            f"{again[-300:]}{changed.reason}"
+        yield "reboot ends the machine", len(sums) == 2 and changed.status != 0 and \
+            bool(re.search(r"unmounted[\s\S]*power cycle", changed.log)), f"status {changed.status} {changed.reason}\n{changed.log[-300:]}"
         yield clean(path, "after a reboot")
 
         machine = {}
