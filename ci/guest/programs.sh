@@ -84,6 +84,49 @@ check 'a user cannot signal root' 'sleep 9 & p=$!; ! su user -s /bin/sh -c "kill
 check 'ulimit' '(ulimit -n 10; [ "$(ulimit -n)" = 10 ])'
 check 'script: a pty' 'script -qec "tty" /dev/null | grep -q /dev/pts/'
 check 'stty on a pty' 'script -qec "stty rows 30 cols 90; stty size" /dev/null | grep -q "30 90"'
+LIMIT=120
+check 'bash: job control on a pty' 'python3 - <<"PYTHON"
+import os, pty, re, select, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ.update(PS1="ready> ", TERM="dumb")
+    os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
+seen = ""
+def wait(pattern):
+    global seen
+    end = time.monotonic() + 25
+    while not re.search(pattern, seen):
+        if time.monotonic() > end or not select.select([fd], [], [], 25)[0]:
+            sys.exit(f"no {pattern} in {seen!r}")
+        seen += os.read(fd, 4096).decode()
+    seen = re.split(pattern, seen, maxsplit=1)[-1]
+def say(text, pattern):
+    os.write(fd, text.encode())
+    wait(pattern)
+wait("ready> ")
+say("sleep 300\n", "sleep 300\r\n")
+time.sleep(0.7)
+say("\x1a", r"Stopped +sleep 300[^$]*ready> ")
+say("jobs\n", r"\[1\]\+  Stopped +sleep 300[^$]*ready> ")
+say("bg\n", r"\[1\]\+ sleep 300 &[^$]*ready> ")
+say("jobs\n", r"\[1\]\+  Running +sleep 300[^$]*ready> ")
+say("fg\n", "sleep 300\r\n")
+time.sleep(0.7)
+say("\x03", "ready> ")
+say("echo status $?\n", "status 130\r\nready> ")
+say("cat | tr a b\n", "tr a b\r\n")
+say("abba\n", "abba\r\n")
+say("\x04", "bbbb\r\nready> ")
+say("(sleep 0.2; echo in the back) &\n", "in the back")
+os.write(fd, b"exit 7\n")
+try:
+    while os.read(fd, 4096):
+        pass
+except OSError:
+    pass
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+PYTHON'
+LIMIT=60
 check 'perl' '[ "$(perl -e "print join q(,), map { \$_ * 2 } 1..3")" = 2,4,6 ]'
 check 'perl: fork and pipe' '[ "$(perl -e "open my \$p, q(-|), q(echo), q(sub) or die; print <\$p>")" = sub ]'
 check 'python' '[ "$(python3 -c "print(sum(range(101)))")" = 5050 ]'

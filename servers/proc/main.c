@@ -55,6 +55,8 @@ static const struct {
 	{PROCP_SET_UTS, op_set_uts},
 	{PROCP_UNSHARE, op_unshare},
 	{PROCP_SETNS, op_setns},
+	{PROCP_PTRACE, op_ptrace},
+	{PROCP_PTRACE_WAIT, op_ptrace_wait},
 };
 
 static bool private_op(struct fs *fs, struct fsreq *r, i64 *result)

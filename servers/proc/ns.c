@@ -124,16 +124,16 @@ static u32 uts_new(const struct procp_uts *from)
 	return 0;
 }
 
-static i64 enter(struct fsreq *r, u32 uts)
+static i64 enter(const struct fsreq *r, const struct weft_identity *me, u32 uts)
 {
-	struct weft_identity id = *r->cred;
+	struct weft_identity id = *me;
 	id.flags = (id.flags & ~WEFT_IDENT_MINTERS) | uts << UTS_SHIFT;
 	return set_identity(r->sqe->pid, r->sqe->tid, &id);
 }
 
 i64 op_unshare(struct fsreq *r)
 {
-	struct weft_identity me = *r->cred;
+	struct weft_identity me = *r->cred; /* fs_identity may give its place away */
 	u32 flags = (u32)r->sqe->args[0];
 	if (flags & ~(u32)UNSHARED)
 		return -EINVAL;
@@ -146,8 +146,7 @@ i64 op_unshare(struct fsreq *r)
 	u32 uts = uts_new(uts_of(&me));
 	if (!uts)
 		return -ENOSPC;
-	r->cred = &me; /* fs_identity may have given its place away */
-	i64 e = enter(r, uts);
+	i64 e = enter(r, &me, uts);
 	if (e)
 		all[uts].used = false;
 	return e;
@@ -268,7 +267,7 @@ i64 op_setns(struct fsreq *r)
 	const struct ns_node *x = h && h->node->nops == &file_ops ? h->node->priv : NULL;
 	i64 e = !x || (type && type != x->kind->flag) || x->kind->flag == CLONE_NEWUSER ? -EINVAL
 		: !cred_capable(r->cred, CAP_SYS_ADMIN)				  ? -EPERM
-		: x->kind->flag == CLONE_NEWUTS					  ? enter(r, x->uts)
+		: x->kind->flag == CLONE_NEWUTS					  ? enter(r, r->cred, x->uts)
 										  : 0;
 	weft_fd_close((u64)fd);
 	return e;

@@ -7,7 +7,7 @@
  *   group.c    sessions and groups       sched.c  priorities      system.c  /proc/cpuinfo, meminfo ...
  *   pid.c      the tree of /proc/PID     pidtext.c its texts      links.c fd/N, exe, cwd, root
  *   setid.c    set-id exec               mounts.c  what is mounted
- *   ns.c       namespaces, /proc/PID/ns
+ *   ns.c       namespaces, /proc/PID/ns      trace.c  ptrace
  */
 #ifndef PROC_PROC_H
 #define PROC_PROC_H
@@ -91,6 +91,10 @@ i64 op_set_uts(struct fsreq *r);
 i64 op_unshare(struct fsreq *r);
 i64 op_setns(struct fsreq *r);
 const struct procp_uts *uts_of(const struct weft_identity *id);
+
+/* trace.c */
+i64 op_ptrace(struct fsreq *r);
+i64 op_ptrace_wait(struct fsreq *r);
 
 /* system.c */
 int system_files(struct fs *fs);

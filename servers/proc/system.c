@@ -239,7 +239,7 @@ static const char *const fixed[][2] = {
 	{"sys/kernel/overflowgid", "65534\n"},
 	{"sys/kernel/core_pattern", "core\n"},
 	{"sys/kernel/randomize_va_space", "2\n"},
-	{"sys/kernel/yama/ptrace_scope", "1\n"},
+	{"sys/kernel/yama/ptrace_scope", "0\n"},
 	{"sys/kernel/random/entropy_avail", "256\n"},
 	{"sys/kernel/random/poolsize", "256\n"},
 	{"sys/kernel/shmmax", "18446744073692774399\n"},

@@ -59,6 +59,19 @@ enum procp_op {
 	PROCP_UNSHARE,
 	/* args: type as setns(2) takes it; fds: a file of /proc/PID/ns. CAP_SYS_ADMIN */
 	PROCP_SETNS,
+	/* args: enum procp_ptrace, pid, address, signal. PEEK: out[0] = the word */
+	PROCP_PTRACE,
+	/* args: pid, or 0: any tracee. -> the pid of one that has stopped, told once; out[0] = its wait status. 0: none; -ECHILD: no tracee;
+	 * -EAGAIN: one is about to stop */
+	PROCP_PTRACE_WAIT,
+};
+
+enum procp_ptrace { /* Linux's numbers */
+	PROCP_PTRACE_PEEK = 1,
+	PROCP_PTRACE_CONT = 7,
+	PROCP_PTRACE_KILL = 8,
+	PROCP_PTRACE_ATTACH = 16,
+	PROCP_PTRACE_DETACH = 17,
 };
 
 struct procp_uts {

@@ -193,6 +193,7 @@ struct rt_proc {
 	u32 sockopt_next;
 	struct rt_dgram dgram[RT_DGRAMS];
 	u32 dgram_next;
+	bool tracing; /* it has attached to a process: a wait asks for its tracees too */
 	bool sock_special; /* some socket has SO_PASSCRED or a timeout */
 	u64 inet[RT_INETS]; /* socket object << 8 | family: of AF_INET sockets without a name yet */
 	u32 inet_next;
@@ -342,6 +343,7 @@ i64 rt_unserved(u64 nr);
 bool rt_sock_passcred(u64 object);
 bool rt_sock_listening(i32 fd);
 u32 rt_own_pgid(void);
+i64 rt_trace_wait(u32 which, i32 id, u64 options, u32 *status); /* -> pid of a tracee; 0: none has stopped */
 i64 rt_ask_proc(u32 op, u64 a, u64 b, u64 c, u64 d, struct weft_buf *buf); /* one of native/procproto.h */
 i64 rt_map_device(i32 fd, u64 addr, u64 len, u32 f, u64 off);
 

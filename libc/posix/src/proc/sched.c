@@ -494,7 +494,7 @@ i64 rt_sys_prctl(u64 op, u64 a, u64 b, u64 c, u64 d)
 		return io_flusher(p, (u32)op == PR_SET_IO_FLUSHER, a, b || c || d);
 	case PR_GET_MDWE:
 		return a || b || c || d ? -EINVAL : 0;
-	case PR_SET_PTRACER: /* nobody can trace anyway; the pid must be one */
+	case PR_SET_PTRACER: /* who may look may trace; the pid must be one */
 		return !a || a == ~0ul || (u32)a == rt_tp()->pid ? 0 : ask(PROCP_GETPGID, (u32)a, 0, 0, 0, NULL, 0) < 0 ? -EINVAL : 0;
 	case PR_GET_AUXV:
 		if (c || d)

@@ -39,8 +39,10 @@ i64 rt_sys_wait4(u64 pid, u64 status, u64 options, u64 usage)
 		which = 2;
 		id = p ? -p : rt_own_pgid();
 	}
-	i64 r = UNLESS_IGNORED(NC(PROC_WAIT, which, id,
-		(options & (WNOHANG | WUNTRACED | WCONTINUED)) | WEXITED, &x));
+	i64 r = rt_trace_wait(which, id, options, &x.status);
+	if (!r)
+		r = UNLESS_IGNORED(NC(PROC_WAIT, which, id,
+			(options & (WNOHANG | WUNTRACED | WCONTINUED)) | WEXITED, &x));
 	if (r <= 0)
 		return rt_intr(r, ERESTARTSYS);
 	if (status && put_u32(status, x.status))

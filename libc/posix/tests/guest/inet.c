@@ -108,7 +108,7 @@ static void tcp_names(void)
 	struct sockaddr_in any = at("127.0.0.1", 0), name, own;
 	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0), d = socket(AF_INET, SOCK_STREAM, 0), s;
 	FAILS("tcp: a new socket has no peer", name_of(c, 1).sin_family ? 0 : -1, ENOTCONN);
-	bind(l, (void *)&any, sizeof any);
+	CHECK("tcp: bind", bind(l, (void *)&any, sizeof any) == 0);
 	FAILS("tcp: nor has a bound one", name_of(l, 1).sin_family ? 0 : -1, ENOTCONN);
 	listen(l, 4);
 	FAILS("tcp: nor a listening one", name_of(l, 1).sin_family ? 0 : -1, ENOTCONN);
@@ -118,9 +118,9 @@ static void tcp_names(void)
 	CHECK("tcp: both ends call each other the same", s >= 0 && name_of(s, 1).sin_port == name_of(c, 0).sin_port && name_of(c, 0).sin_port &&
 		name_of(s, 0).sin_port == name.sin_port);
 	close(s);
-	bind(d, (void *)&any, sizeof any);
+	int bound = bind(d, (void *)&any, sizeof any);
 	own = name_of(d, 0);
-	CHECK("tcp: a bound socket connects with its own port", own.sin_port && connect(d, (void *)&name, sizeof name) == 0 &&
+	CHECK("tcp: a bound socket connects with its own port", bound == 0 && own.sin_port && connect(d, (void *)&name, sizeof name) == 0 &&
 		name_of(d, 0).sin_port == own.sin_port);
 	s = accept(l, NULL, NULL);
 	CHECK("tcp: and is told by it", s >= 0 && name_of(s, 1).sin_port == own.sin_port);

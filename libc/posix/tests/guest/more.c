@@ -10,6 +10,8 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -303,6 +305,73 @@ static void test_reopen(void)
 	unlink(NAME);
 }
 
+/* ptrace: attaching to a process that is no child of the tracer, and what is left of it when the tracer dies. */
+
+static volatile long beat[2] __attribute__((aligned(64)));
+
+static char state_of(pid_t pid)
+{
+	char name[40], text[200] = "";
+	snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
+	int fd = open(name, O_RDONLY);
+	ssize_t n = read(fd, text, sizeof text - 1);
+	close(fd);
+	const char *after = n > 0 ? strrchr(text, ')') : NULL;
+	return after ? after[2] : '?';
+}
+
+static int goes_on(volatile long *count)
+{
+	long before = *count;
+	for (int i = 0; i < 200 && *count == before; i++)
+		usleep(10000);
+	return *count != before;
+}
+
+static void test_trace(void)
+{
+	volatile long *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status = 0;
+	pid_t pid = fork(), other;
+	if (pid == 0) {
+		beat[0] = 0x1234567890l;
+		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+		for (;;) {
+			shared[0]++;
+			usleep(2000);
+		}
+	}
+	CHECK("trace: it runs", goes_on(&shared[0]));
+	FAILS("trace: nobody attaches to himself", ptrace(PTRACE_ATTACH, getpid(), NULL, NULL), EPERM);
+	FAILS("trace: not attached yet", ptrace(PTRACE_CONT, pid, NULL, NULL), ESRCH);
+	CHECK("trace: attach", ptrace(PTRACE_ATTACH, pid, NULL, NULL) == 0);
+	CHECK("trace: the stop is waited for", waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+	CHECK("trace: it is stopped", (state_of(pid) == 't' || state_of(pid) == 'T'));
+	errno = 0;
+	CHECK("trace: its memory", ptrace(PTRACE_PEEKDATA, pid, (void *)&beat[0], NULL) == 0x1234567890l && !errno);
+	FAILS("trace: no memory there", ptrace(PTRACE_PEEKDATA, pid, (void *)8, NULL), EIO);
+	other = fork();
+	if (other == 0)
+		_exit(ptrace(PTRACE_ATTACH, pid, NULL, NULL) < 0 && errno == EPERM ? 0 : 1);
+	waitpid(other, &status, 0);
+	CHECK("trace: one tracer only", status == 0);
+	CHECK("trace: it goes on", ptrace(PTRACE_DETACH, pid, NULL, NULL) == 0 && goes_on(&shared[0]));
+	other = fork();
+	if (other == 0) {
+		if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) == 0 && waitpid(-1, &status, 0) == pid && WIFSTOPPED(status))
+			_exit(0);
+		_exit(1);
+	}
+	waitpid(other, &status, 0);
+	CHECK("trace: by one who is not the parent; it goes on when he dies", status == 0 && goes_on(&shared[0]));
+	kill(pid, SIGKILL);
+	do
+		waitpid(pid, &status, 0);
+	while (WIFSTOPPED(status)); /* what is left of the stop, if anything */
+	CHECK("trace: it dies", WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	munmap((void *)shared, 4096);
+}
+
 int main(void)
 {
 	unlink(NAME);
@@ -310,6 +379,7 @@ int main(void)
 	test_sockets();
 	test_attributes();
 	test_locks();
+	test_trace();
 	unlink(NAME);
 	return check_done();
 }
