@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from . import build, compositor, host, job, tidy
 from .base import BUILD, ROOT, WeftError
 
-LINES_TARGET = 15000    # the budget of docs/decisions.md; not met yet
-LINES_LIMIT = 16949     # what there is: it may only shrink
+LINES_LIMIT = 15000     # of the architecture
 CALLS_LIMIT = 50
 
 
@@ -97,9 +96,8 @@ def budgets():
         return
     total = sum(len(p.read_text(errors="replace").splitlines()) for p in files)
     code = sum(code_lines(p.read_text(errors="replace")) for p in files)
-    over = code - LINES_TARGET
-    print(f"kernel: {code} lines of C and assembly in {len(files)} files, budget {LINES_TARGET}"
-          f"{f': {over} OVER THE BUDGET' if over > 0 else ''} ({total} with comments and blanks)")
+    print(f"kernel: {code} lines of C and assembly in {len(files)} files, budget {LINES_LIMIT}"
+          f" ({total} with comments and blanks)")
     yield Result("kernel lines", code < LINES_LIMIT, f"{code} lines")
     calls = native_calls()
     if calls is not None:
