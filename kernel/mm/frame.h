@@ -15,9 +15,6 @@
 struct frame *frame_alloc_user(void);
 /* One with a copy of the page at src, which its caller holds, or (NULL) zeros. Drops the BKL. */
 struct frame *frame_alloc_copy(const void *src);
-/* Between the steps of long work, with nothing looked up: lets interrupts and other threads in.
- * -EINTR: the thread must die. May block. */
-int mm_pause(void);
 bool frames_low(void); /* under the low mark: reclaim in the background */
 void slab_init(void);
 extern u64 frames_min, frames_low_mark;
