@@ -16,10 +16,14 @@ struct loop ipc_loop;
 static struct server server;
 static i32 authority;
 
-/* A connect that waits for room in the listener's queue. */
+/*
+ * A connect that waits for room in the listener's queue. Over the loopback one that must not block is told that it is under way, and
+ * nobody asks: req is NULL.
+ */
 struct waiting {
 	struct waiting *next;
 	struct request *req;
+	u32 pid, identity;
 	struct binding *to;
 	struct addr asked;
 	i32 end;
@@ -51,7 +55,8 @@ static void free_binding(struct binding *b)
 		}
 		*at = x->next;
 		weft_fd_close((u64)x->end);
-		request_reply(x->req, -ECONNREFUSED);
+		if (x->req)
+			request_reply(x->req, -ECONNREFUSED);
 		free(x);
 	}
 	binding_remove(b);
@@ -350,7 +355,8 @@ static i64 op_connect(struct request *r)
 	if (fd < 0)
 		return fd;
 	x = deliver(b, &a, socket, fd, r->sqe->pid, r->sqe->identity);
-	if (x != -EAGAIN || r->sqe->args[2]) {
+	bool under_way = r->sqe->args[2] && is_inet(&a);
+	if (x != -EAGAIN || (r->sqe->args[2] && !under_way)) {
 		if (x < 0)
 			weft_fd_close((u64)fd);
 		else if (own)
@@ -358,13 +364,13 @@ static i64 op_connect(struct request *r)
 		return x;
 	}
 	struct waiting *w = calloc(1, sizeof(*w));
-	struct request *kept = w ? request_keep(r) : NULL;
-	if (!kept) {
+	struct request *kept = w && !under_way ? request_keep(r) : NULL;
+	if (!w || (!kept && !under_way)) {
 		free(w);
 		weft_fd_close((u64)fd);
 		return -ENOMEM;
 	}
-	*w = (struct waiting){.req = kept, .to = b, .asked = a, .end = fd, .socket = socket};
+	*w = (struct waiting){.req = kept, .pid = r->sqe->pid, .identity = r->sqe->identity, .to = b, .asked = a, .end = fd, .socket = socket};
 	if (own)
 		free_binding(own);
 	struct waiting **at = &waiting;
@@ -372,7 +378,7 @@ static i64 op_connect(struct request *r)
 		at = &(*at)->next;
 	*at = w;
 	loop_modify(&ipc_loop, &((struct watch *)b->watch)->source, WEFT_POLLOUT);
-	return SERVER_LATER;
+	return under_way ? -EINPROGRESS : SERVER_LATER;
 }
 
 static void drain(struct binding *b)
@@ -381,7 +387,7 @@ static void drain(struct binding *b)
 	for (struct waiting **at = &waiting; *at;) {
 		struct waiting *w = *at;
 		i64 e = w->to != b ? -EAGAIN :
-				     deliver(b, &w->asked, w->socket, w->end, w->req->sqe->pid, w->req->sqe->identity);
+				     deliver(b, &w->asked, w->socket, w->end, w->pid, w->identity);
 		if (e == -EAGAIN) {
 			left |= w->to == b;
 			at = &w->next;
@@ -390,7 +396,8 @@ static void drain(struct binding *b)
 		*at = w->next;
 		if (e < 0)
 			weft_fd_close((u64)w->end);
-		request_reply(w->req, e);
+		if (w->req)
+			request_reply(w->req, e);
 		free(w);
 	}
 	if (!left)

@@ -428,11 +428,13 @@ i64 tty_read(struct tty *t, u8 *p, u32 n, bool peek)
 void tty_read_done(struct tty *t, u32 n)
 {
 	u32 got = 0;
+	bool line_done = false;
 	while (t->in_len) {
 		u8 mark = t->mark[at(t, 0)];
-		/* An end of file goes with the bytes before it, or alone as a read of nothing. */
-		if (got == n && !((mark & TTY_MARK_EOF) && L(t, ICANON)))
+		/* An end of file goes with the bytes of its line, or alone as a read of nothing. */
+		if (got == n && (line_done || !((mark & TTY_MARK_EOF) && L(t, ICANON))))
 			break;
+		line_done = mark != 0;
 		t->mark[at(t, 0)] = 0;
 		t->in_head = at(t, 1);
 		t->in_len--;

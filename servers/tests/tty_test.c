@@ -106,6 +106,11 @@ static void test_eof(void **state)
 	assert_int_equal(tty_available(&t), 0);
 	assert_int_equal(tty_read(&t, b, 8, false), 0);
 	assert_false(tty_readable(&t));
+	type("ab\n\x04"); /* the line before it is not its own */
+	expect_read("ab\n");
+	assert_true(tty_readable(&t));
+	assert_int_equal(tty_read(&t, b, 8, false), 0);
+	assert_false(tty_readable(&t));
 }
 
 static void test_signals(void **state)

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 static struct sockaddr_in at(const char *host, int port)
 {
@@ -130,11 +131,53 @@ static void tcp_names(void)
 	close(l);
 }
 
+/* More at once than the listener has room for: none is refused, and what each sends arrives. */
+static void tcp_crowd(void)
+{
+	struct sockaddr_in any = at("127.0.0.1", 0), name;
+	int l = socket(AF_INET, SOCK_STREAM, 0), begun = 0, said = 0, status = 1;
+	struct pollfd c[12];
+	CHECK("tcp: a listener with little room", bind(l, (void *)&any, sizeof any) == 0 && listen(l, 2) == 0);
+	name = name_of(l, 0);
+	for (int i = 0; i < 12; i++) {
+		c[i] = (struct pollfd){socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), POLLOUT, 0};
+		begun += connect(c[i].fd, (void *)&name, sizeof name) < 0 && errno == EINPROGRESS;
+	}
+	CHECK("tcp: twelve connect at once", begun == 12);
+	pid_t pid = fork();
+	if (pid == 0) {
+		int heard = 0;
+		for (int i = 0; i < 12; i++) {
+			char byte = 0;
+			int s = accept(l, NULL, NULL);
+			heard += recv(s, &byte, 1, 0) == 1 && byte == 'x';
+			close(s);
+		}
+		_exit(heard == 12 ? 0 : 1);
+	}
+	for (int tries = 0; tries < 200 && said < 12; tries++) {
+		poll(c, 12, 200);
+		for (int i = 0; i < 12; i++)
+			if (c[i].fd >= 0 && c[i].revents == POLLOUT && name_of(c[i].fd, 1).sin_family && send(c[i].fd, "x", 1, 0) == 1) {
+				said++;
+				c[i].events = 0;
+				c[i].fd = ~c[i].fd;
+			}
+	}
+	CHECK("tcp: all are connected", said == 12);
+	waitpid(pid, &status, 0);
+	CHECK("tcp: and heard", status == 0);
+	for (int i = 0; i < 12; i++)
+		close(c[i].fd < 0 ? ~c[i].fd : c[i].fd);
+	close(l);
+}
+
 int main(void)
 {
 	udp_names();
 	udp_connect();
 	udp_six();
 	tcp_names();
+	tcp_crowd();
 	return check_done();
 }
