@@ -392,6 +392,54 @@ static void attributes(void)
 	SAME(do_unlink("b"), 0);
 }
 
+/*
+ * A directory's blocks, changed and then freed before they were written, become a file's: the file's contents are written first, and
+ * nothing of the directory after them.
+ */
+static void reused(void)
+{
+	char name[300];
+	for (u32 round = 0; round < 6; round++) {
+		SAME(do_mkdir("old"), 0);
+		for (u32 i = 0; i < 400; i++) {
+			snprintf(name, sizeof(name), "old/%0200u", i);
+			file_close(file_open(name, O_CREAT | O_RDWR));
+		}
+		SAME(do_sync(), 0);
+		for (u32 i = 0; i < 400; i++) {
+			snprintf(name, sizeof(name), "old/%0200u", i);
+			SAME(do_unlink(name), 0);
+		}
+		SAME(do_rmdir("old"), 0);
+		/* All that is free. */
+		u64 h = file_open("new", O_CREAT | O_RDWR), off = 0;
+		static u8 piece[MIB];
+		memset(piece, 'a' + (int)round, sizeof(piece));
+		while (file_write(h, off, piece, MIB) == (i64)MIB) {
+			file_flush(h);
+			off += MIB;
+		}
+		SAME(off > 4 * MIB, 1);
+		SAME(do_sync(), 0);
+		file_evict(h);
+		for (u64 at = 0; at < off; at += MIB) {
+			static u8 got[MIB];
+			SAME(file_read(h, at, got, MIB), MIB);
+			SAME(memcmp(got, piece, MIB), 0);
+		}
+		file_close(h);
+		SAME(do_unlink("new"), 0);
+	}
+}
+
+static void test_reused(void **state)
+{
+	(void)state;
+	make_image(16, "-O ^has_journal");
+	SAME(session(reused), 0);
+	SAME(check_image(), 0);
+}
+
 static void test_xattr(void **state)
 {
 	(void)state;
@@ -425,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_orphans),
+		cmocka_unit_test(test_reused),
 		cmocka_unit_test(test_xattr),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -91,6 +91,8 @@ int alloc_run(struct ext4 *x, u64 goal, u64 want, bool metadata, struct run *r)
 void alloc_free(struct ext4 *x, u64 pblk, u64 len)
 {
 	ext2fs_block_alloc_stats_range(x->e2, pblk, (blk_t)len, -1);
+	/* Or an old directory's block would be written over what comes to lie there. */
+	cache_forget(pblk, len);
 }
 
 /* Promises. */

@@ -143,19 +143,16 @@ int ext4_need_bitmaps(struct ext4 *x)
 	return e;
 }
 
-/* Of freed blocks nothing is kept. (Taken ones may have been written before they are counted.) */
+/*
+ * Of freed blocks nothing is kept. (Taken ones may have been written before they are counted.) The hook for ranges is of no use: libext2fs
+ * calls it when it has counted the range down to nothing. Only regular files' blocks, which are not kept, are freed so by itself; alloc_free
+ * forgets its own.
+ */
 static void handle_block(ext2_filsys e2, blk64_t block, int inuse)
 {
 	(void)e2;
 	if (inuse < 0)
 		cache_forget(block, 1);
-}
-
-static void handle_blocks(ext2_filsys e2, blk64_t block, blk_t n, int inuse)
-{
-	(void)e2;
-	if (inuse < 0)
-		cache_forget(block, n);
 }
 
 static int write_super(struct ext4 *x)
@@ -248,7 +245,6 @@ int ext4_mount(struct fs *fs, struct ext4_device *dev, bool read_only, const cha
 	x->e2->flags &= ~EXT2_FLAG_DIRTY;
 	fs->read_only = read_only;
 	ext2fs_set_block_alloc_stats_callback(x->e2, handle_block, NULL);
-	ext2fs_set_block_alloc_stats_range_callback(x->e2, handle_blocks, NULL);
 	cache_set_unit(x->bs);
 	*why = "could not be made ready for writing";
 	e = read_only ? 0 : begin_writing(x);
