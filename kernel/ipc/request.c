@@ -120,6 +120,13 @@ void request_finish(struct request *r, i64 result)
 	}
 }
 
+/* No server will answer: what it was sent goes, too. */
+void request_fail(struct request *r, i64 error)
+{
+	request_drop_fds(r);
+	request_finish(r, error);
+}
+
 /* The server that had received it is dead. */
 void request_server_died(struct request *r)
 {
@@ -127,7 +134,7 @@ void request_server_died(struct request *r)
 		(r->sqe.op == WEFT_OP_READ && (i64)r->sqe.args[0] >= 0);
 
 	if (!r->thread || !again || r->cancelled) {
-		request_finish(r, !r->thread ? -WEFT_EREDELIVER : again ? -EINTR : -EIO);
+		request_fail(r, !r->thread ? -WEFT_EREDELIVER : again ? -EINTR : -EIO);
 		return;
 	}
 	request_unlink(r);

@@ -55,7 +55,7 @@ static void fail_queued(struct scheme *s)
 	while (!list_empty(&s->queue)) {
 		q = list_first(&s->queue, struct qnode, link);
 		if (q->kind == Q_REQUEST)
-			request_finish(container_of(q, struct request, q), -EIO);
+			request_fail(container_of(q, struct request, q), -EIO);
 		else
 			oneway_drop(container_of(q, struct oneway, q));
 	}

@@ -110,6 +110,7 @@ struct request *request_own(struct thread *t);	  /* NULL: no memory */
 struct request *request_begin(u16 op, u16 flags); /* the current thread's, with nothing in it */
 int request_enqueue(struct request *r, bool first);
 void request_finish(struct request *r, i64 result);
+void request_fail(struct request *r, i64 error);
 void request_drop_fds(struct request *r);
 struct request *request_by_tag(struct scheme *s, u64 tag);
 i64 request_run(struct request *r, struct handle *h);

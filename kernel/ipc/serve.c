@@ -127,7 +127,7 @@ static int deliver_request(struct scheme *s, struct request *r, u64 to)
 		q->len[i] = r->bufs[i].len;
 	if (unlikely(q->nfds) &&
 		passed_install(r->fds, q->nfds, FD_NEW | WEFT_DUP_NOFORK, true, q->fds) < 0) {
-		request_finish(r, -ENFILE);
+		request_fail(r, -ENFILE);
 		return 1;
 	}
 	if (unlikely(copy_sqe(to, q))) {
