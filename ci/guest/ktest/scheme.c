@@ -743,38 +743,42 @@ TEST(scheme_idempotent_is_done_again)
 }
 
 /* What was sent with a request that no server answers is closed, and does not come back as if it were an answer. */
+static void server_dies_with_fds(bool received)
+{
+	i32 s[2], p[2], back = -1;
+	struct weft_sqe e;
+	t_scheme(s);
+	t_pipe(p);
+	i32 h = t_open(s[1]);
+	i32 pid = native_fork(0, NULL);
+	if (pid == 0) {
+		weft_fd_close(s[0]);
+		weft_fd_close(s[1]);
+		struct weft_req r = {.op = OP_ECHO, .nfds = 1, .max_fds = 1, .fds = PTR(&p[1]), .fds_out = PTR(&back)};
+		ERR(weft_fd_call(h, PTR(&r)), EIO);
+		EQ(r.nfds_out, 0);
+		weft_fd_close(p[1]);
+		CHECK(t_poll(p[0], WEFT_POLLIN, 5000) & WEFT_POLLHUP);
+		weft_proc_exit(0);
+	}
+	weft_fd_close(p[1]);
+	if (received)
+		t_recv(s[0], &e);
+	else
+		CHECK(t_poll(s[0], WEFT_POLLIN, 5000) & WEFT_POLLIN);
+	weft_fd_close(h);
+	weft_fd_close(s[1]);
+	weft_fd_close(s[0]);
+	if (received)
+		weft_fd_close(e.fds[0]);
+	t_wait_ok(pid);
+	weft_fd_close(p[0]);
+}
+
 TEST(scheme_server_dies_with_fds)
 {
-	for (int received = 0; received < 2; received++) {
-		i32 s[2], p[2], back = -1;
-		struct weft_sqe e;
-		t_scheme(s);
-		t_pipe(p);
-		i32 h = t_open(s[1]);
-		i32 pid = native_fork(0, NULL);
-		if (pid == 0) {
-			weft_fd_close(s[0]);
-			weft_fd_close(s[1]);
-			struct weft_req r = {.op = OP_ECHO, .nfds = 1, .max_fds = 1, .fds = PTR(&p[1]), .fds_out = PTR(&back)};
-			ERR(weft_fd_call(h, PTR(&r)), EIO);
-			EQ(r.nfds_out, 0);
-			weft_fd_close(p[1]);
-			CHECK(t_poll(p[0], WEFT_POLLIN, 5000) & WEFT_POLLHUP);
-			weft_proc_exit(0);
-		}
-		weft_fd_close(p[1]);
-		if (received)
-			t_recv(s[0], &e);
-		else
-			CHECK(t_poll(s[0], WEFT_POLLIN, 5000) & WEFT_POLLIN);
-		weft_fd_close(h);
-		weft_fd_close(s[1]);
-		weft_fd_close(s[0]);
-		if (received)
-			weft_fd_close(e.fds[0]);
-		t_wait_ok(pid);
-		weft_fd_close(p[0]);
-	}
+	server_dies_with_fds(false);
+	server_dies_with_fds(true);
 }
 
 TEST(scheme_client_dies)
