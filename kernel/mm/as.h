@@ -54,8 +54,13 @@ struct as {
 #define VMAS_MAX 65530u
 
 /* vma.c: the tree. None of these touches page tables. */
-struct vma *vma_find(struct as *a, u64 addr);	   /* the VMA that contains addr, or NULL */
-struct vma *vma_find_from(struct as *a, u64 addr); /* the first with end > addr, or NULL */
+struct vma *vma_find_from(struct as *a, u64 addr);	   /* the first with end > addr, or NULL */
+static inline struct vma *vma_find(struct as *a, u64 addr) /* that contains addr, or NULL */
+{
+	struct vma *v = vma_find_from(a, addr);
+
+	return v && v->start <= addr ? v : NULL;
+}
 struct vma *vma_next(struct vma *v);
 struct vma *vma_prev(struct vma *v);
 struct vma *vma_last(const struct as *a); /* or NULL */

@@ -35,7 +35,16 @@ static bool over_limit(const struct as *a)
 	return limit && a->resident >= limit >> PAGE_SHIFT;
 }
 
-/* Makes a private copy of src (NULL: of zeros) for the entry, in place of what it holds. */
+/* Enters f, whose reference it takes, as a page of v's own. */
+static void enter_private(struct vma *v, pte_t *pte, struct frame *f, u32 flags)
+{
+	f->flags |= FRAME_ANON;
+	mm_stats.anon++;
+	v->flags |= VMA_ANON;
+	as_enter(v->as, pte, frame_phys(f), flags);
+}
+
+/* Makes a private copy of src for the entry, in place of what it holds. */
 static int copy_private(struct as *a, struct vma *v, u64 page, pte_t *pte, struct frame *src)
 {
 	struct frame *f, *was;
@@ -45,7 +54,7 @@ static int copy_private(struct as *a, struct vma *v, u64 page, pte_t *pte, struc
 	if (over_limit(a))
 		return -ENOMEM;
 	frame_get(src);
-	f = frame_alloc_copy(src && src != zero_frame ? frame_virt(src) : NULL);
+	f = frame_alloc_copy(src != zero_frame ? frame_virt(src) : NULL);
 	frame_put(src);
 	if (!f)
 		return -ENOMEM;
@@ -53,11 +62,8 @@ static int copy_private(struct as *a, struct vma *v, u64 page, pte_t *pte, struc
 		frame_put(f);
 		return AGAIN;
 	}
-	f->flags |= FRAME_ANON;
-	mm_stats.anon++;
-	v->flags |= VMA_ANON;
 	was = old ? frame_of(arch_pte_phys(old)) : NULL;
-	as_enter(a, pte, frame_phys(f), vma_pte_flags(v, true));
+	enter_private(v, pte, f, vma_pte_flags(v, true));
 	if (old)
 		as_flush(a, page, page + PAGE_SIZE);
 	frame_put(was);
@@ -66,19 +72,28 @@ static int copy_private(struct as *a, struct vma *v, u64 page, pte_t *pte, struc
 
 static int fault_anon(struct as *a, struct vma *v, u64 page, pte_t *pte, bool write)
 {
-	u32 n;
-	int r;
+	u32 n, flags = vma_pte_flags(v, write);
+	u64 gen = a->gen;
 
 	if (!write) {
-		as_enter(a, pte, frame_phys(zero_frame), vma_pte_flags(v, false));
+		as_enter(a, pte, frame_phys(zero_frame), flags);
 		return 0;
 	}
+	if (over_limit(a))
+		return -ENOMEM;
 	n = cluster_size(v, pte, page);
-	r = copy_private(a, v, page, pte, NULL);
-	for (u32 i = 1; !r && i < n && !pte[i]; i++)
-		if (copy_private(a, v, page + i * PAGE_SIZE, pte + i, NULL))
-			break; /* nobody has asked for this one */
-	return r;
+	for (u32 i = 0; i < n; i++) {
+		struct frame *f = frame_alloc_copy(NULL);
+
+		if (!f)
+			return i ? 0 : -ENOMEM;
+		if (a->gen != gen || pte[i]) {
+			frame_put(f);
+			return i ? 0 : AGAIN;
+		}
+		enter_private(v, pte + i, f, flags);
+	}
+	return 0;
 }
 
 /* Elsewhere a stale entry only faults once more. */

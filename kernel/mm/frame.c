@@ -18,32 +18,13 @@
 #define HOT_MAX	   256u
 #define ZEROED_MAX 512u
 
-u64 frames_total, frames_free, frames_min, frames_low_mark;
+u64 frames_total, frames_free, frames_min, frames_low_mark, frames_end;
 struct weft_mem_stats mm_stats;
-struct frame *zero_frame;
+struct frame *frames, *zero_frame;
 
 static struct list zones[2][FRAME_MAX_ORDER + 1]; /* free blocks by order */
-static struct frame *frames;
-static u64 frames_end; /* page numbers below it have a struct frame */
 static struct frame *hot[HOT_MAX], *zeroed[ZEROED_MAX];
 static u32 nhot, nzeroed, zeroed_want;
-
-struct frame *frame_of(u64 phys)
-{
-	u64 pfn = phys >> PAGE_SHIFT;
-
-	return pfn < frames_end ? &frames[pfn] : NULL;
-}
-
-u64 frame_phys(const struct frame *f)
-{
-	return (u64)(f - frames) << PAGE_SHIFT;
-}
-
-void *frame_virt(const struct frame *f)
-{
-	return phys_to_virt(frame_phys(f));
-}
 
 static void block_add(struct frame *f, u32 order)
 {
@@ -180,12 +161,6 @@ struct frame *frame_alloc_copy(const void *src)
 bool frames_low(void)
 {
 	return frames_free < frames_low_mark;
-}
-
-void frame_get(struct frame *f)
-{
-	if (f && !(f->flags & FRAME_RESERVED))
-		f->refs++;
 }
 
 void frame_free(struct frame *f, u32 order)

@@ -88,13 +88,6 @@ struct vma *vma_find_from(struct as *a, u64 addr)
 	return best;
 }
 
-struct vma *vma_find(struct as *a, u64 addr)
-{
-	struct vma *v = vma_find_from(a, addr);
-
-	return v && v->start <= addr ? v : NULL;
-}
-
 struct vma *vma_new(struct as *a, const struct vma *like)
 {
 	struct vma *v = a->nvmas < VMAS_MAX ? kmalloc(sizeof(*v)) : NULL;

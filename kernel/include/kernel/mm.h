@@ -4,6 +4,7 @@
 #define KERNEL_MM_H
 
 #include <kernel/object.h>
+#include <kernel/arch.h>
 #include <weft/mem.h>
 #include <weft/sys.h>
 
@@ -34,15 +35,32 @@ void frames_init(void); /* from boot_info's memory map */
  * (reclaim was tried). */
 struct frame *frame_alloc(u32 order, bool low);
 struct frame *frame_alloc_zero(void); /* one; may use a pre-zeroed pool */
-void frame_get(struct frame *f);
-/* Both accept NULL and ignore reserved frames. */
+/* These two accept NULL and ignore reserved frames. */
+static inline void frame_get(struct frame *f)
+{
+	if (f && !(f->flags & FRAME_RESERVED))
+		f->refs++;
+}
 void frame_put(struct frame *f); /* frees at 0 (order 0) */
 /* A single frame of the caller's alone whose bytes are all 0: a page table's. */
 void frame_free_zeroed(struct frame *f);
 void frame_free(struct frame *f, u32 order);
-struct frame *frame_of(u64 phys); /* NULL if not RAM */
-u64 frame_phys(const struct frame *f);
-void *frame_virt(const struct frame *f); /* in the direct map */
+extern struct frame *frames; /* by page number, below frames_end */
+extern u64 frames_end;
+static inline struct frame *frame_of(u64 phys) /* NULL if not RAM */
+{
+	u64 pfn = phys >> PAGE_SHIFT;
+
+	return pfn < frames_end ? &frames[pfn] : NULL;
+}
+static inline u64 frame_phys(const struct frame *f)
+{
+	return (u64)(f - frames) << PAGE_SHIFT;
+}
+static inline void *frame_virt(const struct frame *f) /* in the direct map */
+{
+	return phys_to_virt(frame_phys(f));
+}
 /* A local frame, or NULL: put where it goes out of scope. */
 #define HELD_FRAME __attribute__((cleanup(frame_release)))
 static inline void frame_release(struct frame **f)
