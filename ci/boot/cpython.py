@@ -11,7 +11,7 @@ import os
 import re
 import xml.etree.ElementTree as xml
 
-from tool import config, job, linux, rootfs
+from tool import config, job, linux
 from tool.base import CACHE, ROOT, cached, digest
 
 TESTS = """test_os test_posix test_subprocess test_select test_selectors test_epoll test_poll test_mmap

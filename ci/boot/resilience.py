@@ -6,7 +6,6 @@ arrives, files verify, and nobody else has ended."""
 import argparse
 import re
 import statistics
-import time
 
 from tool import desktop, picture
 from tool.base import BUILD, ROOT, WeftError

@@ -3,7 +3,7 @@
 
 import os
 
-from tool import debian, disk, host, job, suites
+from tool import debian, host, job, suites
 from tool.base import CACHE, ROOT, cached, digest, run, step
 
 PACKAGES = ["apt", "build-essential", "meson", "ninja-build", "pkgconf", "libffi-dev", "libexpat1-dev",

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-import tempfile
 import unittest
 from pathlib import Path
 

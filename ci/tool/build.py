@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 from . import host, newc
 from .base import BUILD, ROOT, Options, WeftError, digest, remove, say

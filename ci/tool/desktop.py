@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from . import build, disk, host, job, linux, newc, picture, qemu, rootfs, symbols
-from .base import BUILD, ROOT, WeftError, run, say
+from .base import BUILD, WeftError, run, say
 
 # What Debian's kernel starts in place of the configuration's services.
 LINUX_SESSION = "/usr/lib/weft/start-desktop"

@@ -9,7 +9,6 @@ disks.
 
 import binascii
 import os
-import shlex
 import stat
 import struct
 import subprocess
@@ -18,7 +17,7 @@ import uuid
 from pathlib import Path
 
 from . import build, config as configs, host, newc, rootfs
-from .base import (BUILD, SOURCE_DATE_EPOCH, WeftError, cached, digest, remove, run, say, step)
+from .base import BUILD, SOURCE_DATE_EPOCH, WeftError, cached, digest, run, step
 
 SECTOR = 512
 MIB = 1 << 20

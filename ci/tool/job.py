@@ -7,7 +7,6 @@ runs on is the boot archive alone, or a configuration's root file system.
 
 import contextlib
 import io
-import os
 import re
 import secrets
 import sys

@@ -9,7 +9,6 @@ import lzma
 import os
 import re
 import struct
-from pathlib import Path
 
 from . import debian, host, newc
 from .base import CACHE, ROOT, WeftError, cached, digest, remove, run, step

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from . import host
-from .base import BUILD, WeftError, say
+from .base import BUILD, WeftError
 
 # Fastest of QEMU's models where every instruction is translated: no AVX, no ERMS to emulate.
 TCG_CPU = "Nehalem"

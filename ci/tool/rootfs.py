@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import build, compositor, config as configs, debian, newc
-from .base import BUILD, CACHE, ROOT, SOURCE_DATE_EPOCH, WeftError, cached, digest, step
+from .base import CACHE, ROOT, SOURCE_DATE_EPOCH, WeftError, cached, digest, step
 
 # Documentation and translations are left out of every image.
 EXCLUDE = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/lintian/*",

@@ -200,6 +200,7 @@ def from_file(path):
 def static():
     """Checks that read the sources only."""
     yield from headers()
+    yield from pyflakes()
     yield from cppcheck()
     count, found = tidy.findings()
     yield Result(f"clang-tidy of {count} files", count > 0 and not found, "\n".join(found[:20]))
@@ -224,6 +225,13 @@ def headers():
                     why = f"line {number} ends in white space"
                     break
         yield Result(f"source {name}", not why, why)
+
+
+def pyflakes():
+    """Names that a Python file uses and nobody defines, and those that it takes in vain."""
+    host.need("static")
+    done = subprocess.run(["pyflakes3", "ci"], cwd=ROOT, capture_output=True, text=True)
+    yield Result("pyflakes of ci", done.returncode == 0, done.stdout + done.stderr)
 
 
 def cppcheck():
