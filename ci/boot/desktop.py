@@ -36,6 +36,9 @@ def first(user):
     clock = user.wait_picture(60, lambda p: text_like(p, 1100, 5, 140, 24) > 60)
     yield "the panel shows a clock", clock is not None, "no text at the panel's right"
     user.see("desktop")
+    # A host that is short of time holds keys long enough for them to be repeated.
+    own = "~/.config/weft/compositor.conf"
+    user.tell(f"mkdir -p ~/.config/weft && sed 's/^keyboard repeat.*/keyboard repeat 0 400/' /etc/weft/compositor.conf >{own}; weft-msg reload")
 
 
 def terminal(user):
