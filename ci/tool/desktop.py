@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import build, disk, host, job, linux, picture, qemu, rootfs, symbols
+from . import build, disk, host, job, linux, newc, picture, qemu, rootfs, symbols
 from .base import BUILD, ROOT, WeftError, run, say
 
 # What Debian's kernel starts in place of the configuration's services.
@@ -197,7 +197,7 @@ class Desktop:
         self.console = b""
         try:
             more = session_overlay(args, command, agent) if command or agent or args.kernel == "linux" \
-                or getattr(args, "add", []) else b""
+                or getattr(args, "add", []) or getattr(args, "env", {}) else b""
             argv, self.log_path = pieces(args, self.folder, more)
             self.guest = qemu.Guest([*argv, "-display", "none"], self.folder, talk=True)
             self.watch = job.LogWatch(self.log_path)
