@@ -4,6 +4,7 @@
  * both are made anew and every output draws again; client buffers are uploaded again by the scene.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <wlr/backend.h>
 #include <wlr/render/allocator.h>
 #include <wlr/render/wlr_renderer.h>
@@ -19,9 +20,30 @@
 
 static void handle_lost(struct wl_listener *listener, void *data);
 
+/*
+ * llvmpipe's threads go on drawing after glFlush, and no fence on the buffer says when they have done: the
+ * display would show what is there by then, until the next frame. Without threads of its own it has drawn
+ * when glFlush returns. The programs that are started here keep theirs.
+ */
+static struct wlr_renderer *make_renderer(struct wlr_backend *backend)
+{
+	const char *threads = "LP_NUM_THREADS";
+	bool chosen = getenv(threads) != NULL;
+	struct wlr_renderer *renderer;
+
+	if (!chosen) {
+		setenv(threads, "0", 1);
+	}
+	renderer = wlr_renderer_autocreate(backend);
+	if (!chosen) {
+		unsetenv(threads);
+	}
+	return renderer;
+}
+
 static int make(struct server *server)
 {
-	server->renderer = wlr_renderer_autocreate(server->backend);
+	server->renderer = make_renderer(server->backend);
 	if (server->renderer == NULL) {
 		wlr_log(WLR_ERROR, "no renderer can be made");
 		return -ENODEV;
