@@ -9,6 +9,7 @@ disks.
 
 import binascii
 import os
+import re
 import stat
 import struct
 import subprocess
@@ -238,8 +239,14 @@ def write_layer(disk, entries):
 
 
 def check(disk):
-    """Run e2fsck over the disk's root file system without changing it."""
-    run(["e2fsck", "-fn", f"{disk}?offset={ROOT_AT}"])
+    """Run e2fsck over the disk's root file system without changing it; it must be marked as clean, too."""
+    where = f"{disk}?offset={ROOT_AT}"
+    run(["e2fsck", "-fn", where])
+    said = subprocess.run(["dumpe2fs", "-h", where], capture_output=True, text=True, errors="replace",
+                          stdin=subprocess.DEVNULL).stdout
+    state = re.search(r"^Filesystem state:\s+(.*)$", said, re.M)
+    if not state or state[1] != "clean":
+        raise WeftError(f"{disk}: it is marked as {state and state[1]!r}")
 
 
 def repair(disk):
