@@ -34,7 +34,7 @@ struct queue {
 static struct queue ins, outs; /* guarded by the lock, as all here */
 static struct later *later_head, *later_tail;
 static u32 out_busy;
-static bool flush_armed;
+static bool flush_armed, ending;
 
 void ext4_lock(void)
 {
@@ -101,7 +101,7 @@ i64 work_page(struct ext4 *fs, struct fsreq *r, struct node *n)
 static struct page_job *next_job(void)
 {
 	struct page_job *j = pop(&ins);
-	if (!j && out_busy < PAGERS_OUT)
+	if (!j && !ending && out_busy < PAGERS_OUT)
 		j = pop(&outs);
 	return j;
 }
@@ -219,6 +219,8 @@ static void serve_end(void *arg)
 	ext4_lock();
 	while (x->jobs)
 		ext4_wait();
+	/* From now on page-outs are not begun: this thread writes all that is dirty, and two would give the same pages blocks. */
+	ending = true;
 	int e = ext4_unmount(x->fs);
 	if (e)
 		ext4_log("could not be unmounted cleanly: error %d", -e);
