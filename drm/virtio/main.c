@@ -119,6 +119,17 @@ static void reap(struct virtqueue *q)
 		fatal("the device broke a queue", -EIO);
 }
 
+/* Until the device has done something. What was not kicked yet it does not know of, and would never do. */
+static void wait_device(void)
+{
+	vq_kick(&control);
+	vq_kick(&cursor);
+	irq_wait(irq_control, WEFT_FOREVER);
+	irq_ack(irq_control);
+	reap(&control);
+	reap(&cursor);
+}
+
 /* A free slot; waits for the device when all are in flight. */
 static u32 take_slot(void)
 {
@@ -129,10 +140,7 @@ static u32 take_slot(void)
 				slots[i] = (struct slot){.used = true};
 				return i;
 			}
-		irq_wait(irq_control, WEFT_FOREVER);
-		irq_ack(irq_control);
-		reap(&control);
-		reap(&cursor);
+		wait_device();
 	}
 }
 
@@ -146,13 +154,8 @@ static void submit(struct virtqueue *q, u32 i, u32 len, const struct dma *more, 
 		p[n++] = (struct vq_part){more->bus, more_len, false};
 	if (q == &control)
 		p[n++] = (struct vq_part){area.bus + (u64)i * SLOT + SLOT / 2, sizeof(struct hdr), true};
-	while (vq_add(q, p, n, &slots[i]) == -EAGAIN) {
-		vq_kick(q);
-		irq_wait(irq_control, WEFT_FOREVER);
-		irq_ack(irq_control);
-		reap(&control);
-		reap(&cursor);
-	}
+	while (vq_add(q, p, n, &slots[i]) == -EAGAIN)
+		wait_device();
 }
 
 /* A command at start-up whose answer is large; waits for it. */
@@ -273,18 +276,11 @@ fail:
 
 static void wait_idle(void)
 {
-	vq_kick(&control);
-	for (;;) {
-		bool busy = false;
-		reap(&control);
-		for (u32 i = 0; i < SLOTS; i++)
-			busy |= slots[i].used;
-		if (!busy)
-			return;
-		reap(&cursor);
-		irq_wait(irq_control, WEFT_FOREVER);
-		irq_ack(irq_control);
-	}
+	reap(&control);
+	reap(&cursor);
+	for (u32 i = 0; i < SLOTS; i++)
+		while (slots[i].used)
+			wait_device();
 }
 
 static void forget_buffer(u32 id)
