@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 from tool import desktop, disk, host
-from tool.base import BUILD, WeftError
+from tool.base import BUILD
+
+from .files import clean
 
 NOTE = "/home/user/note"
 
@@ -17,14 +19,6 @@ def machine(path, firmware=None, command=None):
     return desktop.Desktop(argparse.Namespace(
         kernel="weft", config="desktop", root="disk", disk=str(path), smp=2, mem=2048, append="", gl=False, add=[],
         firmware=firmware), command)
-
-
-def clean(path, when):
-    try:
-        disk.check(path)
-        return f"e2fsck finds nothing {when}", True, ""
-    except WeftError as error:
-        return f"e2fsck finds nothing {when}", False, str(error)
 
 
 def ends(guest, what):
